@@ -1,0 +1,2 @@
+//! The `kmswatch` command.
+fn main() {}

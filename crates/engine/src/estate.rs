@@ -1,0 +1,74 @@
+//! What is ours: the knowledge of the whole installation that a detector needs beside one event or State.
+
+use crate::settings::Settings;
+use std::collections::BTreeSet;
+
+/// Own accounts and settings, fixed while one object is processed.
+///
+/// A "foreign" account is one that is neither declared in the settings nor learned: an account is learned
+/// from the path of a log object and from `recipientAccountId`, since only own accounts deliver to own trails.
+#[derive(Clone, Debug, Default)]
+pub struct Estate {
+    /// The user's settings.
+    pub settings: Settings,
+    own_accounts: BTreeSet<String>,
+}
+
+impl Estate {
+    /// An estate that knows the accounts declared in `settings`.
+    pub fn new(settings: Settings) -> Estate {
+        let own_accounts = settings.estate.accounts.iter().cloned().collect();
+        Estate { settings, own_accounts }
+    }
+
+    /// Learns that `account` is ours. Anything but twelve digits is ignored.
+    pub fn learn_account(&mut self, account: &str) {
+        if is_account_id(account) && !self.own_accounts.contains(account) {
+            self.own_accounts.insert(account.to_owned());
+        }
+    }
+
+    /// Whether `account` is declared or learned as ours.
+    pub fn is_own(&self, account: &str) -> bool {
+        self.own_accounts.contains(account)
+    }
+
+    /// Whether `account` is an account id that is not ours.
+    pub fn is_foreign(&self, account: &str) -> bool {
+        is_account_id(account) && !self.is_own(account)
+    }
+
+    /// The accounts known to be ours, in order.
+    pub fn own_accounts(&self) -> impl Iterator<Item = &str> {
+        self.own_accounts.iter().map(String::as_str)
+    }
+}
+
+/// Whether `text` has the form of an AWS account id: twelve digits.
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_foreign_until_it_is_declared_or_learned() {
+        let mut settings = Settings::default();
+        settings.estate.accounts = vec!["111122223333".into()];
+        let mut estate = Estate::new(settings);
+        assert!(estate.is_own("111122223333"));
+        assert!(estate.is_foreign("444455556666"));
+        estate.learn_account("444455556666");
+        assert!(estate.is_own("444455556666"));
+    }
+
+    #[test]
+    fn words_in_the_place_of_an_account_are_neither_own_nor_foreign() {
+        let mut estate = Estate::default();
+        estate.learn_account("AWS Internal");
+        assert!(!estate.is_own("AWS Internal"));
+        assert!(!estate.is_foreign("AWS Internal"));
+    }
+}

@@ -1,0 +1,330 @@
+//! What a detector says: a [`Finding`] with its [`Evidence`]. No evidence, no finding.
+//!
+//! A Finding is a value that merges. Its id is a hash of the detector and of what the finding is about (an
+//! entity and a window, or an act), so the same facts found again, in another object or by another worker, give
+//! the same id, and merging them changes nothing. Counts are never written into its texts: they belong to the
+//! evidence, which grows by union.
+
+use crate::event::Event;
+use crate::state::distinct::Distinct;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How bad it is if it is what it looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing, nothing to do.
+    Info,
+    /// Look at it in the course of the week.
+    Low,
+    /// Look at it today.
+    Medium,
+    /// Look at it now.
+    High,
+    /// Wake somebody.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, the least first.
+    pub const ALL: [Severity; 5] =
+        [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+
+    /// The word used in output and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The way in which a detector knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingKind {
+    /// One event is enough to say it.
+    Rule,
+    /// A count that is unusual for this entity.
+    Rate,
+    /// A value that is new for this entity.
+    Novelty,
+    /// Several events together, remembered in a State.
+    Fact,
+}
+
+impl FindingKind {
+    /// The word used in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Rule => "rule",
+            FindingKind::Rate => "rate",
+            FindingKind::Novelty => "novelty",
+            FindingKind::Fact => "fact",
+        }
+    }
+}
+
+/// A technique of MITRE ATT&CK Enterprise, v18.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Technique {
+    /// The id, such as `T1485`.
+    pub id: &'static str,
+    /// Its name in ATT&CK.
+    pub name: &'static str,
+}
+
+/// A finding: what happened, who did it, to which key, and the evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// `kw-` and 20 hexadecimal digits; the same facts always give the same id.
+    pub id: String,
+    /// Id of the detector.
+    pub detector: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The way in which the detector knows.
+    pub kind: FindingKind,
+    /// One line: what happened. `{key}` stands for the key until [`Finding::name_key`].
+    pub title: String,
+    /// First and last event of the evidence.
+    pub time: Span,
+    /// Account in whose log it stands.
+    pub account: String,
+    /// Region in which it happened.
+    pub region: String,
+    /// Who did it; missing where nobody in particular did.
+    pub principal: Option<Actor>,
+    /// The key that it is about.
+    pub key: Option<KeyName>,
+    /// What the finding rests on.
+    pub evidence: Evidence,
+    /// Techniques of MITRE ATT&CK.
+    pub mitre: &'static [Technique],
+    /// Why this is a finding and what it means, in a few sentences.
+    pub explanation: String,
+    /// What to do now, the first and most reversible step first.
+    pub runbook: Vec<String>,
+    /// The account whose being foreign this finding rests on. Should it turn out to be ours (its logs are read
+    /// later), the finding falls away.
+    #[serde(skip)]
+    pub rests_on_foreign: Option<String>,
+}
+
+/// A span of event time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Time of the first event.
+    pub start: Timestamp,
+    /// Time of the last event.
+    pub end: Timestamp,
+}
+
+/// Who acted, as far as the record tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Actor {
+    /// The stable principal: role, user, root, service or account; never a session.
+    pub id: String,
+    /// Kind of principal, such as `role` or `aws_service`.
+    pub kind: &'static str,
+    /// Account of the principal.
+    pub account: Option<String>,
+    /// Session name of an assumed role.
+    pub session: Option<String>,
+    /// Access key id.
+    pub access_key: Option<String>,
+    /// Service through which the call was made.
+    pub via_service: Option<String>,
+    /// Source identity set when the role was assumed.
+    pub source_identity: Option<String>,
+    /// Source address or service name.
+    pub source: Option<String>,
+    /// User agent, as sent.
+    pub user_agent: Option<String>,
+}
+
+/// The key, by every name that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeyName {
+    /// The key ARN, or the best name that the record gives.
+    pub arn: String,
+    /// Aliases that point at it, in order.
+    pub aliases: Vec<String>,
+    /// Account that owns it.
+    pub account: Option<String>,
+    /// Its Region.
+    pub region: Option<String>,
+}
+
+impl KeyName {
+    /// The key in a line of text: its alias if it has one, else its short id.
+    pub fn label(&self) -> String {
+        let id = self.arn.rsplit('/').next().unwrap_or(&self.arn);
+        match self.aliases.first() {
+            Some(alias) => format!("{alias} ({id})"),
+            None => id.to_owned(),
+        }
+    }
+}
+
+/// What a finding rests on. Merges by union; bounded in size.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Ids of the earliest events, at most [`Evidence::SAMPLE`], in order of time.
+    pub event_ids: Vec<String>,
+    /// Distinct events, exact up to [`Distinct::EXACT`], then an estimate.
+    pub count: u64,
+    /// What was measured, where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<f64>,
+    /// What was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<f64>,
+    /// The probability of what was observed, if all were normal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// What else the detector saw, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<&'static str, serde_json::Value>,
+    #[serde(skip)]
+    sample: Vec<(Timestamp, String)>,
+    #[serde(skip)]
+    last: Option<Timestamp>,
+    #[serde(skip)]
+    distinct: Distinct,
+}
+
+impl Evidence {
+    /// Event ids kept as a sample.
+    pub const SAMPLE: usize = 10;
+
+    /// Adds one event. Adding it again changes nothing.
+    pub fn add(&mut self, time: Timestamp, event_id: &str) {
+        let at = self.sample.binary_search_by(|(t, id)| (*t, id.as_str()).cmp(&(time, event_id)));
+        if let Err(at) = at
+            && at < Self::SAMPLE
+        {
+            self.sample.insert(at, (time, event_id.to_owned()));
+            self.sample.truncate(Self::SAMPLE);
+            self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
+        }
+        self.last = self.last.max(Some(time));
+        self.distinct.add(event_id.as_bytes());
+        self.count = self.distinct.count();
+    }
+
+    /// The union with `other`: sample, count and span. Other fields stay.
+    pub fn merge(&mut self, other: &Evidence) {
+        self.sample.extend(other.sample.iter().cloned());
+        self.sample.sort();
+        self.sample.dedup();
+        self.sample.truncate(Self::SAMPLE);
+        self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
+        self.last = self.last.max(other.last);
+        self.distinct.merge(&other.distinct);
+        self.count = self.distinct.count();
+    }
+
+    /// First and last event; `None` without events.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.sample.first()?.0, end: self.last? })
+    }
+}
+
+/// The finding id: a hash of the detector and of the parts that say what the finding is about.
+///
+/// SHA-256, because the parts are attacker-controlled and two findings must not be made to collide;
+/// 80 bits of it, so that people can read it out.
+pub fn finding_id(detector: &str, about: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(detector.as_bytes());
+    for part in about {
+        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let mut id = String::from("kw-");
+    for byte in digest.iter().take(10) {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
+
+impl Finding {
+    /// Merges another finding with the same id: evidence by union, the words of the more severe one, of equals
+    /// those of the one that began first.
+    pub fn merge(&mut self, mut other: Finding) {
+        debug_assert_eq!(self.id, other.id);
+        let rank = |finding: &Finding| {
+            (
+                std::cmp::Reverse(finding.severity),
+                finding.time.start,
+                finding.evidence.event_ids.first().cloned(),
+            )
+        };
+        let key = |finding: &Finding| (rank(finding), serde_json::to_string(finding).unwrap_or_default());
+        // The whole text breaks a tie that only differing texts for the very same event can leave.
+        let other_leads = match rank(&other).cmp(&rank(self)) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Greater => false,
+            std::cmp::Ordering::Equal => self.title != other.title && key(&other) < key(self),
+        };
+        if other_leads {
+            std::mem::swap(self, &mut other);
+        }
+        self.evidence.merge(&other.evidence);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Puts the name of the key into the texts, once its aliases are known.
+    pub fn name_key(&mut self, aliases: Vec<String>) {
+        let Some(key) = &mut self.key else { return };
+        key.aliases = aliases;
+        let label = key.label();
+        self.title = self.title.replace("{key}", &label);
+        self.explanation = self.explanation.replace("{key}", &label);
+    }
+}
+
+/// Begins a finding about one event; the detector adds what it knows.
+///
+/// `about` says what repeated sightings have in common; the UTC day of the event is added, so that a storm is
+/// one finding a day and a new one tomorrow.
+pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about: &[&str]) -> Finding {
+    let mut evidence = Evidence::default();
+    // One act logged in two accounts shares one id.
+    evidence.add(event.time, event.act_id());
+    let day = event.time.day().to_string();
+    let about: Vec<&str> = about.iter().copied().chain([day.as_str()]).collect();
+    Finding {
+        id: finding_id(detector.id, &about),
+        detector: detector.id,
+        severity: detector.severity,
+        kind: detector.kind,
+        title: String::new(),
+        time: Span { start: event.time, end: event.time },
+        account: event.account.to_string(),
+        region: event.region.to_string(),
+        principal: Some(event.actor()),
+        key: event.key.as_ref().map(crate::event::Key::name),
+        evidence,
+        mitre: detector.mitre,
+        explanation: String::new(),
+        runbook: Vec::new(),
+        rests_on_foreign: None,
+    }
+}

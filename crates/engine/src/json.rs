@@ -1,0 +1,469 @@
+//! JSON read in place: a [`Value`] is a slice of the text, found but not copied.
+//!
+//! CloudTrail records are read once and mostly thrown away, so nothing is built: looking up a member walks the
+//! object and borrows. Strings are borrowed too, unless they hold escapes. What is skipped is checked only as
+//! far as is needed to find its end; whatever is read is checked in full, and bad text ends the walk with
+//! [`Malformed`] instead of a guess. Nesting needs no recursion. Of a repeated member name the last one counts,
+//! as in `serde_json::Value`.
+
+use memchr::memchr2;
+use std::borrow::Cow;
+
+/// Text borrowed from a record, owned only where an escape had to be resolved.
+pub type Text<'a> = Cow<'a, str>;
+
+/// The JSON text is not well formed at this byte of the value that was walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed JSON at byte {at}")]
+pub struct Malformed {
+    /// Offset within the text that was given to [`Value::new`].
+    pub at: usize,
+}
+
+/// One JSON value, as it stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value<'a> {
+    raw: &'a str,
+}
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    Array,
+    /// `"..."`
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// `null`.
+    Null,
+    /// None of these: malformed.
+    Other,
+}
+
+impl<'a> Value<'a> {
+    /// The value `null`, which stands for everything that is missing.
+    pub const NULL: Value<'static> = Value { raw: "null" };
+
+    /// The value that `text` holds, without white space around it.
+    pub fn new(text: &'a str) -> Value<'a> {
+        Value { raw: text.trim_matches(is_space) }
+    }
+
+    /// The text of the value.
+    pub fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// What the value is.
+    pub fn kind(self) -> Kind {
+        match self.raw.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b'-' | b'0'..=b'9') => Kind::Number,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') => Kind::Null,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether there is nothing in it: `null`, `{}`, `[]` and `""` all occur in CloudTrail and mean the same.
+    pub fn is_empty(self) -> bool {
+        match self.kind() {
+            Kind::Null => true,
+            Kind::Object | Kind::Array => self
+                .raw
+                .get(1..self.raw.len().saturating_sub(1))
+                .is_some_and(|inner| inner.trim_matches(is_space).is_empty()),
+            Kind::String => self.raw == "\"\"",
+            _ => false,
+        }
+    }
+
+    /// The members of an object; none if the value is not an object.
+    pub fn members(self) -> Members<'a> {
+        let open = self.kind() == Kind::Object;
+        Members { cursor: Cursor { text: self.raw, at: usize::from(open) }, first: true, done: !open }
+    }
+
+    /// The items of an array; none if the value is not an array.
+    pub fn items(self) -> Items<'a> {
+        let open = self.kind() == Kind::Array;
+        Items { cursor: Cursor { text: self.raw, at: usize::from(open) }, first: true, done: !open }
+    }
+
+    /// The member `name`, or [`Value::NULL`] if there is none or the object is malformed.
+    pub fn get(self, name: &str) -> Value<'a> {
+        let mut found = Value::NULL;
+        for member in self.members() {
+            match member {
+                Ok((member_name, value)) if member_name == name => found = value,
+                Ok(_) => {}
+                Err(_) => return Value::NULL,
+            }
+        }
+        found
+    }
+
+    /// The string with its escapes resolved; `None` if it is not a string or has a bad escape.
+    pub fn text(self) -> Option<Text<'a>> {
+        if self.kind() != Kind::String || self.raw.len() < 2 || !self.raw.ends_with('"') {
+            return None;
+        }
+        let inner = self.raw.get(1..self.raw.len() - 1)?;
+        if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+            return Some(Cow::Borrowed(inner));
+        }
+        serde_json::from_str::<String>(self.raw).ok().map(Cow::Owned)
+    }
+
+    /// [`Value::text`], with the empty string taken as missing.
+    pub fn nonempty(self) -> Option<Text<'a>> {
+        self.text().filter(|text| !text.is_empty())
+    }
+
+    /// A boolean, also written as the text `"true"` or `"false"`, as older records do.
+    pub fn bool(self) -> Option<bool> {
+        match self.raw {
+            "true" | "\"true\"" => Some(true),
+            "false" | "\"false\"" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A whole number, also written as text, as some tools do.
+    pub fn integer(self) -> Option<i64> {
+        self.raw.trim_matches('"').parse().ok()
+    }
+
+    /// The value behind a string that holds JSON (policies, backing keys); the value itself if it is no string.
+    ///
+    /// The text has to outlive the value, hence two steps: `let text = v.embedded(); Value::new(&text)`.
+    pub fn embedded(self) -> Text<'a> {
+        self.text().unwrap_or(Cow::Borrowed(self.raw))
+    }
+}
+
+/// Iterator over the members of an object. Ends after the first [`Malformed`].
+#[derive(Clone, Debug)]
+pub struct Members<'a> {
+    cursor: Cursor<'a>,
+    first: bool,
+    done: bool,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Result<(Text<'a>, Value<'a>), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let member = self.cursor.next_member(&mut self.first);
+        self.done = !matches!(member, Ok(Some(_)));
+        member.transpose()
+    }
+}
+
+/// Iterator over the items of an array. Ends after the first [`Malformed`].
+#[derive(Clone, Debug)]
+pub struct Items<'a> {
+    cursor: Cursor<'a>,
+    first: bool,
+    done: bool,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<Value<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.cursor.next_item(&mut self.first);
+        self.done = !matches!(item, Ok(Some(_)));
+        item.transpose()
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn next_member(&mut self, first: &mut bool) -> Result<Option<(Text<'a>, Value<'a>)>, Malformed> {
+        if !self.step(first, b'}')? {
+            return Ok(None);
+        }
+        let name = self.string()?.text().ok_or(Malformed { at: self.at })?;
+        self.expect(b':')?;
+        Ok(Some((name, self.value()?)))
+    }
+
+    fn next_item(&mut self, first: &mut bool) -> Result<Option<Value<'a>>, Malformed> {
+        Ok(if self.step(first, b']')? { Some(self.value()?) } else { None })
+    }
+
+    /// Goes to the next entry of a container; false at its end.
+    fn step(&mut self, first: &mut bool, close: u8) -> Result<bool, Malformed> {
+        self.spaces();
+        match self.peek() {
+            Some(b) if b == close => {
+                self.at += 1;
+                self.spaces();
+                // Text after the end means that the slice was no single value.
+                if self.at == self.text.len() { Ok(false) } else { self.malformed() }
+            }
+            Some(b',') if !*first => {
+                self.at += 1;
+                self.spaces();
+                Ok(true)
+            }
+            Some(_) if *first => {
+                *first = false;
+                Ok(true)
+            }
+            _ => self.malformed(),
+        }
+    }
+
+    fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        self.spaces();
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'{' | b'[') => self.container(),
+            Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.scalar(),
+            _ => self.malformed(),
+        }
+    }
+
+    fn string(&mut self) -> Result<Value<'a>, Malformed> {
+        let start = self.at;
+        if self.peek() != Some(b'"') {
+            return self.malformed();
+        }
+        self.at = self.end_of_string(start + 1)?;
+        self.slice(start)
+    }
+
+    /// The offset behind the closing quote of a string whose content begins at `from`.
+    fn end_of_string(&self, mut from: usize) -> Result<usize, Malformed> {
+        let bytes = self.text.as_bytes();
+        loop {
+            let rest = bytes.get(from..).ok_or(Malformed { at: from })?;
+            let offset = memchr2(b'"', b'\\', rest).ok_or(Malformed { at: self.text.len() })?;
+            if rest.get(offset) == Some(&b'"') {
+                return Ok(from + offset + 1);
+            }
+            from += offset + 2;
+        }
+    }
+
+    fn container(&mut self) -> Result<Value<'a>, Malformed> {
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let mut depth = 0usize;
+        let mut at = start;
+        while let Some(&b) = bytes.get(at) {
+            match b {
+                b'"' => {
+                    at = self.end_of_string(at + 1)?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at = at + 1;
+                        return self.slice(start);
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        Err(Malformed { at })
+    }
+
+    fn scalar(&mut self) -> Result<Value<'a>, Malformed> {
+        let start = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')) {
+            self.at += 1;
+        }
+        let value = self.slice(start)?;
+        let valid = match value.kind() {
+            Kind::Number => is_number(value.raw.as_bytes()),
+            _ => matches!(value.raw, "true" | "false" | "null"),
+        };
+        if valid { Ok(value) } else { Err(Malformed { at: start }) }
+    }
+
+    fn slice(&self, start: usize) -> Result<Value<'a>, Malformed> {
+        self.text.get(start..self.at).map(|raw| Value { raw }).ok_or(Malformed { at: start })
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        self.spaces();
+        if self.peek() != Some(byte) {
+            return self.malformed();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn spaces(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn malformed<T>(&self) -> Result<T, Malformed> {
+        Err(Malformed { at: self.at })
+    }
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\n' | '\r' | '\t')
+}
+
+/// RFC 8259: no leading zeros, digits around the point, digits in the exponent.
+fn is_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text.first() == Some(&b'0')) {
+        return false;
+    }
+    let mut rest = text.get(whole..).unwrap_or_default();
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let n = digits(fraction);
+        if n == 0 {
+            return false;
+        }
+        rest = fraction.get(n..).unwrap_or_default();
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
+        let exponent =
+            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(text: &str) -> Vec<String> {
+        Value::new(text).members().map(|m| m.unwrap().0.into_owned()).collect()
+    }
+
+    #[test]
+    fn members_are_found_in_any_layout() {
+        let text = " {\n \"a\" : 1 ,\t\"b\":{\"a\":\"}\\\"\"}, \"\\u0063\":[true,null] } ";
+        assert_eq!(names(text), ["a", "b", "c"]);
+        let value = Value::new(text);
+        assert_eq!(value.get("a").integer(), Some(1));
+        assert_eq!(value.get("b").get("a").text().as_deref(), Some("}\""));
+        assert_eq!(value.get("c").items().count(), 2);
+        assert_eq!(value.get("d"), Value::NULL);
+    }
+
+    #[test]
+    fn the_last_of_repeated_members_counts() {
+        assert_eq!(Value::new(r#"{"a":1,"a":2}"#).get("a").integer(), Some(2));
+    }
+
+    #[test]
+    fn empty_forms_are_alike() {
+        for text in ["null", "{}", "{ }", "[]", "\"\""] {
+            assert!(Value::new(text).is_empty(), "{text}");
+        }
+        for text in ["0", "false", "{\"a\":1}", "[0]", "\" \""] {
+            assert!(!Value::new(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_text_ends_the_walk() {
+        for text in [
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{,}",
+            "{\"a\":tru}",
+            "{\"a\":01}",
+            "{\"a\":1 \"b\":2}",
+            "{\"a\":\"\\x\"}garbage",
+            "{\"a\":[}",
+            "{\"a",
+            "{\"\\q\":1}",
+        ] {
+            assert!(Value::new(text).members().any(|m| m.is_err()), "{text}");
+        }
+    }
+
+    fn arbitrary_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>()
+                .prop_map(|f| serde_json::Number::from_f64(f).map_or(serde_json::Value::Null, Into::into)),
+            "\\PC{0,12}".prop_map(Into::into),
+            "[\\x00-\\x7f\"\\\\{}\\[\\],:]{0,12}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::btree_map("\\PC{0,6}", inner, 0..6)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Rebuilds the whole value through the cursor, to compare it with what serde_json reads.
+    fn rebuild(value: Value<'_>) -> serde_json::Value {
+        match value.kind() {
+            Kind::Object => serde_json::Value::Object(
+                value
+                    .members()
+                    .map(|m| m.map(|(name, v)| (name.into_owned(), rebuild(v))).unwrap())
+                    .collect(),
+            ),
+            Kind::Array => value.items().map(|item| rebuild(item.unwrap())).collect(),
+            Kind::String => value.text().unwrap().into_owned().into(),
+            _ => serde_json::from_str(value.raw()).unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_reads_what_serde_json_reads(json in arbitrary_json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) }.unwrap();
+            let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(rebuild(Value::new(&text)), expected);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[{}\\[\\]\",:\\\\u0-9a-e\\-. \n]{0,40}|\\PC{0,40}") {
+            let value = Value::new(&text);
+            let _ = (value.members().count(), value.items().count(), value.text(), value.bool(), value.integer());
+            let _ = (value.is_empty(), value.get("a").embedded());
+        }
+    }
+}

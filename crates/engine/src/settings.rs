@@ -1,0 +1,79 @@
+//! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
+
+use serde::{Deserialize, Serialize};
+
+/// All settings of the engine, as the sections of the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// What is ours.
+    pub estate: EstateSettings,
+    /// Bounds on the input.
+    pub limits: Limits,
+    /// Parameters of the detectors.
+    pub detectors: DetectorSettings,
+}
+
+/// Declared facts about the organisation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EstateSettings {
+    /// Own account ids (twelve digits). Accounts whose logs are read are learned as well.
+    pub accounts: Vec<String>,
+    /// Own organisation ids (`o-...`): a policy condition on one of them does not open a key to strangers.
+    pub organizations: Vec<String>,
+    /// Foreign accounts that are trusted with our keys (a vendor, an auditor).
+    pub trusted_accounts: Vec<String>,
+    /// Regions in which replicas of keys are expected. Empty: learned from use.
+    pub regions: Vec<String>,
+}
+
+/// Bounds on one input object. All log content is attacker-controlled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Most bytes that one object may decompress to. CloudTrail writes at most 50 MB a file.
+    pub object_bytes: u64,
+    /// Most bytes that one compressed byte may become, once 1 MiB has been written. CloudTrail reaches 8 to 40,
+    /// deflate itself cannot exceed 1,032.
+    pub compression_ratio: u64,
+    /// Most bytes of one record. CloudTrail writes at most 256 KB (1 MB in Lake).
+    pub record_bytes: usize,
+    /// Deepest nesting of a record.
+    pub nesting: usize,
+    /// Most distinct KMS events whose ids are remembered to count duplicates; the oldest by event time are
+    /// forgotten first. Findings do not depend on it: repetition is harmless by construction.
+    pub duplicate_memory_events: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            object_bytes: 1 << 30,
+            compression_ratio: 300,
+            record_bytes: 8 << 20,
+            nesting: 128,
+            duplicate_memory_events: 500_000,
+        }
+    }
+}
+
+/// Parameters of the detectors. Each is documented on the page of the detector that reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectorSettings {
+    /// Detectors that are switched off, by id.
+    pub off: Vec<String>,
+    /// `several_keys_destroyed`: distinct keys destroyed by one principal that make a finding.
+    pub several_keys: usize,
+    /// `several_keys_destroyed`: the hours within which they are counted together.
+    pub several_keys_hours: i64,
+    /// `imported_key_material`: an expiry sooner than this many days is short.
+    pub short_expiry_days: i64,
+}
+
+impl Default for DetectorSettings {
+    fn default() -> Self {
+        DetectorSettings { off: Vec::new(), several_keys: 2, several_keys_hours: 24, short_expiry_days: 7 }
+    }
+}

@@ -1,0 +1,88 @@
+//! Bytes → Records: decompression, containers, and passing over what no detector can use.
+
+use crate::settings::Limits;
+use std::io::Read;
+
+/// One CloudTrail record that a detector may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The JSON text of the record, an object.
+    pub text: &'a str,
+    /// Position among the records of its object, from 0, counting those passed over.
+    pub index: u64,
+    /// Offset of its first byte in the decompressed object.
+    pub offset: u64,
+}
+
+/// What an object turned out to be, by its content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    /// Records of CloudTrail, in any container.
+    Log,
+    /// A digest file (`CloudTrail-Digest`): hashes of log files.
+    Digest,
+    /// Anomaly summaries of CloudTrail Insights only.
+    Insight,
+    /// A container with no records, a control message, or no bytes at all.
+    Empty,
+    /// None of these.
+    #[default]
+    Unrecognized,
+}
+
+/// Something that could not be read, and where.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// Record index, if it concerns one record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// Byte offset in the decompressed object.
+    pub offset: u64,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// What reading one object gave, beside its records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ObjectReport {
+    /// What the object is.
+    pub kind: ObjectKind,
+    /// Bytes read from the source.
+    pub source_bytes: u64,
+    /// Bytes after decompression.
+    pub bytes: u64,
+    /// Records found: handed out, passed over, or broken.
+    pub records: u64,
+    /// Records passed over without being read, since no detector could use them.
+    pub passed_over: u64,
+    /// Records of Insights that were passed over.
+    pub insights: u64,
+    /// Records that could not be read (each also in `problems`, as far as those are kept).
+    pub broken_records: u64,
+    /// Problems, the first [`ObjectReport::PROBLEMS`] of them.
+    pub problems: Vec<Problem>,
+    /// Problems in all.
+    pub problem_count: u64,
+}
+
+impl ObjectReport {
+    /// Problems kept in words for each object; beyond it they are only counted.
+    pub const PROBLEMS: usize = 20;
+}
+
+/// Reads objects, one after the other, with buffers that are used again.
+#[derive(Debug, Default)]
+pub struct Reader {}
+
+impl Reader {
+    /// Reads one object and hands each record that a detector may use to `sink`, in order.
+    pub fn read(
+        &mut self,
+        _source: impl Read,
+        _limits: &Limits,
+        _sink: impl FnMut(Record<'_>),
+    ) -> ObjectReport {
+        ObjectReport::default()
+    }
+}

@@ -1,0 +1,1 @@
+//! Invented organisations and attacks, written as CloudTrail logs.
