@@ -6,6 +6,7 @@
 
 use super::arn::Arn;
 use super::fields::{Read, string};
+use super::operation::Operation;
 use crate::json::{Text, Value};
 use std::fmt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -112,16 +113,18 @@ pub(super) struct Told<'a> {
 }
 
 /// What the context of a call tells of the resource and the service behind it.
-pub(super) fn read<'a>(context: Value<'a>) -> Read<Told<'a>> {
+pub(super) fn read<'a>(context: Value<'a>, operation: Operation) -> Read<Told<'a>> {
     let mut told = Told::default();
+    let mut in_s3 = false;
     for member in context.members() {
         let (name, value) = member?;
         let Some((kind, service)) = known_name(&name) else { continue };
+        let Some(id) = string(value)? else { continue };
+        in_s3 |= service == "s3";
         // CloudTrail names the log object beside the trail; the trail is what stays the same.
         if told.resource.as_ref().is_some_and(|resource| resource.kind == ResourceKind::Trail) {
             continue;
         }
-        let Some(id) = string(value)? else { continue };
         let kind = match kind {
             ResourceKind::Object if !Arn::parse(&id).is_some_and(|arn| arn.resource.contains('/')) => {
                 ResourceKind::Bucket
@@ -130,6 +133,10 @@ pub(super) fn read<'a>(context: Value<'a>) -> Read<Told<'a>> {
         };
         told.service = Some(service);
         told.resource = Some(Resource { kind, id });
+    }
+    if in_s3 && operation == Operation::Decrypt {
+        // CloudTrail writes log objects, but who reads one does so through S3.
+        told.service = Some("s3");
     }
     Ok(told)
 }
@@ -167,13 +174,14 @@ fn known_name(name: &str) -> Option<(ResourceKind, &'static str)> {
 
 /// The context and what it tells; for ReEncrypt of the source, else of the destination.
 pub(super) fn of_call<'a>(
+    operation: Operation,
     plain: Value<'a>,
     source: Value<'a>,
     destination: Value<'a>,
 ) -> Read<(EncryptionContext<'a>, Told<'a>)> {
     let raw = if plain.is_empty() { source } else { plain };
-    let told = read(raw)?;
-    let told = if told.resource.is_none() { read(destination)? } else { told };
+    let told = read(raw, operation)?;
+    let told = if told.resource.is_none() { read(destination, operation)? } else { told };
     Ok((EncryptionContext { raw, destination }, told))
 }
 
@@ -182,7 +190,7 @@ mod tests {
     use super::*;
 
     fn told(json: &str) -> (ResourceKind, String, &'static str) {
-        let told = read(Value::new(json)).unwrap();
+        let told = read(Value::new(json), Operation::GenerateDataKey).unwrap();
         let resource = told.resource.unwrap();
         (resource.kind, resource.id.into_owned(), told.service.unwrap())
     }
@@ -203,6 +211,8 @@ mod tests {
             r#"{"aws:s3:arn":"arn:aws:s3:::logs/a","aws:cloudtrail:arn":"trail"}"#,
         ] {
             assert_eq!(told(json), (ResourceKind::Trail, "trail".into(), "cloudtrail"));
+            let by_reader = read(Value::new(json), Operation::Decrypt).unwrap();
+            assert_eq!(by_reader.service, Some("s3"), "log objects are read through S3");
         }
     }
 
@@ -228,7 +238,7 @@ mod tests {
         for json in
             [r#"{"tenant":"t-1","aws":"x","Secret":"y"}"#, r#"{"aws:s3:arn":7}"#, "null", "[]", "\"x\""]
         {
-            assert_eq!(read(Value::new(json)).unwrap(), Told::default(), "{json}");
+            assert_eq!(read(Value::new(json), Operation::Decrypt).unwrap(), Told::default(), "{json}");
         }
     }
 

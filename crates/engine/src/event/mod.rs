@@ -6,6 +6,8 @@
 
 mod arn;
 pub mod context;
+#[cfg(test)]
+mod corpus;
 pub mod dates;
 mod extra;
 mod fields;

@@ -1,7 +1,7 @@
 //! Where a call came from.
 
 use super::fields::{Read, cut, fields, string};
-use super::principal::service_name;
+use super::principal::{is_console, service_name};
 use crate::json::{Kind, Text, Value};
 use std::net::IpAddr;
 
@@ -111,7 +111,7 @@ fn family(agent: &str) -> &str {
     let first = tokens.next().unwrap_or_default();
     if first.ends_with(".amazonaws.com") || first.ends_with(".amazonaws.com.cn") {
         return match service_name(first) {
-            Some(service) if service.starts_with("console") || service == "signin" => "console",
+            Some(service) if is_console(service) => "console",
             Some(service) => service,
             None => "aws-internal",
         };

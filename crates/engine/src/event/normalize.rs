@@ -121,7 +121,7 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
 
     let request = Request::read(top.request).within("requestParameters")?;
     let (context, told) =
-        context::of_call(request.context, request.source_context, request.destination_context)
+        context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
     let principal = Principal::read(

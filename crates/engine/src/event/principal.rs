@@ -76,7 +76,7 @@ pub struct Principal<'a> {
     pub person: Option<Text<'a>>,
     /// `mfaAuthenticated`.
     pub mfa: Option<bool>,
-    /// `sessionCredentialFromConsole`.
+    /// `sessionCredentialFromConsole`, or called by the console (`invokedBy` of older records).
     pub console: bool,
     /// `ec2RoleDelivery`: version of the instance metadata service that delivered the credentials.
     pub imds: Option<Text<'a>>,
@@ -185,7 +185,8 @@ impl<'a> Principal<'a> {
         principal.access_key = string(access_key)?;
         principal.source_identity = string(source_identity)?;
         principal.mfa = mfa.bool();
-        principal.console = around.console;
+        principal.console = around.console
+            || invoked_by.as_ref().is_some_and(|name| service_name(name).is_some_and(is_console));
         principal.imds = string(delivery)?;
         principal.via_service = via_service(invoked_by.as_ref(), &principal, around);
         principal.person = match principal.kind {
@@ -408,12 +409,14 @@ fn session_of_id<'a>(principal_id: &Text<'a>) -> Option<Text<'a>> {
     })
 }
 
+/// The service that calls for itself: by its own name, by the address, or by the context that it writes.
 fn service_itself<'a>(
     invoked_by: Option<&Text<'a>>,
     around: &Around<'a, '_>,
     otherwise: Text<'a>,
 ) -> Principal<'a> {
-    let name = [invoked_by, around.address].into_iter().flatten().find_map(|text| service_name(text));
+    let names = [invoked_by, around.address].into_iter().flatten();
+    let name = names.into_iter().find_map(|text| service_name(text)).or(around.context_service);
     Principal::new(PrincipalKind::AwsService, name.map_or(otherwise, service_id))
 }
 
@@ -451,17 +454,23 @@ fn via_service<'a>(
     principal: &Principal<'a>,
     around: &Around<'a, '_>,
 ) -> Option<Text<'a>> {
-    let named = |text: &Text<'a>| cut(text, service_name);
-    let from_address = around.address.and_then(named);
+    let named = |text: &Text<'a>| cut(text, service_name).filter(|name| !is_console(name));
     // Old records have no invokedBy, but no address of a caller either.
-    let internal = invoked_by.is_some() || around.address.is_some_and(|address| is_internal(address));
-    if let Some(name) = invoked_by.and_then(named).or(from_address) {
+    if let Some(name) = [invoked_by, around.address].into_iter().flatten().find_map(named) {
         return Some(name);
     }
     if principal.id.ends_with(":role/aws:ec2-infrastructure") {
         return Some(Text::Borrowed("ec2"));
     }
+    let by_console = invoked_by.is_some_and(|name| service_name(name).is_some_and(is_console));
+    let internal =
+        (invoked_by.is_some() && !by_console) || around.address.is_some_and(|text| is_internal(text));
     internal.then(|| Text::Borrowed(around.context_service.unwrap_or("aws-internal")))
+}
+
+/// Whether a service is the console: a person at it calls directly.
+pub(super) fn is_console(service: &str) -> bool {
+    service == "signin" || service == "console" || service.starts_with("console.")
 }
 
 fn is_internal(text: &str) -> bool {
