@@ -252,6 +252,11 @@ impl Watch {
         summary.duplicates_incomplete = self.seen.forgot;
     }
 
+    /// What is ours, with the accounts learned so far.
+    pub fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
     /// The States of all entities.
     pub fn states(&self) -> &States {
         &self.states
