@@ -39,7 +39,8 @@ fn parse(text: &str) -> anyhow::Result<Settings> {
     toml::from_str(text).map_err(|error| {
         let hint = match unknown_key(error.message()) {
             Some((key, known)) => {
-                nearest(key, known.iter().copied()).map_or_else(String::new, |key| format!("did you mean `{key}`?\n"))
+                nearest(key, known.iter().copied())
+                    .map_or_else(String::new, |key| format!("did you mean `{key}`?\n"))
                     + "`kmswatch config` prints all keys"
             }
             None => "`kmswatch config` shows what is expected".to_owned(),

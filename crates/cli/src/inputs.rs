@@ -65,7 +65,7 @@ impl Input {
     fn path(&self) -> PathBuf {
         match &self.place {
             Place::Stdin => PathBuf::new(),
-            Place::File { folder, name } => folder.join(name),
+            Place::File { folder, name } => folder.join(&**name),
         }
     }
 }
@@ -143,7 +143,9 @@ impl Search<'_> {
             return self.fail(path, "no such file or folder");
         };
         match fs::metadata(path) {
-            Ok(_) if self.named.insert(real(folder).join(name)) => self.take(&folder.into(), name, Found::Named),
+            Ok(_) if self.named.insert(real(folder).join(name)) => {
+                self.take(&folder.into(), name, Found::Named);
+            }
             Ok(_) => {}
             Err(error) => self.fail(path, &error.to_string()),
         }
@@ -239,8 +241,8 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
         let entry = entry?;
         let kind = entry.file_type()?;
         // A link that leads nowhere is taken for a file, whose opening then fails and is told.
-        let is_folder = kind.is_dir()
-            || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|data| data.is_dir());
+        let is_folder =
+            kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|data| data.is_dir());
         entries.push(Entry { name: entry.file_name(), is_folder });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -47,7 +47,8 @@ fn main() -> ExitCode {
         Err(error) => {
             let text = terminal::safe_lines(&format!("{error:#}"));
             // If even this cannot be written, the status still tells.
-            let _ = writeln!(anstream::stderr(), "{}error:{} {text}", output::BAD, output::BAD.render_reset());
+            let _ =
+                writeln!(anstream::stderr(), "{}error:{} {text}", output::BAD, output::BAD.render_reset());
             ExitCode::from(TROUBLE)
         }
     }

@@ -31,7 +31,9 @@ impl FromStr for Moment {
             .map(Moment::Ago)
             .or_else(|| Timestamp::parse(text).map(Moment::At))
             .or_else(|| text.parse::<jiff::civil::Date>().ok().and_then(midnight).map(Moment::At))
-            .ok_or_else(|| "write 2026-05-04T10:15:42Z, 2026-05-04 (00:00 UTC), or 12h, 7d, 2w ago".to_owned())
+            .ok_or_else(|| {
+                "write 2026-05-04T10:15:42Z, 2026-05-04 (00:00 UTC), or 12h, 7d, 2w ago".to_owned()
+            })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::troubles::Troubles;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::Filter;
 use kmswatch_engine::time::Timestamp;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -20,7 +20,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let begun = Instant::now();
     let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
     let filter = filter(args)?;
-    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads =
+        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
 

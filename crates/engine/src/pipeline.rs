@@ -9,7 +9,7 @@
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, SkipReason, Source, normalize};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Span};
 use crate::state::{Merge, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
@@ -48,6 +48,8 @@ pub struct ObjectOutcome {
     pub report: ObjectReport,
     /// Records left out, by reason (duplicates are known only to the [`Watch`]).
     pub skipped: BTreeMap<SkipReason, u64>,
+    /// Time of the first and of the last event.
+    pub span: Option<Span>,
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
@@ -99,6 +101,9 @@ impl Worker {
 
 impl ObjectOutcome {
     fn take(&mut self, event: &Event<'_>, estate: &Estate) {
+        let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
+        span.start = span.start.min(event.time);
+        span.end = span.end.max(event.time);
         self.events.push(EventMark {
             hour: event.time.hour(),
             // The same event in another account's log has another id; the same id there would be another event.
@@ -179,7 +184,7 @@ pub struct Summary {
     pub findings_by_detector: BTreeMap<&'static str, u64>,
     /// Findings by severity.
     pub findings_by_severity: BTreeMap<Severity, u64>,
-    /// Time of the first and of the last event.
+    /// Time of the first event.
     pub first_event: Option<Timestamp>,
     /// Time of the last event.
     pub last_event: Option<Timestamp>,
@@ -235,6 +240,10 @@ impl Watch {
         summary.records += report.records;
         summary.broken_records += report.broken_records;
         summary.problems += report.problem_count;
+        if let Some(span) = outcome.span {
+            summary.first_event = Some(summary.first_event.map_or(span.start, |first| first.min(span.start)));
+            summary.last_event = summary.last_event.max(Some(span.end));
+        }
         for (reason, n) in &outcome.skipped {
             *summary.skipped.entry(*reason).or_default() += n;
         }
@@ -267,6 +276,7 @@ impl Watch {
         let mut findings: Vec<Finding> = self
             .findings
             .values()
+            .filter(|finding| !self.estate.settings.detectors.off.iter().any(|off| off == finding.detector))
             .filter(|finding| {
                 !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
             })

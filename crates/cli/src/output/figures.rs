@@ -93,9 +93,14 @@ mod tests {
 
     #[test]
     fn measured_numbers_have_three_digits() {
-        for (value, text) in
-            [(5.0, "5"), (4310.0, "4,310"), (0.1234, "0.12"), (123.456, "123.5"), (1.5e-7, "1.5e-7"), (-2.0, "-2")]
-        {
+        for (value, text) in [
+            (5.0, "5"),
+            (4310.0, "4,310"),
+            (0.1234, "0.12"),
+            (123.456, "123.5"),
+            (1.5e-7, "1.5e-7"),
+            (-2.0, "-2"),
+        ] {
             assert_eq!(measured(value), text);
         }
         assert_eq!(measured(f64::NAN), "NaN");

@@ -3,6 +3,8 @@
 pub(crate) mod figures;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod summary;
 pub(crate) mod text;
 
