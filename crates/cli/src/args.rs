@@ -45,12 +45,12 @@ pub(crate) enum Command {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
-    kmswatch replay --format jsonl ./AWSLogs | jq 'select(.principal.id | endswith(\"/Admin\"))'\n      \
-        findings for other programs, one JSON object a line (see `kmswatch schema finding`)\n  \
+    kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
+        findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
         the last events of an account, without a trail\n\n\
-    Exit status: 0 nothing found, 1 findings, 2 something could not be read or bad usage\n\
-    (findings are printed all the same).")]
+    Exit status: 0 nothing found, 1 findings, 2 something could not be read\n\
+    (findings are printed all the same) or bad usage.")]
 pub(crate) struct ReplayArgs {
     /// Files, folders of any depth, or - for standard input
     #[arg(required = true, value_name = "PATH")]

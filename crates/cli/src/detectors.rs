@@ -80,7 +80,9 @@ fn page(out: &mut impl Write, detector: &Detector, columns: usize) -> io::Result
     let page = markdown(detector);
     let mut paragraph = Paragraph::default();
     let mut in_code = false;
-    for line in page.lines() {
+    // The page begins with the title, which stands above already.
+    let body = page.lines().skip_while(|line| line.starts_with("# ") || line.trim().is_empty());
+    for line in body {
         if line.trim_start().starts_with("```") {
             paragraph.flush(out, columns)?;
             in_code = !in_code;

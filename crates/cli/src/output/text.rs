@@ -7,6 +7,7 @@ use crate::terminal::{capped, safe};
 use crate::troubles::First;
 use kmswatch_engine::finding::{Actor, Evidence, Finding, KeyName, Severity};
 use kmswatch_engine::state::distinct::Distinct;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -57,7 +58,13 @@ pub(crate) fn write(out: &mut impl Write, outcome: &Outcome, layout: &Layout) ->
 
 fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
     let summary = &outcome.summary;
-    if outcome.findings.is_empty() {
+    let objects: u64 = summary.objects.values().sum();
+    if objects == 0 {
+        writeln!(out, "{BAD}Nothing could be read.{BAD:#}")?;
+        return Ok(());
+    } else if outcome.findings.is_empty() && outcome.troubles.problems.count > 0 {
+        writeln!(out, "{STRONG}Nothing found in what could be read.{STRONG:#}")?;
+    } else if outcome.findings.is_empty() {
         writeln!(out, "{STRONG}Nothing found.{STRONG:#}")?;
     } else {
         writeln!(
@@ -67,7 +74,6 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
             by_severity(&outcome.findings)
         )?;
     }
-    let objects: u64 = summary.objects.values().sum();
     let mut read = format!(
         "Read {} with {}: {} of KMS, {} of CloudTrail itself",
         counted(objects, "object"),
@@ -239,17 +245,26 @@ fn evidence_lines(evidence: &Evidence, columns: usize) -> Vec<String> {
 }
 
 /// A JSON value without the signs that only machines need.
-fn plain(value: &serde_json::Value) -> String {
-    use serde_json::Value;
+fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Null => "none".to_owned(),
-        Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
-            items.iter().map(plain).collect::<Vec<_>>().join(", ")
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) => grouped(whole),
+            (None, Some(number)) => measured(number),
+            _ => number.to_string(),
+        },
+        Value::Array(items) => {
+            let separator = if items.iter().any(Value::is_object) { "; " } else { ", " };
+            items.iter().map(plain).collect::<Vec<_>>().join(separator)
         }
-        other => other.to_string(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -504,6 +519,23 @@ mod tests {
         assert!(text.contains("15 findings on one line only: --verbose"), "{text}");
         let text = shown(&outcome, &Layout { columns: 80, verbose: true });
         assert_eq!(text.matches("do now").count(), 20);
+    }
+
+    #[test]
+    fn details_are_told_in_words() {
+        let value =
+            serde_json::json!([{ "at": "2026-05-04", "event_id": "e-1" }, { "days": 12_345, "short": true }]);
+        assert_eq!(plain(&value), "at 2026-05-04, event id e-1; days 12,345, short yes");
+        assert_eq!(plain(&serde_json::json!(["a", null, 0.125])), "a, none, 0.12");
+    }
+
+    #[test]
+    fn where_nothing_could_be_read_nothing_is_said_to_be_fine() {
+        let mut outcome = outcome(Vec::new());
+        outcome.troubles.problems.push(InputProblem::whole("a", "b"));
+        assert!(shown(&outcome, &LAYOUT).starts_with("Nothing found in what could be read."));
+        outcome.summary = Summary::default();
+        assert!(shown(&outcome, &LAYOUT).starts_with("Nothing could be read."));
     }
 
     #[test]
