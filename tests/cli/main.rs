@@ -1,5 +1,7 @@
 //! The `kmswatch` command, run as people run it.
-#![allow(missing_docs)]
+// Helpers of tests stand outside of functions marked as tests.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout)]
 
 mod corpus;
 mod damage;

@@ -276,7 +276,6 @@ impl Watch {
         let mut findings: Vec<Finding> = self
             .findings
             .values()
-            .filter(|finding| !self.estate.settings.detectors.off.iter().any(|off| off == finding.detector))
             .filter(|finding| {
                 !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
             })
