@@ -201,13 +201,10 @@ pub struct Evidence {
     /// [`crate::state::distinct::Distinct::EXACT`], then an estimate.
     pub count: u64,
     /// What was measured, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<f64>,
     /// What was expected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// The probability of what was observed, if all were normal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
