@@ -13,6 +13,8 @@ pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod principal;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
