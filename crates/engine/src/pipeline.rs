@@ -263,7 +263,8 @@ impl Watch {
             .findings
             .values()
             .filter(|finding| {
-                !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
+                let foreign = &finding.rests_on_foreign;
+                foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
             })
             .cloned()
             .collect();

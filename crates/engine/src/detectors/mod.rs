@@ -5,6 +5,14 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+mod act;
+pub mod foreign_key_used;
+pub mod grant_to_foreign_account;
+pub mod key_policy_lockout;
+pub mod key_policy_opened;
+pub mod root_use;
+pub mod self_extending_grant;
+
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -43,7 +51,14 @@ pub enum Look {
 }
 
 /// All detectors, in the order of the catalogue: the worst loss first.
-pub const ALL: &[&Detector] = &[];
+pub const ALL: &[&Detector] = &[
+    &key_policy_lockout::DETECTOR,
+    &foreign_key_used::DETECTOR,
+    &key_policy_opened::DETECTOR,
+    &grant_to_foreign_account::DETECTOR,
+    &self_extending_grant::DETECTOR,
+    &root_use::DETECTOR,
+];
 
 /// The head comment (`//!` lines) of a source file, cut out at compile time.
 #[allow(clippy::indexing_slicing)] // Runs at compile time only, where a bad index is a compile error.

@@ -142,6 +142,11 @@ impl Actions {
         !self.and(Actions::of_class(class)).is_empty()
     }
 
+    /// Whether the action of this name, such as `CreateGrant`, is among them.
+    pub fn gives_named(self, name: &str) -> bool {
+        !self.and(Actions::named(name)).is_empty()
+    }
+
     /// The classes that the actions are of, the least first.
     pub fn classes(self) -> impl Iterator<Item = Class> {
         Class::ALL.into_iter().filter(move |class| self.gives(*class))

@@ -457,8 +457,8 @@ proptest! {
     ) {
         let opened = when(open(), json!({ operator: { key: value } }));
         let closed = json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"});
-        prop_assert_eq!(access(json!([opened.clone(), closed.clone()])), "");
-        prop_assert_eq!(control(json!([opened.clone(), root(), closed])), Control::Nobody);
+        prop_assert_eq!(access(json!([opened, closed])), "");
+        prop_assert_eq!(control(json!([opened, root(), closed])), Control::Nobody);
         let mut denied = opened;
         denied["Effect"] = json!("Deny");
         prop_assert_eq!(access(json!([denied])), "");
