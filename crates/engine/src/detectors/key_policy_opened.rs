@@ -457,7 +457,7 @@ mod tests {
         let open = document(allow(json!("*"), json!("kms:*")));
         let record = testing::kms("CreateKey").set("requestParameters.policy", open);
         assert_eq!(find(&record).unwrap().title, "Key policy of {key} opened to everybody");
-        let denied = record.remove("resources").denied();
+        let denied = record.remove("resources").failed("AccessDenied", "no identity-based policy allows it");
         assert_eq!(
             find(&denied).unwrap().title,
             "Key policy of a new key opened to everybody (attempted, denied)"
