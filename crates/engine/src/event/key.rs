@@ -420,9 +420,9 @@ mod tests {
         assert_eq!(keys(&both), (some(KEY), some(OTHER_KEY), None));
         let named = both.clone().set("requestParameters.sourceKeyId", "alias/payments");
         assert_eq!(keys(&named), (some(KEY), some(OTHER_KEY), some("alias/payments")));
-        let none = named.clone().remove("resources");
+        let none = named.remove("resources");
         assert_eq!(keys(&none), (some(ALIAS_ARN), some(OTHER_KEY), some("alias/payments")));
-        let without_source = both.clone().remove("resources");
+        let without_source = both.remove("resources");
         assert_eq!(keys(&without_source), (None, some(OTHER_KEY), None));
     }
 

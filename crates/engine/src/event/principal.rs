@@ -631,7 +631,7 @@ mod tests {
         }));
         let expected = "arn:aws:iam::111122223333:user/ops/alice";
         assert_eq!(who(&record), (expected.into(), PrincipalKind::User, None, some("AIDAEXAMPLEUSERID0001")));
-        let no_arn = record.clone().remove("userIdentity.arn");
+        let no_arn = record.remove("userIdentity.arn");
         assert_eq!(who(&no_arn).0, "user:111122223333/alice");
         let only_id = no_arn.remove("userIdentity.userName");
         assert_eq!(who(&only_id).0, "AIDAEXAMPLEUSERID0001");
