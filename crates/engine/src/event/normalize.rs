@@ -2,11 +2,12 @@
 
 use super::extra::Extra;
 use super::fields::{Read, bounded, fields, string};
+use super::identity::Around;
 use super::key::{Clues, RequestedKeys};
 use super::network::Origin;
 use super::params::{Params, Sources};
-use super::principal::{Around, Principal};
-use super::{Event, Form, Operation, Outcome, Source, arn, context};
+use super::principal::Principal;
+use super::{Event, Form, Operation, Outcome, Source, context};
 use crate::json::{Kind, Malformed, Text, Value};
 use crate::time::Timestamp;
 use crate::trail::Record;
@@ -162,7 +163,7 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         // A bare name means the caller's own account; services that call for themselves have none.
         account: principal.account.as_deref().or(log_account.as_deref()).unwrap_or_default(),
         region: &region,
-        partition: arn::Arn::parse(&principal.id).map(|arn| arn.partition),
+        principal: &principal.id,
     };
     let keys = match source {
         Source::Kms => keys.keys().within("resources, responseElements or requestParameters")?,
