@@ -362,3 +362,8 @@ impl SeenEvents {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
