@@ -93,7 +93,7 @@ fn series<'s>(acts: &[&'s Acts], window: i64, several: usize) -> Vec<Vec<&'s Act
         let within = |acts: &&&Acts| acts.first.time.since(first.first.time) <= window;
         let inside: Vec<&Acts> = acts.iter().skip(from).take_while(within).copied().collect();
         let keys: BTreeSet<&str> = inside.iter().map(|acts| acts.first.key.as_str()).collect();
-        if keys.len() < several.max(1) {
+        if keys.len() < several {
             continue;
         }
         let end = from + inside.len();

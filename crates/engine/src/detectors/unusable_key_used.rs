@@ -124,7 +124,7 @@ fn cause<'s>(timeline: &[&'s Act], reason: RefusedState, refusals: &Refusals) ->
     let before = |moment: Timestamp| timeline.iter().take_while(move |act| act.time <= moment);
     let known = before(first).filter(is_cause).last().filter(|cause| {
         // Undone, and long enough ago to have taken effect.
-        let after = timeline.iter().skip_while(|act| act.event_id != cause.event_id).skip(1);
+        let after = timeline.iter().skip_while(|act| act.event_id != cause.event_id);
         !after.take_while(|act| act.time.plus(CONSISTENCY) < first).any(|act| act.kind == undoes)
     });
     // Else the day holds calls from before, and the first act within it explains the rest.
