@@ -118,10 +118,10 @@ pub struct Finding {
     pub explanation: String,
     /// What to do now, the first and most reversible step first.
     pub runbook: Vec<String>,
-    /// The account whose being foreign this finding rests on. Should it turn out to be ours (its logs are read
-    /// later), the finding falls away.
+    /// The accounts whose being foreign this finding rests on. Should all of them turn out to be ours (their logs
+    /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
-    pub rests_on_foreign: Option<String>,
+    pub rests_on_foreign: Vec<String>,
 }
 
 /// A span of event time.
@@ -201,13 +201,10 @@ pub struct Evidence {
     /// [`crate::state::distinct::Distinct::EXACT`], then an estimate.
     pub count: u64,
     /// What was measured, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<f64>,
     /// What was expected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// The probability of what was observed, if all were normal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -367,7 +364,7 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
     }
 }
 
@@ -405,6 +402,6 @@ pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) 
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
     }
 }
