@@ -43,7 +43,7 @@
 //! AWS KMS developer guide, "Default key policy" and "PutKeyPolicy, BypassPolicyLockoutSafetyCheck".
 
 use super::act::{self, Act};
-use super::key_policy_opened::subject_key;
+use super::key_policy_opened::{subject_key, the_policys_key};
 use super::{Detector, Look, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::params::Params;
@@ -103,7 +103,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let about_key = key.as_ref().map_or("", |key| &key.arn);
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &event.principal.id]);
     finding.severity = if refused { Severity::Low } else { act.severity(severity) };
-    let named = if key.is_some() { "{key}" } else { "a new key" };
+    let named = the_policys_key(event);
     let suffix = if refused { " (attempted, refused by KMS)" } else { act.suffix() };
     finding.title = format!("Key policy of {named} {}{suffix}", outcome.title());
     finding.explanation = explanation(&outcome, bypass, if refused { REFUSED } else { act.preface() });

@@ -50,8 +50,8 @@
 use super::act::{self, Act};
 use super::{Detector, Look, page};
 use crate::estate::{Estate, is_account_id};
-use crate::event::Event;
 use crate::event::params::{Params, PolicyChange};
+use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::{Access, Actions, Class, Policy, PolicyError, Question, Who};
 use crate::runbook;
@@ -100,7 +100,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let about_whom = opened.iter().map(|access| act::clip(who(&access.who))).collect::<Vec<_>>().join(" ");
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &about_whom]);
     finding.severity = act.severity(severity);
-    let named = if key.is_some() { "{key}" } else { "a new key" };
+    let named = the_policys_key(event);
     finding.title = format!("Key policy of {named} opened to {to_whom}{}", act.suffix());
     finding.explanation = explanation(&opened, act, named, &to_whom);
     finding.runbook = runbook(key.as_ref(), event);
@@ -115,6 +115,14 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         finding.rests_on_foreign = accounts;
     }
     Some(finding)
+}
+
+/// The key in a text: its name is put in later, if there is one.
+pub(super) fn the_policys_key(event: &Event<'_>) -> &'static str {
+    match act::the_key(event) {
+        "a key" if event.operation == Operation::CreateKey => "a new key",
+        key => key,
+    }
 }
 
 /// The key whose policy is set: of ReplicateKey the replica.
@@ -269,7 +277,7 @@ fn unreadable(
     let mut finding =
         finding::of_event(&DETECTOR, event, &[key.as_ref().map_or("", |key| &key.arn), "unreadable"]);
     finding.severity = Severity::Low;
-    finding.title = format!("Key policy of {} could not be read", act::the_key(event));
+    finding.title = format!("Key policy of {} could not be read", the_policys_key(event));
     finding.explanation = format!(
         "A key policy was set, and its text in the log could not be evaluated: {error}. Whether it opens the key is not known."
     );
@@ -507,7 +515,8 @@ mod tests {
                 .remove("requestParameters.keyId")
         };
         assert!(find(&bare(put(allow(json!({"AWS": "444455556666"}), json!("kms:*"))))).is_none());
-        assert!(find(&bare(put(allow(json!("*"), json!("kms:*"))))).is_some());
+        let finding = find(&bare(put(allow(json!("*"), json!("kms:*"))))).unwrap();
+        assert_eq!(finding.title, "Key policy of a key opened to everybody");
     }
 
     #[test]
