@@ -107,6 +107,8 @@ mod tests {
             let attempt = Act::Denied.severity(severity);
             assert!(attempt < severity || severity == Severity::Info, "{severity}");
         }
+        assert_eq!(Act::Denied.severity(Severity::Critical), Severity::Medium);
+        assert_eq!(Act::Denied.severity(Severity::Medium), Severity::Low);
     }
 
     #[test]

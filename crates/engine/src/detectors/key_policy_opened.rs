@@ -92,7 +92,6 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let mut opened = policy.access(&question);
     opened.retain(|access| is_stranger(&access.who, owner, event, estate));
     let severity = opened.iter().map(severity).max()?;
-    let public = opened.iter().any(|access| access.who == Who::Anyone);
     let accounts: Vec<String> = opened.iter().filter_map(|a| a.who.account()).map(str::to_owned).collect();
 
     let to_whom = to_whom(&opened);
@@ -111,7 +110,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         .details
         .insert("opened_to", opened.iter().take(LISTED).map(|a| detail(a, &policy)).collect());
     finding.evidence.details.insert("opened_to_count", json!(opened.len()));
-    if !public && opened.iter().all(|access| access.who.account().is_some()) {
+    if accounts.len() == opened.len() {
         finding.rests_on_foreign = accounts;
     }
     Some(finding)
@@ -398,6 +397,20 @@ mod tests {
         assert_eq!(when(allow(json!("*"), json!("kms:DescribeKey")), network), Some(Severity::Low));
         let organization = json!({"StringEquals": {"aws:PrincipalOrgID": "o-other00000"}});
         assert_eq!(when(allow(json!("*"), json!("kms:Decrypt")), organization), Some(Severity::High));
+    }
+
+    #[test]
+    fn of_several_strangers_the_worst_decides() {
+        let mut network = allow(json!("*"), json!("kms:Decrypt"));
+        network["Condition"] = json!({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
+        let foreign = allow(json!({"AWS": "444455556666"}), json!("kms:Decrypt"));
+        let policy = json!({"Statement": [root(), network, foreign]}).to_string();
+        let finding = find(&testing::kms("PutKeyPolicy").set("requestParameters.policy", policy)).unwrap();
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "Key policy of {key} opened to everybody");
+        assert!(!finding.explanation.contains("does not decide"));
+        // Should the account turn out to be ours, the rest stands.
+        assert!(finding.rests_on_foreign.is_empty());
     }
 
     #[test]
