@@ -33,7 +33,9 @@ fn main() {
         at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
     };
     let (megabytes, pairs) = (option("--mb", 200), option("--pairs", 5));
-    println!("{megabytes} MB of uncompressed log a corpus, {pairs} pairs; ratios are A/B of CPU time: median (min-max)\n");
+    println!(
+        "{megabytes} MB of uncompressed log a corpus, {pairs} pairs; ratios are A/B of CPU time: median (min-max)\n"
+    );
     let mut folders = Vec::new();
     for (mix, share) in MIXES {
         let folder = corpus(mix, share, megabytes);
@@ -71,7 +73,8 @@ fn compare(mix: &str, folder: &Path, pairs: usize) {
         if let Some(tool) = try_run(Command::new("libdeflate-gzip").arg("-dc").args(&files)) {
             against_tool.push(ratio(replay.cpu, tool.cpu));
         }
-        let library = run(Command::new(std::env::current_exe().expect("own path")).arg("--inflate").arg(folder));
+        let library =
+            run(Command::new(std::env::current_exe().expect("own path")).arg("--inflate").arg(folder));
         against_library.push(ratio(replay.cpu, library.cpu));
         replays.push(replay);
     }

@@ -201,13 +201,10 @@ pub struct Evidence {
     /// [`crate::state::distinct::Distinct::EXACT`], then an estimate.
     pub count: u64,
     /// What was measured, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<f64>,
     /// What was expected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// The probability of what was observed, if all were normal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -320,6 +317,18 @@ impl Finding {
         serde_json::to_string(&words).unwrap_or_default()
     }
 
+    /// Adds an act to the evidence.
+    pub fn add_act(&mut self, act: &Act) {
+        self.evidence.add(act.time, &act.event_id);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Adds counted events to the evidence.
+    pub fn add_sightings(&mut self, sightings: &Sightings) {
+        self.evidence.add_all(sightings);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
     /// Puts the name of the key into the texts, once its aliases are known.
     pub fn name_key(&mut self, aliases: Vec<String>) {
         let Some(key) = &mut self.key else { return };
@@ -364,20 +373,32 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
 /// `about` alone makes the id: name things in it that stay the same as evidence grows, such as the key and the id
 /// of the act.
 pub fn of_act(detector: &crate::detectors::Detector, act: &Act, about: &[&str]) -> Finding {
-    let mut evidence = Evidence::default();
-    evidence.add(act.time, &act.event_id);
+    let mut finding = of_key(detector, &act.key, about);
+    finding.evidence.add(act.time, &act.event_id);
+    finding.time = Span { start: act.time, end: act.time };
+    finding.account.clone_from(&act.account);
+    finding.region.clone_from(&act.region);
+    finding.principal = Some(act.by.actor());
+    finding
+}
+
+/// Begins a finding about a key, done by nobody in particular; the detector adds at least the evidence and with it
+/// the time. With an empty ARN it is about no key.
+pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) -> Finding {
+    let key = (!arn.is_empty()).then(|| KeyName::of_arn(arn));
+    let part = |part: fn(&KeyName) -> &Option<String>| key.as_ref().and_then(|key| part(key).clone());
     Finding {
         id: finding_id(detector.id, about),
         detector: detector.id,
         severity: detector.severity,
         kind: detector.kind,
         title: String::new(),
-        time: Span { start: act.time, end: act.time },
-        account: act.account.clone(),
-        region: act.region.clone(),
-        principal: Some(act.by.actor()),
-        key: (!act.key.is_empty()).then(|| KeyName::of_arn(&act.key)),
-        evidence,
+        time: Span { start: Timestamp::default(), end: Timestamp::default() },
+        account: part(|key| &key.account).unwrap_or_default(),
+        region: part(|key| &key.region).unwrap_or_default(),
+        principal: None,
+        key,
+        evidence: Evidence::default(),
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),

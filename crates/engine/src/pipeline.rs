@@ -13,7 +13,7 @@
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, SkipReason, Source, normalize};
-use crate::finding::{Finding, KeyName, Severity};
+use crate::finding::{Finding, KeyName, Severity, Span};
 use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
@@ -53,6 +53,8 @@ pub struct ObjectOutcome {
     pub report: ObjectReport,
     /// Records left out, by reason (duplicates are known only to the [`Watch`]).
     pub skipped: BTreeMap<SkipReason, u64>,
+    /// Time of the first and of the last event.
+    pub span: Option<Span>,
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
@@ -115,6 +117,9 @@ fn event_looks(estate: &Estate) -> Vec<EventLook> {
 
 impl ObjectOutcome {
     fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook]) {
+        let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
+        span.start = span.start.min(event.time);
+        span.end = span.end.max(event.time);
         self.events.push(EventMark {
             hour: event.time.hour(),
             // The same event in another account's log has another id; the same id there would be another event.
@@ -193,7 +198,7 @@ pub struct Summary {
     pub findings_by_detector: BTreeMap<&'static str, u64>,
     /// Findings by severity.
     pub findings_by_severity: BTreeMap<Severity, u64>,
-    /// Time of the first and of the last event.
+    /// Time of the first event.
     pub first_event: Option<Timestamp>,
     /// Time of the last event.
     pub last_event: Option<Timestamp>,
@@ -224,6 +229,10 @@ impl Watch {
         summary.records += report.records;
         summary.broken_records += report.broken_records;
         summary.problems += report.problem_count;
+        if let Some(span) = outcome.span {
+            summary.first_event = Some(summary.first_event.map_or(span.start, |first| first.min(span.start)));
+            summary.last_event = summary.last_event.max(Some(span.end));
+        }
         for (reason, n) in &outcome.skipped {
             *summary.skipped.entry(*reason).or_default() += n;
         }
@@ -239,6 +248,11 @@ impl Watch {
         }
         self.seen.forget(self.estate.settings.limits.duplicate_memory_events);
         summary.duplicates_incomplete = self.seen.forgot;
+    }
+
+    /// What is ours, with the accounts learned so far.
+    pub fn estate(&self) -> &Estate {
+        &self.estate
     }
 
     /// The States of all entities.

@@ -6,12 +6,22 @@
 //! walk the list and say what a new file still lacks.
 
 mod act;
+mod denied;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
+mod impact;
+pub mod imported_key_material;
+pub mod key_deletion_scheduled;
+pub mod key_disabled;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
+pub mod replica_in_new_region;
 pub mod root_use;
+mod selectors;
 pub mod self_extending_grant;
+pub mod several_keys_destroyed;
+pub mod trail_blinded;
+pub mod unusable_key_used;
 
 use crate::estate::Estate;
 use crate::event::Event;
@@ -65,6 +75,13 @@ impl Look {
 
 /// All detectors, in the order of the catalogue: the worst loss first.
 pub const ALL: &[&Detector] = &[
+    &several_keys_destroyed::DETECTOR,
+    &key_deletion_scheduled::DETECTOR,
+    &imported_key_material::DETECTOR,
+    &key_disabled::DETECTOR,
+    &unusable_key_used::DETECTOR,
+    &trail_blinded::DETECTOR,
+    &replica_in_new_region::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
     &key_policy_opened::DETECTOR,
