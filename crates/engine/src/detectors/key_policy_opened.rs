@@ -1,4 +1,4 @@
-//! # Key policy opened to strangers
+//! # Key policy opened
 //!
 //! ## What it finds
 //!
@@ -46,8 +46,9 @@
 //!
 //! AWS KMS developer guide, "Allowing users in other accounts to use a KMS key"; IAM user guide, "Policy
 //! evaluation logic".
+//! MITRE ATT&CK v18: T1098, T1537.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::{Detector, Look, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::params::{Params, PolicyChange};
@@ -61,7 +62,7 @@ use std::collections::BTreeSet;
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "key_policy_opened",
-    title: "Key policy opened to strangers",
+    title: "Key policy opened",
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[
@@ -77,12 +78,12 @@ const LISTED: usize = 20;
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let Params::Policy(change) = &event.params else { return None };
-    let act = Act::of(event)?;
+    let deed = Deed::of(event)?;
     let policy = match Policy::parse(change.policy.as_deref()?) {
         Ok(policy) => policy,
-        Err(error) => return unreadable(event, change, act, &error),
+        Err(error) => return unreadable(event, change, deed, &error),
     };
-    let owner = act::owner(event);
+    let owner = deed::owner(event);
     let key = subject_key(change, event);
     let question = Question {
         owner,
@@ -96,12 +97,12 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
 
     let to_whom = to_whom(&opened);
     let about_key = key.as_ref().map_or("", |key| &key.arn);
-    let about_whom = opened.iter().map(|access| act::clip(who(&access.who))).collect::<Vec<_>>().join(" ");
+    let about_whom = opened.iter().map(|access| deed::clip(who(&access.who))).collect::<Vec<_>>().join(" ");
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &about_whom]);
-    finding.severity = act.severity(severity);
+    finding.severity = deed.severity(severity);
     let named = the_policys_key(event);
-    finding.title = format!("Key policy of {named} opened to {to_whom}{}", act.suffix());
-    finding.explanation = explanation(&opened, act, named, &to_whom);
+    finding.title = format!("Key policy of {named} opened to {to_whom}{}", deed.suffix());
+    finding.explanation = explanation(&opened, deed, named, &to_whom);
     finding.runbook = runbook(key.as_ref(), event);
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(change.bypass_lockout_check));
@@ -118,7 +119,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
 
 /// The key in a text: its name is put in later, if there is one.
 pub(super) fn the_policys_key(event: &Event<'_>) -> &'static str {
-    match act::the_key(event) {
+    match deed::the_key(event) {
         "a key" if event.operation == Operation::CreateKey => "a new key",
         key => key,
     }
@@ -173,9 +174,9 @@ fn who(who: &Who) -> &str {
 fn to_whom(opened: &[Access]) -> String {
     let first = match opened.first().map(|access| &access.who) {
         Some(Who::Anyone) => return "everybody".to_owned(),
-        Some(Who::Organization(id)) => format!("organisation {}", act::clip(id)),
+        Some(Who::Organization(id)) => format!("organisation {}", deed::clip(id)),
         Some(Who::Account(id)) => format!("foreign account {id}"),
-        Some(Who::Unresolved(id)) => format!("unresolved principal {}", act::clip(id)),
+        Some(Who::Unresolved(id)) => format!("unresolved principal {}", deed::clip(id)),
         None => String::new(),
     };
     match opened.len() {
@@ -185,7 +186,7 @@ fn to_whom(opened: &[Access]) -> String {
     }
 }
 
-fn explanation(opened: &[Access], act: Act, key: &str, to_whom: &str) -> String {
+fn explanation(opened: &[Access], deed: Deed, key: &str, to_whom: &str) -> String {
     let all = opened.iter().fold(Actions::NONE, |set, access| set.or(access.all()));
     let mut can = Vec::new();
     for (class, words) in [
@@ -198,9 +199,9 @@ fn explanation(opened: &[Access], act: Act, key: &str, to_whom: &str) -> String 
             can.push(words);
         }
     }
-    let mut text = format!("{}This policy of {key} lets {to_whom} {}.", act.preface(), can.join(", "));
+    let mut text = format!("{}This policy of {key} lets {to_whom} {}.", deed.preface(), can.join(", "));
     let conditions: BTreeSet<&str> =
-        opened.iter().flat_map(|a| &a.conditions).map(|key| act::clip(key)).collect();
+        opened.iter().flat_map(|a| &a.conditions).map(|key| deed::clip(key)).collect();
     if opened.iter().all(|access| access.allowed.is_empty()) {
         let keys: Vec<&str> = conditions.into_iter().take(5).collect();
         text.push_str(&format!(
@@ -228,7 +229,7 @@ fn runbook(key: Option<&KeyName>, event: &Event<'_>) -> Vec<String> {
             "Put the last good policy back (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
             runbook::aws("kms put-key-policy", &policy)
         ),
-        format!("See who used the key since: {}", act::look_up_key(id, region)),
+        format!("See who used the key since: {}", deed::look_up_key(id, region)),
         format!(
             "Look for grants made since; they outlive the policy: {}",
             runbook::aws("kms list-grants", &[("key-id", id), ("region", region)])
@@ -247,18 +248,21 @@ fn detail(access: &Access, policy: &Policy) -> serde_json::Value {
     let labels =
         access.statements.iter().take(LISTED).filter_map(|at| Some(policy.statements.get(*at)?.label(*at)));
     let mut detail = serde_json::Map::new();
-    detail.insert("to".to_owned(), act::clip(who(&access.who)).into());
+    detail.insert("to".to_owned(), deed::clip(who(&access.who)).into());
     let mut add = |name: &str, values: Vec<String>| {
         if !values.is_empty() {
             detail.insert(name.to_owned(), values.into());
         }
     };
-    add("statements", labels.map(|label| act::clip(&label).to_owned()).collect());
-    add("principals", access.principals.iter().take(LISTED).map(|text| act::clip(text).to_owned()).collect());
+    add("statements", labels.map(|label| deed::clip(&label).to_owned()).collect());
+    add(
+        "principals",
+        access.principals.iter().take(LISTED).map(|text| deed::clip(text).to_owned()).collect(),
+    );
     add("classes", access.all().classes().map(|class| class.name().to_owned()).collect());
     add("allowed", names(access.allowed));
     add("conditional", names(access.conditional));
-    add("conditions", access.conditions.iter().take(LISTED).map(|key| act::clip(key).to_owned()).collect());
+    add("conditions", access.conditions.iter().take(LISTED).map(|key| deed::clip(key).to_owned()).collect());
     detail.into()
 }
 
@@ -266,10 +270,10 @@ fn detail(access: &Access, policy: &Policy) -> serde_json::Value {
 fn unreadable(
     event: &Event<'_>,
     change: &PolicyChange<'_>,
-    act: Act,
+    deed: Deed,
     error: &PolicyError,
 ) -> Option<Finding> {
-    if act == Act::Denied {
+    if deed == Deed::Denied {
         return None;
     }
     let key = subject_key(change, event);
