@@ -82,7 +82,10 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
         grouped(summary.watched_events),
     );
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
-        read.push_str(&format!(", from {} to {} UTC", moment(first), moment(last)));
+        read.push_str(&match first == last {
+            true => format!(", at {} UTC", moment(first)),
+            false => format!(", from {} to {} UTC", moment(first), moment(last)),
+        });
     }
     read.push('.');
     if !outcome.accounts.is_empty() {
@@ -251,6 +254,7 @@ fn plain(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Null => "none".to_owned(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(whole), _) => grouped(whole),
             (None, Some(number)) => measured(number),
