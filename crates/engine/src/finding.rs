@@ -118,10 +118,10 @@ pub struct Finding {
     pub explanation: String,
     /// What to do now, the first and most reversible step first.
     pub runbook: Vec<String>,
-    /// The account whose being foreign this finding rests on. Should it turn out to be ours (its logs are read
-    /// later), the finding falls away.
+    /// The accounts whose being foreign this finding rests on. Should all of them turn out to be ours (their logs
+    /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
-    pub rests_on_foreign: Option<String>,
+    pub rests_on_foreign: Vec<String>,
 }
 
 /// A span of event time.
@@ -364,7 +364,7 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
     }
 }
 
@@ -402,6 +402,6 @@ pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) 
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
     }
 }

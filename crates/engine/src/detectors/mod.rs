@@ -5,13 +5,20 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+mod act;
 mod denied;
+pub mod foreign_key_used;
+pub mod grant_to_foreign_account;
 mod impact;
 pub mod imported_key_material;
 pub mod key_deletion_scheduled;
 pub mod key_disabled;
+pub mod key_policy_lockout;
+pub mod key_policy_opened;
 pub mod replica_in_new_region;
+pub mod root_use;
 mod selectors;
+pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
 pub mod unusable_key_used;
@@ -75,6 +82,12 @@ pub const ALL: &[&Detector] = &[
     &unusable_key_used::DETECTOR,
     &trail_blinded::DETECTOR,
     &replica_in_new_region::DETECTOR,
+    &key_policy_lockout::DETECTOR,
+    &foreign_key_used::DETECTOR,
+    &key_policy_opened::DETECTOR,
+    &grant_to_foreign_account::DETECTOR,
+    &self_extending_grant::DETECTOR,
+    &root_use::DETECTOR,
 ];
 
 /// The detectors that are not switched off.

@@ -2,6 +2,7 @@
 //!
 //! Everything is borrowed from the record, so normalising costs little where nothing is found. Each part has a
 //! file of its own: [`operation`], [`principal`], [`key`], [`outcome`], [`context`], [`network`], [`params`].
+//! Tests make their records with `event::testing`.
 //! Normalising is total: any JSON gives an Event, a Skip with a reason, or a Problem; nothing panics.
 
 mod arn;
@@ -9,6 +10,8 @@ pub mod context;
 #[cfg(test)]
 mod corpus;
 pub mod dates;
+#[cfg(test)]
+mod edge_cases;
 mod extra;
 mod fields;
 pub mod key;
@@ -33,6 +36,7 @@ pub use principal::{Principal, PrincipalKind};
 use crate::finding::Actor;
 use crate::json::{Text, Value};
 use crate::time::Timestamp;
+use std::fmt;
 
 /// Which service wrote the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,9 @@ pub enum Form {
 }
 
 /// One event of KMS or of a watched service, normalised.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` form leaves `request` and `response` out, since those hold values of encryption contexts.
+#[derive(Clone)]
 pub struct Event<'a> {
     /// `eventID`; where it is missing, `hash:` and the hash of the record.
     pub id: Text<'a>,
@@ -144,5 +150,34 @@ impl<'a> Event<'a> {
             source: owned(&self.caller.address),
             user_agent: owned(&self.caller.user_agent),
         }
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("id", &self.id)
+            .field("shared_id", &self.shared_id)
+            .field("corrects", &self.corrects)
+            .field("time", &self.time)
+            .field("source", &self.source)
+            .field("form", &self.form)
+            .field("operation", &self.operation)
+            .field("name", &self.name)
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .field("principal", &self.principal)
+            .field("key", &self.key)
+            .field("destination_key", &self.destination_key)
+            .field("alias", &self.alias)
+            .field("outcome", &self.outcome)
+            .field("dry_run", &self.dry_run)
+            .field("context", &self.context)
+            .field("resource", &self.resource)
+            .field("caller", &self.caller)
+            .field("attestation", &self.attestation)
+            .field("key_material", &self.key_material)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
     }
 }
