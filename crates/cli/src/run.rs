@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
 
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, &settings.limits, threads.get(), &mut troubles);
+    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
     let mut estate = Estate::new(settings);
     inputs.accounts.iter().for_each(|account| estate.learn_account(account));
     let progress = if args.quiet {
