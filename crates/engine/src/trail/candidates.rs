@@ -6,7 +6,6 @@
 //! white space or escapes. The reverse is not: names stand in other fields too, and only whoever reads
 //! `eventSource` decides.
 
-use super::split::Item;
 use memchr::memmem;
 
 /// Event sources that some detector looks at.
@@ -49,13 +48,6 @@ pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
         Some(b'I') if stands(INSIGHT, 0) => Some(Word::Insight),
         _ => None,
     }
-}
-
-/// What an item suggests that the splitter found, `text` being its text.
-#[inline]
-pub(super) fn look(item: &Item, text: &[u8]) -> Suggestion {
-    let hidden = item.escapes && !(item.watched && item.insight) && memmem::find(text, b"\\u").is_some();
-    Suggestion { watched: item.watched || hidden, insight: item.insight || hidden }
 }
 
 /// What the text of a record suggests that the splitter has not seen.

@@ -10,7 +10,7 @@
 //! structure stops making sense, and from there on the object is read with care: see [`super::salvage`].
 
 use super::ObjectReport;
-use super::candidates;
+use super::candidates::Suggestion;
 use super::gunzip::Gunzip;
 use super::ledger::{Depth, Ledger};
 use super::salvage::{Budget, strict};
@@ -270,10 +270,10 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn item(&mut self, sequence: Sequence, item: Item) {
         let text = self.window.slice(item.start, item.end);
+        let suggestion = Suggestion { watched: item.watched, insight: item.insight };
         let depth = if item.too_deep { Depth::TooDeep } else { Depth::Allowed };
         match sequence {
             Sequence::List(List::Records) => {
-                let suggestion = candidates::look(&item, text);
                 self.ledger.record(text, item.start, suggestion, depth);
             }
             Sequence::List(list) => {
@@ -281,7 +281,6 @@ impl Walk<'_> {
             }
             Sequence::Array | Sequence::Stream => {
                 if shape::is_record_member(first_name(text)) {
-                    let suggestion = candidates::look(&item, text);
                     self.ledger.record(text, item.start, suggestion, depth);
                 } else {
                     let packed = shape::take(text, item.start, depth, &mut self.ledger);

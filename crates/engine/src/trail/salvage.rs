@@ -54,7 +54,7 @@ impl Walk<'_> {
                 let end = start + len as u64;
                 let suggestion = candidates::look_at(self.window.slice(start, end));
                 let Suggestion { watched, insight } = suggestion;
-                let item = Item { start, end, escapes: true, controls: true, too_deep, watched, insight };
+                let item = Item { start, end, controls: true, too_deep, watched, insight };
                 self.item(sequence, item);
                 self.at = item.end;
                 Flow::Ended
