@@ -36,6 +36,7 @@ pub(crate) struct Courier {
     repeated: u32,
     /// Digests are written up to here.
     clock: i64,
+    most: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,8 @@ struct DigestEntry {
 }
 
 impl Courier {
-    pub(crate) fn new(delivery: &Delivery, seed: u64, start: i64) -> Courier {
+    /// `most` is the number of uncompressed bytes after which no object is written any more.
+    pub(crate) fn new(delivery: &Delivery, seed: u64, start: i64, most: Option<u64>) -> Courier {
         Courier {
             delivery: delivery.clone(),
             seed,
@@ -73,6 +75,7 @@ impl Courier {
             scratch: String::new(),
             repeated: 0,
             clock: start,
+            most,
         }
     }
 
@@ -104,7 +107,9 @@ impl Courier {
         out: &mut VecDeque<LogObject>,
     ) -> Result<(), Error> {
         self.add_quiet_places(organisation, until);
-        while let Some(entry) = self.waiting.first_entry() {
+        while !self.full()
+            && let Some(entry) = self.waiting.first_entry()
+        {
             let (stamp, account, region) = entry.key().clone();
             if stamp > until {
                 break;
@@ -114,6 +119,11 @@ impl Courier {
             self.object(organisation, (stamp, account, region), records, out)?;
         }
         Ok(())
+    }
+
+    /// Whether the size asked for is reached.
+    pub(crate) fn full(&self) -> bool {
+        self.most.is_some_and(|most| self.counts.bytes >= most)
     }
 
     /// Places that have nothing to deliver still get an empty object now and then.

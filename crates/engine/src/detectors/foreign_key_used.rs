@@ -1,4 +1,4 @@
-//! # Data encrypted under a foreign key
+//! # Foreign key used
 //!
 //! ## What it finds
 //!
@@ -38,9 +38,10 @@
 //!
 //! ## References
 //!
-//! AWS KMS developer guide, "Allowing users in other accounts to use a KMS key"; MITRE ATT&CK T1486.
+//! AWS KMS developer guide, "Allowing users in other accounts to use a KMS key".
+//! MITRE ATT&CK v18: T1486, T1537.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
 use crate::event::operation::Direction;
@@ -52,7 +53,7 @@ use serde_json::json;
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "foreign_key_used",
-    title: "Data encrypted under a foreign key",
+    title: "Foreign key used",
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[
@@ -73,25 +74,25 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     if service || caller.is_some_and(|caller| estate.is_outsider(caller, &event.account)) {
         return None;
     }
-    let act = Act::of(event)?;
+    let deed = Deed::of(event)?;
     let reencrypted = event.operation == Operation::ReEncrypt;
     let data = event.resource.as_ref().map(|resource| resource.kind).filter(|kind| is_data(*kind));
     let severity = if data.is_some() || reencrypted { Severity::Critical } else { Severity::High };
 
     let mut finding = finding::of_event(&DETECTOR, event, &[&event.principal.id, account]);
     finding.key = Some(key.name());
-    finding.severity = act.severity(severity);
+    finding.severity = deed.severity(severity);
     let what = match data {
         Some(kind) => resource_word(kind),
         None if reencrypted => "Our ciphertext",
         None => "Data",
     };
-    finding.title = format!("{what} encrypted under {{key}} of foreign account {account}{}", act.suffix());
+    finding.title = format!("{what} encrypted under {{key}} of foreign account {account}{}", deed.suffix());
     finding.explanation = format!(
         "{}{} called {} with a key of account {account}, which is neither yours nor trusted. Whoever owns the key \
          decides who reads the data, and can take the key away for good. It does not prove an attack: sharing data \
          with a partner looks the same.",
-        act.preface(),
+        deed.preface(),
         if event.principal.via_service.is_some() {
             "A service, on behalf of the principal,"
         } else {
@@ -109,7 +110,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
             .insert("resource_kind", json!(format!("{:?}", resource.kind).to_lowercase()));
     }
     if reencrypted && let Some(source) = &event.key {
-        finding.evidence.details.insert("source_key", json!(act::clip(&source.arn)));
+        finding.evidence.details.insert("source_key", json!(deed::clip(&source.arn)));
     }
     finding.rests_on_foreign = vec![account.to_owned()];
     Some(finding)
@@ -171,9 +172,9 @@ fn runbook(event: &Event<'_>, key: &Key<'_>, account: &str) -> Vec<String> {
     steps.push(format!(
         "Find what is under the key (S3 Inventory, ec2 describe-volumes, rds describe-db-instances) and copy it to \
          a key of yours while it still decrypts: {}",
-        runbook::quote(act::clip(&key.arn))
+        runbook::quote(deed::clip(&key.arn))
     ));
-    steps.push(format!("See what else the caller did: {}", act::look_up_actor(event)));
+    steps.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
     steps
 }
 

@@ -39,8 +39,9 @@
 //! ## References
 //!
 //! AWS KMS developer guide, "Grants in AWS KMS".
+//! MITRE ATT&CK v18: T1098, T1537.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
 use crate::event::params::{Grant, Params};
@@ -65,9 +66,9 @@ pub const DETECTOR: Detector = Detector {
 };
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
-    let (grant, act) = created(event)?;
+    let (grant, deed) = created(event)?;
     // A grant on a key that is not ours gives away nothing of ours.
-    if estate.is_outsider(act::owner(event), &event.account) {
+    if estate.is_outsider(deed::owner(event), &event.account) {
         return None;
     }
     let stranger = stranger(grant, event, estate)?;
@@ -80,8 +81,8 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let key = event.key.as_ref();
     let about_key = key.map_or("", |key| &key.arn);
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, account, part]);
-    finding.severity = act.severity(severity(&stranger, grant));
-    let (the_key, suffix) = (act::the_key(event), act.suffix());
+    finding.severity = deed.severity(severity(&stranger, grant));
+    let (the_key, suffix) = (deed::the_key(event), deed.suffix());
     finding.title = match &stranger {
         Stranger::Grantee(account) => format!("Grant on {the_key} to foreign account {account}{suffix}"),
         Stranger::Caller(account) => format!("Grant on {the_key} made by foreign account {account}{suffix}"),
@@ -89,19 +90,19 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
             format!("Grant on {the_key} that foreign account {account} may retire{suffix}")
         }
         Stranger::Unresolved(id) => {
-            format!("Grant on {the_key} to unresolved principal {}{suffix}", act::clip(id))
+            format!("Grant on {the_key} to unresolved principal {}{suffix}", deed::clip(id))
         }
     };
     finding.explanation = format!(
         "{}The {part} of this grant is {}. A grant works beside the key policy, shows in no policy review and \
          stays until it is revoked. It does not prove that data was read: look for calls by the grantee.",
-        act.preface(),
+        deed.preface(),
         match &stranger {
             Stranger::Unresolved(_) => "a unique id that cannot be resolved to an account".to_owned(),
             _ => format!("of account {account}, which is neither yours nor trusted"),
         },
     );
-    finding.runbook = runbook(event, grant, act);
+    finding.runbook = runbook(event, grant, deed);
     describe(&mut finding, grant);
     if !matches!(stranger, Stranger::Unresolved(_)) {
         finding.rests_on_foreign = vec![account.to_owned()];
@@ -118,9 +119,9 @@ enum Stranger {
 }
 
 /// The grant and what became of it, if the event is a CreateGrant that was done or denied.
-pub(super) fn created<'e, 'a>(event: &'e Event<'a>) -> Option<(&'e Grant<'a>, Act)> {
+pub(super) fn created<'e, 'a>(event: &'e Event<'a>) -> Option<(&'e Grant<'a>, Deed)> {
     match &event.params {
-        Params::Grant(grant) if event.operation == Operation::CreateGrant => Some((grant, Act::of(event)?)),
+        Params::Grant(grant) if event.operation == Operation::CreateGrant => Some((grant, Deed::of(event)?)),
         _ => None,
     }
 }
@@ -183,19 +184,19 @@ pub(super) fn describe(finding: &mut Finding, grant: &Grant<'_>) {
         [("grant_id", &grant.id), ("grantee", &grant.grantee), ("retiring_principal", &grant.retiring)]
     {
         if let Some(value) = value {
-            details.insert(name, json!(act::clip(value)));
+            details.insert(name, json!(deed::clip(value)));
         }
     }
     details.insert("grant_constrained", json!(grant.constrained));
-    let operations = grant.operations.iter().take(40).map(|operation| act::clip(operation));
+    let operations = grant.operations.iter().take(40).map(|operation| deed::clip(operation));
     details.insert("grant_operations", operations.collect());
 }
 
 /// What to do about a grant.
-pub(super) fn runbook(event: &Event<'_>, grant: &Grant<'_>, act: Act) -> Vec<String> {
-    let (key, region) = act::key_and_region(event.key.as_ref(), event);
+pub(super) fn runbook(event: &Event<'_>, grant: &Grant<'_>, deed: Deed) -> Vec<String> {
+    let (key, region) = deed::key_and_region(event.key.as_ref(), event);
     let mut steps = Vec::new();
-    if act == Act::Done {
+    if deed == Deed::Done {
         let id = grant.id.as_deref().unwrap_or("GRANT_ID");
         let revoke = [("key-id", key), ("grant-id", id), ("region", region)];
         steps.push(format!("Revoke the grant: {}", runbook::aws("kms revoke-grant", &revoke)));
@@ -204,8 +205,8 @@ pub(super) fn runbook(event: &Event<'_>, grant: &Grant<'_>, act: Act) -> Vec<Str
         "List all grants of the key: {}",
         runbook::aws("kms list-grants", &[("key-id", key), ("region", region)])
     ));
-    steps.push(format!("See how the key was used since: {}", act::look_up_key(key, region)));
-    steps.push(format!("See what else the caller did: {}", act::look_up_actor(event)));
+    steps.push(format!("See how the key was used since: {}", deed::look_up_key(key, region)));
+    steps.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
     steps
 }
 

@@ -1,4 +1,4 @@
-//! # Key policy locks its owners out
+//! # Key policy lockout
 //!
 //! ## What it finds
 //!
@@ -41,9 +41,10 @@
 //! ## References
 //!
 //! AWS KMS developer guide, "Default key policy" and "PutKeyPolicy, BypassPolicyLockoutSafetyCheck".
+//! MITRE ATT&CK v18: T1531, T1485, T1098.
 
-use super::act::{self, Act};
-use super::key_policy_opened::subject_key;
+use super::deed::{self, Deed};
+use super::key_policy_opened::{subject_key, the_policys_key};
 use super::{Detector, Look, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::params::Params;
@@ -57,7 +58,7 @@ use serde_json::json;
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "key_policy_lockout",
-    title: "Key policy locks its owners out",
+    title: "Key policy lockout",
     severity: Severity::Critical,
     kind: FindingKind::Rule,
     mitre: &[
@@ -76,8 +77,8 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let Params::Policy(change) = &event.params else { return None };
     // KMS runs the same check, and refuses a policy that shuts its caller out unless it is told not to check.
     let refused = event.outcome.class() == Some(ErrorClass::BadInput);
-    let act = if refused && !event.dry_run { Act::Denied } else { Act::of(event)? };
-    let owner = act::owner(event);
+    let deed = if refused && !event.dry_run { Deed::Denied } else { Deed::of(event)? };
+    let owner = deed::owner(event);
     let key = subject_key(change, event);
     let control = change.policy.as_deref().map(|text| {
         let question = Question {
@@ -102,11 +103,11 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let severity = outcome.severity(bypass, new_key)?;
     let about_key = key.as_ref().map_or("", |key| &key.arn);
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &event.principal.id]);
-    finding.severity = if refused { Severity::Low } else { act.severity(severity) };
-    let named = if key.is_some() { "{key}" } else { "a new key" };
-    let suffix = if refused { " (attempted, refused by KMS)" } else { act.suffix() };
+    finding.severity = if refused { Severity::Low } else { deed.severity(severity) };
+    let named = the_policys_key(event);
+    let suffix = if refused { " (attempted, refused by KMS)" } else { deed.suffix() };
     finding.title = format!("Key policy of {named} {}{suffix}", outcome.title());
-    finding.explanation = explanation(&outcome, bypass, if refused { REFUSED } else { act.preface() });
+    finding.explanation = explanation(&outcome, bypass, if refused { REFUSED } else { deed.preface() });
     finding.runbook = runbook(&outcome, key.as_ref(), event);
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(bypass));
@@ -183,8 +184,8 @@ impl Left {
     fn detail(&self) -> serde_json::Value {
         match self {
             Left::Nobody => json!("nobody"),
-            Left::Caller(name) => json!([act::clip(name)]),
-            Left::Named(names) => names.iter().take(LISTED).map(|name| act::clip(name)).collect(),
+            Left::Caller(name) => json!([deed::clip(name)]),
+            Left::Named(names) => names.iter().take(LISTED).map(|name| deed::clip(name)).collect(),
             Left::Undecided => json!("under conditions"),
             Left::Unread => json!("unknown: the policy could not be read"),
             Left::Account => json!("the account"),
@@ -229,9 +230,9 @@ fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>) -> Vec<String>
     let policy = [("key-id", id), ("policy-name", "default"), ("region", region)];
     let mut steps = Vec::new();
     let who = match left {
-        Left::Caller(name) => format!(", as {}", runbook::quote(act::clip(name))),
+        Left::Caller(name) => format!(", as {}", runbook::quote(deed::clip(name))),
         Left::Named(names) => {
-            let names: Vec<_> = names.iter().take(3).map(|name| runbook::quote(act::clip(name))).collect();
+            let names: Vec<_> = names.iter().take(3).map(|name| runbook::quote(deed::clip(name))).collect();
             format!(", as one of {}", names.join(", "))
         }
         _ => String::new(),
@@ -251,7 +252,7 @@ fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>) -> Vec<String>
         "Read the policy in force, for the case: {} --query Policy --output text",
         runbook::aws("kms get-key-policy", &policy)
     ));
-    steps.push(format!("See what else the caller did: {}", act::look_up_actor(event)));
+    steps.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
     steps
 }
 

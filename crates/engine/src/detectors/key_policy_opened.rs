@@ -1,4 +1,4 @@
-//! # Key policy opened to strangers
+//! # Key policy opened
 //!
 //! ## What it finds
 //!
@@ -46,12 +46,13 @@
 //!
 //! AWS KMS developer guide, "Allowing users in other accounts to use a KMS key"; IAM user guide, "Policy
 //! evaluation logic".
+//! MITRE ATT&CK v18: T1098, T1537.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::{Detector, Look, page};
 use crate::estate::{Estate, is_account_id};
-use crate::event::Event;
 use crate::event::params::{Params, PolicyChange};
+use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::{Access, Actions, Class, Policy, PolicyError, Question, Who};
 use crate::runbook;
@@ -61,7 +62,7 @@ use std::collections::BTreeSet;
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "key_policy_opened",
-    title: "Key policy opened to strangers",
+    title: "Key policy opened",
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[
@@ -77,12 +78,12 @@ const LISTED: usize = 20;
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let Params::Policy(change) = &event.params else { return None };
-    let act = Act::of(event)?;
+    let deed = Deed::of(event)?;
     let policy = match Policy::parse(change.policy.as_deref()?) {
         Ok(policy) => policy,
-        Err(error) => return unreadable(event, change, act, &error),
+        Err(error) => return unreadable(event, change, deed, &error),
     };
-    let owner = act::owner(event);
+    let owner = deed::owner(event);
     let key = subject_key(change, event);
     let question = Question {
         owner,
@@ -92,17 +93,16 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let mut opened = policy.access(&question);
     opened.retain(|access| is_stranger(&access.who, owner, event, estate));
     let severity = opened.iter().map(severity).max()?;
-    let public = opened.iter().any(|access| access.who == Who::Anyone);
     let accounts: Vec<String> = opened.iter().filter_map(|a| a.who.account()).map(str::to_owned).collect();
 
     let to_whom = to_whom(&opened);
     let about_key = key.as_ref().map_or("", |key| &key.arn);
-    let about_whom = opened.iter().map(|access| act::clip(who(&access.who))).collect::<Vec<_>>().join(" ");
+    let about_whom = opened.iter().map(|access| deed::clip(who(&access.who))).collect::<Vec<_>>().join(" ");
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &about_whom]);
-    finding.severity = act.severity(severity);
-    let named = if key.is_some() { "{key}" } else { "a new key" };
-    finding.title = format!("Key policy of {named} opened to {to_whom}{}", act.suffix());
-    finding.explanation = explanation(&opened, act, named, &to_whom);
+    finding.severity = deed.severity(severity);
+    let named = the_policys_key(event);
+    finding.title = format!("Key policy of {named} opened to {to_whom}{}", deed.suffix());
+    finding.explanation = explanation(&opened, deed, named, &to_whom);
     finding.runbook = runbook(key.as_ref(), event);
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(change.bypass_lockout_check));
@@ -111,10 +111,18 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         .details
         .insert("opened_to", opened.iter().take(LISTED).map(|a| detail(a, &policy)).collect());
     finding.evidence.details.insert("opened_to_count", json!(opened.len()));
-    if !public && opened.iter().all(|access| access.who.account().is_some()) {
+    if accounts.len() == opened.len() {
         finding.rests_on_foreign = accounts;
     }
     Some(finding)
+}
+
+/// The key in a text: its name is put in later, if there is one.
+pub(super) fn the_policys_key(event: &Event<'_>) -> &'static str {
+    match deed::the_key(event) {
+        "a key" if event.operation == Operation::CreateKey => "a new key",
+        key => key,
+    }
 }
 
 /// The key whose policy is set: of ReplicateKey the replica.
@@ -166,9 +174,9 @@ fn who(who: &Who) -> &str {
 fn to_whom(opened: &[Access]) -> String {
     let first = match opened.first().map(|access| &access.who) {
         Some(Who::Anyone) => return "everybody".to_owned(),
-        Some(Who::Organization(id)) => format!("organisation {}", act::clip(id)),
+        Some(Who::Organization(id)) => format!("organisation {}", deed::clip(id)),
         Some(Who::Account(id)) => format!("foreign account {id}"),
-        Some(Who::Unresolved(id)) => format!("unresolved principal {}", act::clip(id)),
+        Some(Who::Unresolved(id)) => format!("unresolved principal {}", deed::clip(id)),
         None => String::new(),
     };
     match opened.len() {
@@ -178,7 +186,7 @@ fn to_whom(opened: &[Access]) -> String {
     }
 }
 
-fn explanation(opened: &[Access], act: Act, key: &str, to_whom: &str) -> String {
+fn explanation(opened: &[Access], deed: Deed, key: &str, to_whom: &str) -> String {
     let all = opened.iter().fold(Actions::NONE, |set, access| set.or(access.all()));
     let mut can = Vec::new();
     for (class, words) in [
@@ -191,9 +199,9 @@ fn explanation(opened: &[Access], act: Act, key: &str, to_whom: &str) -> String 
             can.push(words);
         }
     }
-    let mut text = format!("{}This policy of {key} lets {to_whom} {}.", act.preface(), can.join(", "));
+    let mut text = format!("{}This policy of {key} lets {to_whom} {}.", deed.preface(), can.join(", "));
     let conditions: BTreeSet<&str> =
-        opened.iter().flat_map(|a| &a.conditions).map(|key| act::clip(key)).collect();
+        opened.iter().flat_map(|a| &a.conditions).map(|key| deed::clip(key)).collect();
     if opened.iter().all(|access| access.allowed.is_empty()) {
         let keys: Vec<&str> = conditions.into_iter().take(5).collect();
         text.push_str(&format!(
@@ -221,7 +229,7 @@ fn runbook(key: Option<&KeyName>, event: &Event<'_>) -> Vec<String> {
             "Put the last good policy back (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
             runbook::aws("kms put-key-policy", &policy)
         ),
-        format!("See who used the key since: {}", act::look_up_key(id, region)),
+        format!("See who used the key since: {}", deed::look_up_key(id, region)),
         format!(
             "Look for grants made since; they outlive the policy: {}",
             runbook::aws("kms list-grants", &[("key-id", id), ("region", region)])
@@ -240,18 +248,21 @@ fn detail(access: &Access, policy: &Policy) -> serde_json::Value {
     let labels =
         access.statements.iter().take(LISTED).filter_map(|at| Some(policy.statements.get(*at)?.label(*at)));
     let mut detail = serde_json::Map::new();
-    detail.insert("to".to_owned(), act::clip(who(&access.who)).into());
+    detail.insert("to".to_owned(), deed::clip(who(&access.who)).into());
     let mut add = |name: &str, values: Vec<String>| {
         if !values.is_empty() {
             detail.insert(name.to_owned(), values.into());
         }
     };
-    add("statements", labels.map(|label| act::clip(&label).to_owned()).collect());
-    add("principals", access.principals.iter().take(LISTED).map(|text| act::clip(text).to_owned()).collect());
+    add("statements", labels.map(|label| deed::clip(&label).to_owned()).collect());
+    add(
+        "principals",
+        access.principals.iter().take(LISTED).map(|text| deed::clip(text).to_owned()).collect(),
+    );
     add("classes", access.all().classes().map(|class| class.name().to_owned()).collect());
     add("allowed", names(access.allowed));
     add("conditional", names(access.conditional));
-    add("conditions", access.conditions.iter().take(LISTED).map(|key| act::clip(key).to_owned()).collect());
+    add("conditions", access.conditions.iter().take(LISTED).map(|key| deed::clip(key).to_owned()).collect());
     detail.into()
 }
 
@@ -259,17 +270,17 @@ fn detail(access: &Access, policy: &Policy) -> serde_json::Value {
 fn unreadable(
     event: &Event<'_>,
     change: &PolicyChange<'_>,
-    act: Act,
+    deed: Deed,
     error: &PolicyError,
 ) -> Option<Finding> {
-    if act == Act::Denied {
+    if deed == Deed::Denied {
         return None;
     }
     let key = subject_key(change, event);
     let mut finding =
         finding::of_event(&DETECTOR, event, &[key.as_ref().map_or("", |key| &key.arn), "unreadable"]);
     finding.severity = Severity::Low;
-    finding.title = format!("Key policy of {} could not be read", act::the_key(event));
+    finding.title = format!("Key policy of {} could not be read", the_policys_key(event));
     finding.explanation = format!(
         "A key policy was set, and its text in the log could not be evaluated: {error}. Whether it opens the key is not known."
     );
@@ -393,6 +404,20 @@ mod tests {
     }
 
     #[test]
+    fn of_several_strangers_the_worst_decides() {
+        let mut network = allow(json!("*"), json!("kms:Decrypt"));
+        network["Condition"] = json!({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
+        let foreign = allow(json!({"AWS": "444455556666"}), json!("kms:Decrypt"));
+        let policy = json!({"Statement": [root(), network, foreign]}).to_string();
+        let finding = find(&testing::kms("PutKeyPolicy").set("requestParameters.policy", policy)).unwrap();
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "Key policy of {key} opened to everybody");
+        assert!(!finding.explanation.contains("does not decide"));
+        // Should the account turn out to be ours, the rest stands.
+        assert!(finding.rests_on_foreign.is_empty());
+    }
+
+    #[test]
     fn a_conditional_opening_says_on_what_it_depends() {
         let mut statement = allow(json!("*"), json!("kms:Decrypt"));
         statement["Condition"] = json!({"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}});
@@ -507,7 +532,8 @@ mod tests {
                 .remove("requestParameters.keyId")
         };
         assert!(find(&bare(put(allow(json!({"AWS": "444455556666"}), json!("kms:*"))))).is_none());
-        assert!(find(&bare(put(allow(json!("*"), json!("kms:*"))))).is_some());
+        let finding = find(&bare(put(allow(json!("*"), json!("kms:*"))))).unwrap();
+        assert_eq!(finding.title, "Key policy of a key opened to everybody");
     }
 
     #[test]

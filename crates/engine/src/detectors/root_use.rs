@@ -1,4 +1,4 @@
-//! # KMS used by root
+//! # Root in use
 //!
 //! ## What it finds
 //!
@@ -31,8 +31,9 @@
 //! ## References
 //!
 //! IAM user guide, "Root user best practices"; "Centrally manage root access for member accounts".
+//! MITRE ATT&CK v18: T1078.004.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
 use crate::event::operation::Category;
@@ -44,7 +45,7 @@ use serde_json::json;
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "root_use",
-    title: "KMS used by root",
+    title: "Root in use",
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
@@ -57,32 +58,32 @@ fn look(event: &Event<'_>, _estate: &Estate) -> Option<Finding> {
         return None;
     }
     let use_of_root = Use::of(event);
-    let severity = match Act::of(event) {
-        Some(act) => act.severity(use_of_root.severity()),
+    let severity = match Deed::of(event) {
+        Some(deed) => deed.severity(use_of_root.severity()),
         None => Severity::Info,
     };
     let account = event.principal.account.as_deref().unwrap_or(&event.account);
     let mut finding = finding::of_event(&DETECTOR, event, &[account, use_of_root.word()]);
     finding.severity = severity;
-    finding.title = match Act::of(event) {
-        Some(act) => {
-            format!("Root of account {} {}{}", act::clip(account), use_of_root.title(event), act.suffix())
+    finding.title = match Deed::of(event) {
+        Some(deed) => {
+            format!("Root of account {} {}{}", deed::clip(account), use_of_root.title(event), deed.suffix())
         }
-        None => format!("Root of account {} tried {} in vain", act::clip(account), act::clip(&event.name)),
+        None => format!("Root of account {} tried {} in vain", deed::clip(account), deed::clip(&event.name)),
     };
     finding.explanation = format!(
         "The root user of the account called {}{}. Root is bound by no IAM policy and has no place in daily work. \
          The record does not tell which person it was, nor that it was misuse.",
-        act::clip(&event.name),
+        deed::clip(&event.name),
         event
             .principal
             .via_service
             .as_deref()
-            .map(|service| format!(" through {}", act::clip(service)))
+            .map(|service| format!(" through {}", deed::clip(service)))
             .unwrap_or_default(),
     );
     finding.runbook = runbook(event);
-    finding.evidence.details.insert("operation", json!(act::clip(&event.name)));
+    finding.evidence.details.insert("operation", json!(deed::clip(&event.name)));
     finding.evidence.details.insert("mfa", json!(event.principal.mfa));
     finding.evidence.details.insert("console", json!(event.principal.console));
     Some(finding)
@@ -130,12 +131,12 @@ impl Use {
     }
 
     fn title(self, event: &Event<'_>) -> String {
-        let key = act::the_key(event);
+        let key = deed::the_key(event);
         match self {
             Use::Looks => "looked at KMS keys".to_owned(),
             Use::ThroughService => format!("used {key} through a service"),
             Use::Cryptography => format!("used {key} ({})", event.operation.name()),
-            Use::Changes => format!("called {} on {key}", act::clip(&event.name)),
+            Use::Changes => format!("called {} on {key}", deed::clip(&event.name)),
         }
     }
 }
@@ -144,7 +145,7 @@ fn runbook(event: &Event<'_>) -> Vec<String> {
     let account = event.principal.account.as_deref().unwrap_or(&event.account);
     let root = "AttributeKey=Username,AttributeValue=root";
     vec![
-        format!("Ask the owners of account {} whether this was theirs.", runbook::quote(act::clip(account))),
+        format!("Ask the owners of account {} whether this was theirs.", runbook::quote(deed::clip(account))),
         format!(
             "See what else root did: {}",
             runbook::aws(

@@ -1,4 +1,4 @@
-//! # Grant that extends itself
+//! # Self-extending grant
 //!
 //! ## What it finds
 //!
@@ -36,8 +36,9 @@
 //! ## References
 //!
 //! AWS KMS developer guide, "Grants in AWS KMS" and "Creating grants".
+//! MITRE ATT&CK v18: T1098.
 
-use super::act::{self, Act};
+use super::deed::{self, Deed};
 use super::grant_to_foreign_account::{created, describe, is_aws, is_foreign, operations, runbook};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
@@ -50,7 +51,7 @@ use crate::policy::{Class, Name};
 /// See the page.
 pub const DETECTOR: Detector = Detector {
     id: "self_extending_grant",
-    title: "Grant that extends itself",
+    title: "Self-extending grant",
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
@@ -59,10 +60,10 @@ pub const DETECTOR: Detector = Detector {
 };
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
-    let (grant, act) = created(event)?;
+    let (grant, deed) = created(event)?;
     let direct = event.principal.via_service.is_none() && !is_aws(event);
     let grantee = Name::parse(grant.grantee.as_deref()?);
-    let foreign_key = estate.is_outsider(act::owner(event), &event.account);
+    let foreign_key = estate.is_outsider(deed::owner(event), &event.account);
     if !direct || grantee.is_aws_itself() || foreign_key || is_foreign(grant, event, estate) {
         return None;
     }
@@ -78,21 +79,21 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     };
     let about_key = event.key.as_ref().map_or("", |key| &key.arn);
     let mut finding = finding::of_event(&DETECTOR, event, &[about_key, &event.principal.id, grantee.text()]);
-    finding.severity = act.severity(severity);
-    finding.title = title(event, extends, act);
-    finding.explanation = explanation(grant, extends, act);
-    finding.runbook = runbook(event, grant, act);
+    finding.severity = deed.severity(severity);
+    finding.title = title(event, extends, deed);
+    finding.explanation = explanation(grant, extends, deed);
+    finding.runbook = runbook(event, grant, deed);
     describe(&mut finding, grant);
     Some(finding)
 }
 
-fn title(event: &Event<'_>, extends: bool, act: Act) -> String {
+fn title(event: &Event<'_>, extends: bool, deed: Deed) -> String {
     let what =
         if extends { "whose grantee may make more grants" } else { "without constraints, made by hand" };
-    format!("Grant on {} {what}{}", act::the_key(event), act.suffix())
+    format!("Grant on {} {what}{}", deed::the_key(event), deed.suffix())
 }
 
-fn explanation(grant: &Grant<'_>, extends: bool, act: Act) -> String {
+fn explanation(grant: &Grant<'_>, extends: bool, deed: Deed) -> String {
     let what = if extends {
         "CreateGrant is among the operations of this grant: its grantee can pass the use of the key on, and what it \
          passes on stays when this grant is revoked."
@@ -104,7 +105,7 @@ fn explanation(grant: &Grant<'_>, extends: bool, act: Act) -> String {
     format!(
         "{}{what}{constrained} It was made directly, not by an AWS service. It does not prove misuse: some \
          infrastructure code makes such grants.",
-        act.preface()
+        deed.preface()
     )
 }
 

@@ -14,6 +14,7 @@ pub mod dates;
 mod edge_cases;
 mod extra;
 mod fields;
+mod identity;
 pub mod key;
 pub mod network;
 pub mod normalize;
@@ -21,6 +22,7 @@ pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod principal;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 

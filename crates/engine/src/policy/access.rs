@@ -1,8 +1,9 @@
 //! The questions that detectors ask of a policy.
 
 use super::action::{Actions, Class, glob};
-use super::condition::{Condition, Ease, Odds, pinned_account};
+use super::condition::{Condition, pinned_account};
 use super::document::{Effect, Policy, Resources, Statement};
+use super::odds::{Ease, Odds};
 use super::subject::{Name, Principals, Subject, is_unique_id};
 use crate::estate::is_account_id;
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@
 //! `NotPrincipal`, Deny statements and conditions all count as they do in AWS.
 //!
 //! What a condition does to a subject is not a yes or no, but how hard it is for the subject to have it hold and
-//! to have it fail ([`condition::Odds`]). "Only through S3" is easy for a stranger, who has buckets; "only my
+//! to have it fail ([`odds::Odds`]). "Only through S3" is easy for a stranger, who has buckets; "only my
 //! organisation" is impossible; "only from this network" cannot be decided here and makes the access
 //! *conditional*. Conditions are judged one by one: two Deny statements that only together leave nobody out are
 //! not seen to do so.
@@ -17,6 +17,7 @@ pub mod access;
 pub mod action;
 pub mod condition;
 pub mod document;
+pub mod odds;
 pub mod subject;
 
 pub use access::{Access, Control, Question, Who};

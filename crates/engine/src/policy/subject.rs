@@ -1,6 +1,6 @@
 //! Who a policy or a grant names, and the kinds of caller for which a policy is evaluated.
 
-use super::condition::Odds;
+use super::odds::Odds;
 use crate::estate::is_account_id;
 
 /// A principal as a policy or a grant writes it.

@@ -2,8 +2,11 @@
 
 mod candidates;
 mod container;
+mod document;
 mod gunzip;
 mod ledger;
+#[cfg(test)]
+mod random_tests;
 mod salvage;
 mod shape;
 mod simd;
@@ -111,20 +114,22 @@ impl Reader {
         limits: &Limits,
         mut sink: impl FnMut(Record<'_>),
     ) -> ObjectReport {
-        self.walk(&mut source, limits, &mut sink, 0, false)
+        let mut walk = self.begin(&mut source, limits, &mut sink, 0, false);
+        walk.run();
+        walk.close()
     }
 
-    fn walk<'a>(
+    fn begin<'a>(
         &'a mut self,
         source: &'a mut dyn Read,
         limits: &'a Limits,
         sink: &'a mut dyn FnMut(Record<'_>),
         first_index: u64,
         inside_another: bool,
-    ) -> ObjectReport {
+    ) -> Walk<'a> {
         self.window.reset();
         self.candidates.reset();
-        let mut walk = Walk {
+        Walk {
             gunzip: Gunzip::new(source, &mut self.input, limits),
             window: &mut self.window,
             splitter: &mut self.splitter,
@@ -136,13 +141,7 @@ impl Reader {
             at: 0,
             careful: false,
             budget: Budget::default(),
-        };
-        walk.run();
-        let Walk { gunzip, mut ledger, .. } = walk;
-        if let Some(problem) = gunzip.problem {
-            ledger.problem(problem.offset, problem.message);
         }
-        ObjectReport { source_bytes: gunzip.source_bytes, bytes: gunzip.bytes, ..ledger.close() }
     }
 }
 
@@ -153,5 +152,8 @@ fn read_inside(
     sink: &mut dyn FnMut(Record<'_>),
     first_index: u64,
 ) -> ObjectReport {
-    Reader::default().walk(&mut { bytes }, limits, sink, first_index, true)
+    let (mut reader, mut source) = (Reader::default(), bytes);
+    let mut walk = reader.begin(&mut source, limits, sink, first_index, true);
+    walk.run();
+    walk.close()
 }

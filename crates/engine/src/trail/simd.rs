@@ -42,6 +42,32 @@ pub(super) fn scan(splitter: &mut Splitter, blocks: &[[u8; BLOCK]], items: &mut 
     }
 }
 
+/// The scan with what every processor of the architecture has.
+#[cfg(test)]
+pub(super) fn baseline() -> fn(&mut Splitter, &[[u8; BLOCK]], &mut Vec<Item>) -> Pause {
+    #[cfg(target_arch = "x86_64")]
+    return x86::scan_sse2;
+    #[cfg(not(target_arch = "x86_64"))]
+    return scan;
+}
+
+/// The masks of one block by every set of instructions at hand.
+#[cfg(test)]
+pub(super) fn all_masks(block: &[u8; BLOCK]) -> Vec<Masks> {
+    let mut all = vec![scalar::masks(block)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        all.push(x86::masks_sse2(block));
+        if x86::has_avx2() {
+            // SAFETY: the feature was just checked.
+            all.push(unsafe { x86::masks_avx2(block) });
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    all.push(arm::masks_neon(block));
+    all
+}
+
 /// The same without special instructions.
 #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub(super) mod scalar {
@@ -114,7 +140,7 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
+    pub(super) unsafe fn masks_avx2(block: &[u8; BLOCK]) -> Masks {
         // SAFETY: both loads lie within the 64 bytes of the block and need no alignment.
         let (low, high) = unsafe {
             let at = block.as_ptr().cast::<__m256i>();

@@ -193,3 +193,124 @@ pub(super) enum Tail {
 fn controls(block: &[u8; BLOCK]) -> u64 {
     block.iter().rev().fold(0, |mask, &byte| (mask << 1) | u64::from(byte < 0x20))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NESTING: usize = 3;
+
+    /// One byte after the other: what the splitter has to find.
+    fn naive(bytes: &[u8]) -> (Vec<(u64, u64, bool)>, Option<Pause>) {
+        let (mut items, mut depth, mut start, mut too_deep) = (Vec::new(), 0, 0, false);
+        let (mut in_string, mut escaped) = (false, false);
+        for (at, &byte) in bytes.iter().enumerate() {
+            if escaped {
+                escaped = false;
+                if in_string && byte < 0x20 {
+                    return (items, Some(Pause::Control(at as u64)));
+                }
+                if matches!(byte, b'"' | b'\\') || in_string {
+                    continue;
+                }
+            } else if byte == b'\\' {
+                escaped = true;
+                continue;
+            }
+            match byte {
+                b'"' => in_string = !in_string,
+                0..0x20 if in_string => return (items, Some(Pause::Control(at as u64))),
+                _ if in_string => {}
+                b'{' | b'[' => {
+                    if depth == 0 {
+                        (start, too_deep) = (at as u64, false);
+                    }
+                    depth += 1;
+                    too_deep |= depth > NESTING;
+                }
+                b'}' | b']' if depth == 0 => return (items, Some(Pause::Closed(at as u64))),
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        items.push((start, at as u64 + 1, too_deep));
+                    }
+                }
+                _ => {}
+            }
+        }
+        (items, None)
+    }
+
+    type Scan = fn(&mut Splitter, &[[u8; BLOCK]], &mut Vec<Item>) -> Pause;
+
+    /// Scans whole blocks in calls of `n` blocks.
+    fn scanned(bytes: &[u8], n: usize, scan: Scan) -> (Vec<Item>, Option<Pause>) {
+        let mut splitter = Splitter::default();
+        splitter.begin(0, NESTING);
+        let (mut items, mut all) = (Vec::new(), Vec::new());
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        assert!(rest.is_empty());
+        while (splitter.at as usize) < bytes.len() {
+            let from = splitter.at as usize / BLOCK;
+            let pause = scan(&mut splitter, &blocks[from..(from + n).min(blocks.len())], &mut items);
+            all.append(&mut items);
+            if matches!(pause, Pause::Closed(_) | Pause::Control(_)) {
+                return (all, Some(pause));
+            }
+        }
+        (all, None)
+    }
+
+    #[test]
+    fn a_pause_comes_before_the_items_take_much_memory() {
+        let mut splitter = Splitter::default();
+        splitter.begin(0, NESTING);
+        let (bytes, mut items) = ("{}".repeat(100_000).into_bytes(), Vec::new());
+        let mut n = 0;
+        while splitter.at < bytes.len() as u64 {
+            splitter.scan(&bytes[splitter.at as usize..], Tail::Last, &mut items);
+            assert!(items.len() <= ITEMS + BLOCK);
+            n += items.len();
+            items.clear();
+        }
+        assert_eq!(n, 100_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_instruction_set_finds_what_a_byte_by_byte_reader_finds(
+            text in r#"([{}\[\]"\\,:]|\\"|\\\\|[a-z\n]|"[a-z{}]{0,70}"|é){0,400}"#,
+            n in 1usize..5,
+        ) {
+            let mut bytes = text.into_bytes();
+            bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+            let (items, end) = naive(&bytes);
+            for scan in [simd::scan as Scan, simd::scalar::scan, simd::baseline()] {
+                let (found, pause) = scanned(&bytes, n, scan);
+                let bounds: Vec<_> = found.iter().map(|item| (item.start, item.end, item.too_deep)).collect();
+                prop_assert_eq!((&bounds, pause), (&items, end));
+                for item in found {
+                    let text = &bytes[item.start as usize..item.end as usize];
+                    prop_assert!(item.escapes || !text.contains(&b'\\'));
+                    prop_assert!(item.controls || !text.contains(&b'\n'));
+                }
+            }
+        }
+
+        #[test]
+        fn masks_agree_on_any_bytes(block: [[u8; 32]; 2]) {
+            let mut bytes = [0; BLOCK];
+            bytes.copy_from_slice(block.as_flattened());
+            for byte in &mut bytes {
+                // Half of the bytes are ones that matter, or near them.
+                if *byte < 128 {
+                    *byte = b"\"\\{}[]:,\x1f\x20\x21\x5a\x5e\x7a\x7c\x7e"[usize::from(*byte % 16)];
+                }
+            }
+            for masks in simd::all_masks(&bytes) {
+                prop_assert_eq!(masks, simd::scalar::masks(&bytes));
+            }
+        }
+    }
+}

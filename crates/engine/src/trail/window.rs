@@ -28,11 +28,6 @@ impl Window {
         self.offset = 0;
     }
 
-    /// Offset of the first byte held.
-    pub(super) fn start(&self) -> u64 {
-        self.offset
-    }
-
     /// Offset behind the last byte held.
     pub(super) fn end(&self) -> u64 {
         self.offset + self.len as u64

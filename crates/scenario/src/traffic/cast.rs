@@ -523,7 +523,7 @@ impl Cast<'_> {
             let habit = Habit::Office {
                 presence: 0.6 + 0.3 * self.dice.unit(),
                 sittings: 0.8 + self.dice.unit(),
-                calls: 3.0 + 8.0 * self.dice.unit(),
+                calls: 2.0 + 5.0 * self.dice.unit(),
                 hours_east: self.dice.between(0, 3),
             };
             self.actor(principal, account, Platform::Person, habit, uses);

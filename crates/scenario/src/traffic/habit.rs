@@ -42,8 +42,6 @@ pub(crate) enum Habit {
     Office { presence: f64, sittings: f64, calls: f64, hours_east: i64 },
     /// Once for each log object of one account and Region, so long after the stamp.
     EachObject { after: i64, account: usize },
-    /// Never.
-    Idle,
 }
 
 /// A workload that serves requests.
@@ -153,7 +151,6 @@ impl Habit {
                     stamp += log.step;
                 }
             }
-            Habit::Idle => {}
         }
         acts
     }
@@ -166,7 +163,6 @@ impl Habit {
             Habit::Builds { a_day, calls } => a_day * (1.0 + calls),
             Habit::Office { presence, sittings, calls, .. } => presence * (1.0 + sittings) * (1.0 + calls),
             Habit::EachObject { .. } => (DAY / log.step.max(1)) as f64,
-            Habit::Idle => 0.0,
         }
     }
 }

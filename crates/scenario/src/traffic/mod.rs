@@ -16,7 +16,9 @@ use habit::Habit;
 use std::sync::Arc;
 
 pub(crate) use cast::cast;
-pub(crate) use perform::{Outage, Reason, share};
+pub(crate) use perform::{
+    Outage, Reason, object_context, parameter_context, read, secret_context, share, tenant_context,
+};
 pub(crate) use sessions::{Callers, session_for};
 
 /// Someone or something that acts: one service in one Region, one person, one job.
@@ -118,6 +120,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether it gives out plaintext.
+    pub(crate) fn reads(self) -> bool {
+        matches!(self, Action::Open | Action::Secret | Action::Parameter | Action::ReadObject)
+    }
+
     /// Through which service the call goes.
     pub(crate) fn via(self) -> Via {
         match self {

@@ -6,49 +6,49 @@ use crate::runbook;
 
 /// What became of a call that would change or use something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Deed {
     /// It was done.
     Done,
     /// It was refused for want of permission.
     Denied,
 }
 
-impl Act {
+impl Deed {
     /// What became of it; `None` where nothing was done: a dry run, or a call that failed for another reason than
     /// want of permission (wrong input, key state, throttling), which changes nothing and gives nothing away.
-    pub(crate) fn of(event: &Event<'_>) -> Option<Act> {
+    pub(crate) fn of(event: &Event<'_>) -> Option<Deed> {
         if event.dry_run {
             None
         } else if event.denied() {
-            Some(Act::Denied)
+            Some(Deed::Denied)
         } else {
-            event.succeeded().then_some(Act::Done)
+            event.succeeded().then_some(Deed::Done)
         }
     }
 
     /// `severity` for what was done; less for what was only tried.
     pub(crate) fn severity(self, severity: Severity) -> Severity {
         match (self, severity) {
-            (Act::Done, severity) => severity,
-            (Act::Denied, Severity::Critical | Severity::High) => Severity::Medium,
-            (Act::Denied, Severity::Medium) => Severity::Low,
-            (Act::Denied, _) => Severity::Info,
+            (Deed::Done, severity) => severity,
+            (Deed::Denied, Severity::Critical | Severity::High) => Severity::Medium,
+            (Deed::Denied, Severity::Medium) => Severity::Low,
+            (Deed::Denied, _) => Severity::Info,
         }
     }
 
     /// What stands behind the title of an attempt.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
-            Act::Done => "",
-            Act::Denied => " (attempted, denied)",
+            Deed::Done => "",
+            Deed::Denied => " (attempted, denied)",
         }
     }
 
     /// What stands before the explanation of an attempt.
     pub(crate) fn preface(self) -> &'static str {
         match self {
-            Act::Done => "",
-            Act::Denied => "The call was denied, so nothing has changed. ",
+            Deed::Done => "",
+            Deed::Denied => "The call was denied, so nothing has changed. ",
         }
     }
 }
@@ -103,10 +103,12 @@ mod tests {
     #[test]
     fn an_attempt_is_always_less_than_the_deed() {
         for severity in Severity::ALL {
-            assert_eq!(Act::Done.severity(severity), severity);
-            let attempt = Act::Denied.severity(severity);
+            assert_eq!(Deed::Done.severity(severity), severity);
+            let attempt = Deed::Denied.severity(severity);
             assert!(attempt < severity || severity == Severity::Info, "{severity}");
         }
+        assert_eq!(Deed::Denied.severity(Severity::Critical), Severity::Medium);
+        assert_eq!(Deed::Denied.severity(Severity::Medium), Severity::Low);
     }
 
     #[test]
