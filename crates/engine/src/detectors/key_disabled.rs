@@ -134,6 +134,37 @@ mod tests {
     }
 
     #[test]
+    fn who_began_to_use_it_after_the_act_is_not_among_its_users() {
+        let enable = kms("EnableKey").at("2026-05-04T12:00:00Z");
+        let finding = only(&DETECTOR, &[disable(), enable, kms("Decrypt").at("2026-05-04T13:00:00Z")]);
+        assert_eq!(finding.evidence.details["used_by_count"], 0);
+        assert!(!finding.evidence.details.contains_key("users_incomplete"));
+        assert!(!finding.evidence.details.contains_key("services"));
+    }
+
+    #[test]
+    fn more_users_than_are_remembered_are_said_to_be_incomplete() {
+        let mut records: Vec<RecordBuilder> = (0..70)
+            .map(|n| kms("Decrypt").by_user(ACCOUNT, &format!("u{n}")).at("2026-05-04T09:00:00Z"))
+            .collect();
+        records.push(disable());
+        let finding = only(&DETECTOR, &records);
+        assert_eq!(finding.evidence.details["users_incomplete"], true);
+        assert_eq!(finding.severity, Severity::High);
+        assert!(finding.explanation.contains(" more, who can no longer"));
+    }
+
+    #[test]
+    fn more_denied_attempts_than_are_remembered_are_said_to_be_incomplete() {
+        let key =
+            |n: usize| format!("arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-{n:012}");
+        let records: Vec<RecordBuilder> = (0..70).map(|n| disable().key(&key(n)).denied()).collect();
+        assert_eq!(only(&DETECTOR, &records).evidence.details["incomplete"], true);
+        let few = only(&DETECTOR, &records[..2]);
+        assert!(!few.evidence.details.contains_key("incomplete"));
+    }
+
+    #[test]
     fn enabling_it_again_makes_it_low() {
         let used = kms("Decrypt").at("2026-05-04T09:00:00Z");
         let enable = kms("EnableKey").at("2026-05-04T12:00:00Z");

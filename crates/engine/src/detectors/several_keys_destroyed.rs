@@ -52,6 +52,7 @@ use crate::state::{ActKind, PrincipalState};
 use crate::time::HOUR;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -85,25 +86,22 @@ fn judge(principal: &str, state: &PrincipalState, estate: &Estate, found: &mut V
 
 /// Runs of acts in which each is in some window that holds at least `several` distinct keys, and in which these
 /// windows overlap.
-fn series<'s>(acts: &[&'s Acts], window: i64, several: usize) -> Vec<Vec<&'s Acts>> {
-    let mut series: Vec<Vec<&Acts>> = Vec::new();
-    // Index behind the last act of the last series.
-    let mut taken = 0;
+fn series<'a, 's>(acts: &'a [&'s Acts], window: i64, several: usize) -> impl Iterator<Item = &'a [&'s Acts]> {
+    let mut series: Vec<Range<usize>> = Vec::new();
     for (from, first) in acts.iter().enumerate() {
         let within = |acts: &&&Acts| acts.first.time.since(first.first.time) <= window;
-        let inside: Vec<&Acts> = acts.iter().skip(from).take_while(within).copied().collect();
-        let keys: BTreeSet<&str> = inside.iter().map(|acts| acts.first.key.as_str()).collect();
+        let inside = acts.iter().skip(from).take_while(within);
+        let end = from + inside.clone().count();
+        let keys: BTreeSet<&str> = inside.map(|acts| acts.first.key.as_str()).collect();
         if keys.len() < several {
             continue;
         }
-        let end = from + inside.len();
         match series.last_mut() {
-            Some(last) if from < taken => last.extend(acts.iter().take(end).skip(taken)),
-            _ => series.push(inside),
+            Some(last) if from < last.end => last.end = end,
+            _ => series.push(from..end),
         }
-        taken = end.max(taken);
     }
-    series
+    series.into_iter().filter_map(|range| acts.get(range))
 }
 
 fn finding(principal: &str, state: &PrincipalState, day: i64, acts: &[&Acts]) -> Option<Finding> {

@@ -362,6 +362,13 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_in_the_second_of_the_act_is_its_effect() {
+        let records =
+            [act("DisableKey", "2026-05-04T10:00:00Z"), refused("disabled", "ann", "2026-05-04T10:00:00Z")];
+        assert_eq!(cause(&only(&DETECTOR, &records)), Some("DisableKey"));
+    }
+
+    #[test]
     fn an_act_within_the_day_explains_its_later_refusals() {
         let records = [
             refused("disabled", "ann", "2026-05-04T08:00:00Z"),
