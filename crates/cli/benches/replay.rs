@@ -10,7 +10,7 @@
 //! known, and by the library that the engine uses. Then two threads against one, and peak memory over inputs of
 //! growing size and for one huge object. Shared machines are noisy: read medians of ratios, not single times.
 
-#![allow(clippy::print_stdout, clippy::expect_used, missing_docs)] // A bench reports to a person and may fail loudly.
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
 
 use kmswatch_scenario::{Mix, Scenario};
 use std::fs;
@@ -140,8 +140,7 @@ fn run(command: &mut Command) -> Usage {
 
 fn try_run(command: &mut Command) -> Option<Usage> {
     let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-    let result = child.wait4().ok()?;
+    let result = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?.wait4().ok()?;
     let usage = result.rusage;
     Some(Usage { cpu: usage.utime + usage.stime, wall: start.elapsed(), peak: usage.maxrss })
 }
@@ -152,10 +151,10 @@ fn ratio(a: Duration, b: Duration) -> f64 {
 
 fn spread(ratios: &mut [f64]) -> String {
     ratios.sort_by(f64::total_cmp);
-    match ratios {
+    match &*ratios {
         [] => "not installed".to_owned(),
-        [first, .., last] => format!("{:.2} ({first:.2}-{last:.2})", ratios[ratios.len() / 2]),
         [only] => format!("{only:.2}"),
+        [first, .., last] => format!("{:.2} ({first:.2}-{last:.2})", ratios[ratios.len() / 2]),
     }
 }
 
