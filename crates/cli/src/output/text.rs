@@ -22,6 +22,8 @@ pub(crate) struct Layout {
 
 /// Findings of one detector and severity that are told in full; after so many, a reader knows the pattern.
 const IN_FULL: usize = 5;
+/// From how many findings of medium severity on a list of them stands first, and how long it gets.
+const OVERVIEW: std::ops::Range<usize> = 3..25;
 /// Event ids printed of a finding; the JSON holds more.
 const IDS: usize = 3;
 /// Members of a list in the evidence that are printed.
@@ -32,6 +34,7 @@ const DETAIL: usize = 200;
 /// Writes everything.
 pub(crate) fn write(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
     header(out, outcome, layout)?;
+    overview(out, outcome, layout)?;
     let mut shortened = 0;
     for severity in Severity::ALL.into_iter().rev() {
         let mut told: BTreeMap<&str, usize> = BTreeMap::new();
@@ -112,6 +115,23 @@ fn by_severity(findings: &[Finding]) -> String {
         })
         .collect();
     counts.join(", ")
+}
+
+/// What happened, in order of time: the story, before each part of it is told in full by severity.
+fn overview(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
+    let story: Vec<&Finding> =
+        outcome.findings.iter().filter(|finding| finding.severity >= Severity::Medium).collect();
+    if story.len() < OVERVIEW.start {
+        return Ok(());
+    }
+    writeln!(out, "\n{STRONG}In order of time{STRONG:#}")?;
+    for finding in story.iter().take(OVERVIEW.end) {
+        one_line(out, finding, layout)?;
+    }
+    if story.len() > OVERVIEW.end {
+        writeln!(out, " and {} more", grouped((story.len() - OVERVIEW.end) as u64))?;
+    }
+    Ok(())
 }
 
 fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
@@ -544,7 +564,8 @@ mod tests {
         let outcome = outcome((0..20).map(|_| samples::usual(Severity::High, 1)).collect());
         let text = shown(&outcome, &LAYOUT);
         assert_eq!(text.matches("do now").count(), IN_FULL);
-        assert_eq!(text.matches(" HIGH ").count(), 20);
+        assert_eq!(text.matches(" HIGH ").count(), 2 * 20, "each in the overview and below");
+        assert_eq!(text.matches("In order of time").count(), 1);
         assert!(text.contains("15 findings on one line only: --verbose"), "{text}");
         let text = shown(&outcome, &Layout { columns: 80, verbose: true });
         assert_eq!(text.matches("do now").count(), 20);
