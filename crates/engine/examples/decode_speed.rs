@@ -1,12 +1,14 @@
 //! How much CPU time reading objects takes, compared with decompressing them only.
 //!
 //! ```text
-//! cargo run --release -p kmswatch-engine --example decode_speed [megabytes]
+//! decode_speed [megabytes]               both in this process, in turns; medians
+//! decode_speed write <folder> [megabytes]  writes the corpora as files
+//! decode_speed read <file>...              reads files and says what was in them, for timing from outside
 //! ```
 //!
 //! Makes its own corpora: three mixes (80 %, 10 % and 0.5 % records of KMS) in objects of 50 KB to 5 MB, and one
-//! object of 110 MB. Each mix is decompressed and read in turns, several times; the medians are compared.
-//! The last column is the time of whatever the engine does with a record, here nothing.
+//! object of 110 MB. What the engine does with a record is left out.
+#![allow(clippy::disallowed_methods)] // A program, not the engine: it reads arguments and files.
 
 use flate2::{Compression, Decompress, FlushDecompress, Status, write::GzEncoder};
 use kmswatch_engine::settings::Limits;
@@ -15,27 +17,59 @@ use std::hint::black_box;
 use std::io::Write;
 
 fn main() {
-    let megabytes: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(200);
-    println!(
-        "{:8} {:>8} {:>10} {:>10} {:>8} {:>7} {:>12}",
-        "mix", "MB", "inflate ms", "read ms", "MB/s", "ratio", "records/s"
-    );
-    for (name, kms_per_mille, sizes) in [
-        ("kms", 800, &[50_000, 400_000, 1_250_000, 5_000_000][..]),
-        ("org", 100, &[50_000, 400_000, 1_250_000, 5_000_000]),
-        ("sparse", 5, &[50_000, 400_000, 1_250_000, 5_000_000]),
-        ("huge", 100, &[110_000_000]),
-    ] {
-        let mut random = Random(u64::from(kms_per_mille as u32) + 1);
-        let (mut objects, mut bytes) = (Vec::new(), 0);
-        while bytes < megabytes * 1_000_000 && (objects.is_empty() || sizes.len() > 1) {
-            let size = sizes[random.below(sizes.len())];
-            let object = object(size, kms_per_mille, &mut random);
-            bytes += object.len();
-            objects.push(pack(&object));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let megabytes = |n: usize| arguments.get(n).and_then(|text| text.parse().ok()).unwrap_or(200);
+    match arguments.first().map(String::as_str) {
+        Some("write") => {
+            for (name, objects) in corpora(megabytes(2)) {
+                let folder = std::path::Path::new(&arguments[1]).join(name);
+                std::fs::create_dir_all(&folder).unwrap();
+                for (n, object) in objects.iter().enumerate() {
+                    std::fs::write(folder.join(format!("{n:05}.json.gz")), object).unwrap();
+                }
+            }
         }
-        measure(name, &objects);
+        Some("read") => read_files(&arguments[1..]),
+        _ => {
+            println!(
+                "{:8} {:>8} {:>10} {:>10} {:>8} {:>7} {:>12}",
+                "mix", "MB", "inflate ms", "read ms", "MB/s", "ratio", "records/s"
+            );
+            for (name, objects) in corpora(megabytes(0)) {
+                measure(name, &objects);
+            }
+        }
     }
+}
+
+fn corpora(megabytes: usize) -> impl Iterator<Item = (&'static str, Vec<Vec<u8>>)> {
+    const USUAL: &[usize] = &[50_000, 400_000, 1_250_000, 5_000_000];
+    [("kms", 800, USUAL), ("org", 100, USUAL), ("sparse", 5, USUAL), ("huge", 100, &[110_000_000])]
+        .into_iter()
+        .map(move |(name, kms_per_mille, sizes)| {
+            let mut random = Random(kms_per_mille as u64 + 1);
+            let (mut objects, mut bytes) = (Vec::new(), 0);
+            while bytes < megabytes * 1_000_000 && (objects.is_empty() || sizes.len() > 1) {
+                let object = object(sizes[random.below(sizes.len())], kms_per_mille, &mut random);
+                bytes += object.len();
+                objects.push(pack(&object));
+            }
+            (name, objects)
+        })
+}
+
+fn read_files(files: &[String]) {
+    let mut reader = Reader::default();
+    let (mut bytes, mut records, mut handed) = (0, 0, 0u64);
+    for file in files {
+        let report = reader.read(std::fs::File::open(file).unwrap(), &Limits::default(), |record| {
+            handed += 1;
+            black_box(record.text.len());
+        });
+        bytes += report.bytes;
+        records += report.records;
+    }
+    println!("{bytes} bytes, {records} records, {handed} handed out, peak {} MB", peak_megabytes());
 }
 
 fn measure(name: &str, objects: &[Vec<u8>]) {
@@ -63,7 +97,7 @@ fn measure(name: &str, objects: &[Vec<u8>]) {
     }
     let (inflate, read) = (median(inflate_times), median(read_times));
     println!(
-        "{name:8} {:>8.1} {:>10.1} {:>10.1} {:>8.0} {:>7.3} {:>12.0}   {:.1} % handed out, peak {} MB",
+        "{name:8} {:>8.1} {:>10.1} {:>10.1} {:>8.0} {:>7.3} {:>12.0}   {:.1} % handed out",
         bytes as f64 / 1e6,
         inflate * 1e3,
         read * 1e3,
@@ -71,7 +105,6 @@ fn measure(name: &str, objects: &[Vec<u8>]) {
         read / inflate,
         records as f64 / read,
         100.0 * handed as f64 / records as f64,
-        peak_megabytes(),
     );
 }
 
@@ -114,8 +147,6 @@ fn record(text: &mut String, kms: bool, random: &mut Random) {
     let others =
         ["DescribeInstances", "GetObject", "AssumeRole", "PutItem", "GetParameter", "CreateLogStream"];
     let name = if kms { names[random.below(4)] } else { others[random.below(6)] };
-    let id = || 0;
-    let _ = id();
     let (a, b, c) = (random.next(), random.next(), random.next());
     let parameters = if kms {
         format!(
@@ -136,12 +167,15 @@ fn record(text: &mut String, kms: bool, random: &mut Random) {
         )
     };
     text.push_str(&format!(
-        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{user:08}:session-{user}","arn":"arn:aws:sts::{account}:assumed-role/service-{user}/session-{user}","accountId":"{account}","accessKeyId":"ASIA{b:016X}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{user:08}","arn":"arn:aws:iam::{account}:role/service-{user}","accountId":"{account}","userName":"service-{user}"}},"attributes":{{"creationDate":"2026-05-04T{hour:02}:00:00Z","mfaAuthenticated":"false"}}}},"invokedBy":"AWS Internal"}},"eventTime":"2026-05-04T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"10.0.{user}.{key}","userAgent":"aws-sdk-java/2.20.{key} Linux/5.10 OpenJDK_64-Bit_Server_VM/17.0.{user}","requestParameters":{parameters},"responseElements":null,"requestID":"{:08x}-0000-4000-8000-{:012x}","eventID":"{:08x}-0000-4000-8000-{:012x}","readOnly":true,"resources":{resources},"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{service}.eu-west-1.amazonaws.com","keyExchange":"X25519MLKEM768"}}}}"#,
-        a as u32,
-        b >> 16,
-        c as u32,
-        a >> 16,
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{user:08}:session-{user}","arn":"arn:aws:sts::{account}:assumed-role/service-{user}/session-{user}","accountId":"{account}","accessKeyId":"ASIA{b:X}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{user:08}","arn":"arn:aws:iam::{account}:role/service-{user}","accountId":"{account}","userName":"service-{user}"}},"attributes":{{"creationDate":"2026-05-04T{hour:02}:00:00Z","mfaAuthenticated":"false"}}}},"invokedBy":"AWS Internal"}},"eventTime":"2026-05-04T{hour:02}:{minute:02}:{second:02}Z","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"10.0.{user}.{key}","userAgent":"aws-sdk-java/2.20.{key} Linux/5.10 OpenJDK_64-Bit_Server_VM/17.0.{user}","requestParameters":{parameters},"responseElements":null,"requestID":"{}","eventID":"{}","readOnly":true,"resources":{resources},"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management"}}"#,
+        uuid(random),
+        uuid(random),
     ));
+}
+
+fn uuid(random: &mut Random) -> String {
+    let (a, b) = (random.next(), random.next());
+    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, a & 0xffff, a >> 16 & 0xfff, b & 0xfff, b >> 16)
 }
 
 fn pack(bytes: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@ mod container;
 mod document;
 mod gunzip;
 mod ledger;
+pub mod object_key;
 #[cfg(test)]
 mod random_tests;
 mod salvage;
@@ -19,6 +20,7 @@ use crate::settings::Limits;
 use container::Walk;
 use gunzip::Gunzip;
 use ledger::Ledger;
+pub use object_key::first_event_time;
 use salvage::Budget;
 use split::{Item, Splitter};
 use std::io::Read;

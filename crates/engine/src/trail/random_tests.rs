@@ -120,7 +120,7 @@ fn write(json: &Json, layout: u64, out: &mut String) {
             spaces(1, out);
             out.push(']');
         }
-        Json::String(text) if layout % 5 == 0 => {
+        Json::String(text) if layout.is_multiple_of(5) => {
             out.push('"');
             for unit in text.encode_utf16() {
                 out.push_str(&format!("\\u{unit:04x}"));
