@@ -38,6 +38,11 @@ fn a_dry_run_leaves_no_trace() {
 }
 
 #[test]
+fn events_of_other_services_are_not_remembered() {
+    assert_eq!(states(&[crate::event::testing::cloudtrail("StopLogging")]), States::default());
+}
+
+#[test]
 fn failed_calls_on_keys_that_may_not_exist_make_no_state() {
     for record in [
         kms("Decrypt").denied(),
