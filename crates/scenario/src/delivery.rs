@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::Arc;
 
+/// One object in the making: stamp, account, Region.
+type Slot = (i64, usize, Arc<str>);
+
 /// Digests are chained per account and Region.
 type Place = (usize, Arc<str>);
 
@@ -24,7 +27,7 @@ pub(crate) struct Courier {
     seed: u64,
     start: i64,
     /// Records that wait for their stamp; the flag marks a second copy.
-    waiting: BTreeMap<(i64, usize, Arc<str>), Vec<(Record, Copy)>>,
+    waiting: BTreeMap<Slot, Vec<(Record, Copy)>>,
     chains: BTreeMap<Place, Chain>,
     /// Events by key and principal.
     pub(crate) users: BTreeMap<(Arc<str>, Arc<str>), u64>,
@@ -149,7 +152,7 @@ impl Courier {
     fn object(
         &mut self,
         organisation: &Organisation,
-        (time, account, region): (i64, usize, Arc<str>),
+        (time, account, region): Slot,
         mut records: Vec<(Record, Copy)>,
         out: &mut VecDeque<LogObject>,
     ) -> Result<(), Error> {

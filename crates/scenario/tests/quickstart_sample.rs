@@ -1,5 +1,7 @@
 //! The sample in the repository is what the preset writes, to the byte.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // Tests may fail loudly.
+
 use flate2::read::GzDecoder;
 use kmswatch_scenario::{Objects, Scenario};
 use std::collections::BTreeSet;

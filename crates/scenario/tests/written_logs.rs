@@ -1,7 +1,9 @@
 //! What is written is what CloudTrail would have written, and the truth beside it is true.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // Tests may fail loudly.
+
 use flate2::read::GzDecoder;
-use kmswatch_scenario::scenario::{AttackPlan, OrganisationPlan};
+use kmswatch_scenario::scenario::{AttackPlan, Delivery, OrganisationPlan};
 use kmswatch_scenario::{LogObject, Objects, Scenario, Truth, attacks};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,9 +26,10 @@ fn everything() -> Scenario {
     Scenario {
         seed: 11,
         days: 16,
-        rate_scale: 0.1,
+        rate_scale: 0.04,
         kms_share: 0.7,
-        organisation: OrganisationPlan { workloads: 40, ..OrganisationPlan::default() },
+        organisation: OrganisationPlan { workloads: 24, ..OrganisationPlan::default() },
+        delivery: Delivery { stamp_minutes: 60, digest_hours: 24, ..Delivery::default() },
         attacks: plans,
         ..Scenario::default()
     }
@@ -224,7 +227,6 @@ fn every_labelled_event_is_in_the_log() {
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_gives_others() {
     let mut scenario = everything();
-    scenario.days = 16;
     let (first, truth) = run(&scenario);
     let (second, again) = run(&scenario);
     assert!(first == second, "objects differ");
@@ -256,7 +258,7 @@ fn an_attack_changes_no_other_event() {
 
 #[test]
 fn events_come_late_unordered_and_sometimes_twice() {
-    let (objects, _) = run(&Scenario { days: 6, ..Scenario::default() });
+    let (objects, _) = run(&Scenario { days: 4, rate_scale: 0.4, ..Scenario::default() });
     let minutes = |stamp: &str| -> i64 {
         let n = |range: std::ops::Range<usize>| stamp[range].parse::<i64>().unwrap();
         // All in one month: days are enough.
@@ -309,7 +311,9 @@ fn digests_hold_the_hashes_of_the_logs_and_are_chained() {
 
 #[test]
 fn offices_are_empty_at_night_and_at_weekends() {
-    let scenario = Scenario { days: 14, seed: 3, turbulence: false, ..Scenario::default() };
+    let delivery = Delivery { stamp_minutes: 60, digest_hours: 0, ..Delivery::default() };
+    let scenario =
+        Scenario { days: 14, seed: 3, rate_scale: 0.05, turbulence: false, delivery, ..Scenario::default() };
     let (objects, _) = run(&scenario);
     let (mut day, mut night, mut working, mut weekend) = (0, 0, 0, 0);
     for record in logs(&objects).into_iter().flat_map(|(_, records)| records) {
@@ -357,7 +361,9 @@ fn a_disabled_key_makes_its_users_fail() {
         key: Some("alias/payments-prod/card-data".to_owned()),
         ..AttackPlan::new("key_disabled", 2, "10:00")
     };
-    let scenario = Scenario { days: 4, attacks: vec![attack], ..Scenario::default() };
+    let delivery = Delivery { stamp_minutes: 60, digest_hours: 0, ..Delivery::default() };
+    let scenario =
+        Scenario { days: 4, rate_scale: 0.5, delivery, attacks: vec![attack], ..Scenario::default() };
     let (objects, truth) = run(&scenario);
     let key = &truth.attacks[0].keys[0];
     let mut outcomes: BTreeMap<(bool, String), u64> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The flat, typed [`Event`] that every detector reads, and [`normalize`], which makes it from a record.
+//! The flat, typed [`Event`] that every detector reads, and [`normalize()`], which makes it from a record.
 //!
 //! Everything is borrowed from the record, so normalising costs little where nothing is found. Each part has a
 //! file of its own: [`operation`], [`principal`], [`key`], [`outcome`], [`context`], [`network`], [`params`].

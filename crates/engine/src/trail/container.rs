@@ -10,7 +10,7 @@
 //! structure stops making sense, and from there on the object is read with care: see [`super::salvage`].
 
 use super::ObjectReport;
-use super::candidates::Candidates;
+use super::candidates::Suggestion;
 use super::gunzip::Gunzip;
 use super::ledger::{Depth, Ledger};
 use super::salvage::{Budget, strict};
@@ -63,7 +63,6 @@ pub(super) struct Walk<'a> {
     pub(super) window: &'a mut Window,
     pub(super) splitter: &'a mut Splitter,
     pub(super) items: &'a mut Vec<Item>,
-    pub(super) candidates: &'a mut Candidates,
     pub(super) ledger: Ledger<'a>,
     /// This object was itself packed in another one: none inside it is unpacked again.
     pub(super) inside_another: bool,
@@ -174,7 +173,8 @@ impl Walk<'_> {
         self.items.clear();
         let mut tail = Tail::MayFollow;
         loop {
-            let pause = self.splitter.scan(self.window.since(self.splitter.at), tail, self.items);
+            let (bytes, from) = self.window.around(self.splitter.at);
+            let pause = self.splitter.scan(bytes, from, tail, self.items);
             let mut n_taken = 0;
             for n in 0..self.items.len() {
                 let Some(item) = self.items.get(n).copied() else { break };
@@ -270,21 +270,20 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn item(&mut self, sequence: Sequence, item: Item) {
         let text = self.window.slice(item.start, item.end);
+        let suggestion = Suggestion { watched: item.watched, insight: item.insight };
         let depth = if item.too_deep { Depth::TooDeep } else { Depth::Allowed };
         match sequence {
             Sequence::List(List::Records) => {
-                let suggestion = self.candidates.look(&item, self.window);
                 self.ledger.record(text, item.start, suggestion, depth);
             }
             Sequence::List(list) => {
-                shape::take_entry(list, text, item.start, self.candidates, &mut self.ledger);
+                shape::take_entry(list, text, item.start, &mut self.ledger);
             }
             Sequence::Array | Sequence::Stream => {
                 if shape::is_record_member(first_name(text)) {
-                    let suggestion = self.candidates.look(&item, self.window);
                     self.ledger.record(text, item.start, suggestion, depth);
                 } else {
-                    let packed = shape::take(text, item.start, depth, self.candidates, &mut self.ledger);
+                    let packed = shape::take(text, item.start, depth, &mut self.ledger);
                     self.unpack(item.start, packed);
                 }
             }

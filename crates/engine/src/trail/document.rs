@@ -42,7 +42,7 @@ impl Walk<'_> {
             Ok(()) => {
                 let text = self.window.slice(start, self.at);
                 let depth = self.depth_of(text);
-                let packed = shape::take(text, start, depth, self.candidates, &mut self.ledger);
+                let packed = shape::take(text, start, depth, &mut self.ledger);
                 self.unpack(start, packed);
                 return Ok(());
             }
@@ -172,7 +172,7 @@ impl Walk<'_> {
             let from = self.splitter.at;
             let bytes = self.window.slice(from, from.saturating_add(stretch));
             let is_all = self.window.end() == from + bytes.len() as u64;
-            let pause = self.splitter.scan(bytes, if is_all { tail } else { Tail::MayFollow }, self.items);
+            let pause = self.splitter.scan(bytes, 0, if is_all { tail } else { Tail::MayFollow }, self.items);
             if let Some(item) = self.items.first() {
                 self.at = item.end;
                 return Ok(());

@@ -16,7 +16,6 @@ mod tests;
 mod window;
 
 use crate::settings::Limits;
-use candidates::Candidates;
 use container::Walk;
 use gunzip::Gunzip;
 use ledger::Ledger;
@@ -100,7 +99,6 @@ pub struct Reader {
     window: Window,
     splitter: Splitter,
     items: Vec<Item>,
-    candidates: Candidates,
 }
 
 impl Reader {
@@ -128,13 +126,11 @@ impl Reader {
         inside_another: bool,
     ) -> Walk<'a> {
         self.window.reset();
-        self.candidates.reset();
         Walk {
             gunzip: Gunzip::new(source, &mut self.input, limits),
             window: &mut self.window,
             splitter: &mut self.splitter,
             items: &mut self.items,
-            candidates: &mut self.candidates,
             ledger: Ledger::new(limits, sink, first_index),
             inside_another,
             unpacked_bytes: 0,

@@ -5,6 +5,7 @@
 //!
 //! Guaranteed: work is bounded by [`Budget`]: so many steps for each byte of the object and no more.
 
+use super::candidates::{self, Suggestion};
 use super::container::{Flow, Sequence, Walk, first_name, is_space};
 use super::shape::{List, is_record_member};
 use super::split::Item;
@@ -50,7 +51,10 @@ impl Walk<'_> {
             }
             Parsed::Complete(len) => {
                 let too_deep = read.depth > self.ledger.limits.nesting;
-                let item = Item { start, end: start + len as u64, escapes: true, controls: true, too_deep };
+                let end = start + len as u64;
+                let suggestion = candidates::look_at(self.window.slice(start, end));
+                let Suggestion { watched, insight } = suggestion;
+                let item = Item { start, end, controls: true, too_deep, watched, insight };
                 self.item(sequence, item);
                 self.at = item.end;
                 Flow::Ended

@@ -46,6 +46,12 @@ impl Window {
         self.slice(from, self.end())
     }
 
+    /// All bytes of the window, and the index at which `offset` stands.
+    pub(super) fn around(&self, offset: u64) -> (&[u8], usize) {
+        let at = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.len);
+        (self.bytes.get(..self.len).unwrap_or_default(), at)
+    }
+
     /// The byte at `offset`, if it is held.
     pub(super) fn byte(&self, offset: u64) -> Option<u8> {
         self.since(offset).first().copied()

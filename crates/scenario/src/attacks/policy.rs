@@ -142,7 +142,7 @@ pub(super) fn foreign_grant(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<()
             let at = At { time, account: hand.account, region: &key.region, caller: &outsider };
             let mut record = kms::decrypt(dice, at, &key, Some(&tenant_context("card-vault", n as u32)));
             record.shared_event_id = Some(dice.wide());
-            stage.emit(dice, record);
+            stage.emit_from_stranger(record);
         }
     }
     Ok(())

@@ -41,41 +41,38 @@ fn probe(stage: &mut Stage<'_>, dice: &mut Dice, ways: &[&str]) -> Result<(), Er
             time += dice.between(1, 6);
         }
     }
-    let known = stage.keys_of(hand.account);
+    let known: Vec<Key> = stage
+        .keys_of(hand.account)
+        .into_iter()
+        .filter_map(|index| stage.organisation.keys.get(index).cloned())
+        .filter(|key| key.kind != KeyKind::Signing)
+        .collect();
     let count = stage.count();
-    for n in 0..count {
-        // When the known keys are used up, ids are guessed.
-        let key = match known.get(n as usize).and_then(|&index| stage.organisation.keys.get(index)) {
-            Some(key) => key.clone(),
+    for n in 0..count as usize {
+        let way = ways.get(n % ways.len().max(1)).copied().unwrap_or("denied");
+        let round = n / ways.len().max(1);
+        // What works is done with the keys that the lists gave; refusals also come from ids of old notes.
+        let index = if way == "denied" { round } else { round % known.len().max(1) };
+        let key = match known.get(index) {
+            Some(key) => {
+                stage.note_key(key);
+                key.clone()
+            }
             None => Key::draw(dice, &stage.account_id(hand.account), &home, KeyKind::Symmetric),
         };
-        if n < known.len() as u64 {
-            stage.note_key(&key);
-        }
-        let way = ways.get(n as usize % ways.len().max(1)).copied().unwrap_or("denied");
         let at = stage.at(time, &hand, &home, &caller);
         let record = match way {
             "look" => kms::look(dice, at, "GetKeyPolicy", &key, Naming::Id),
-            "dry_run" if n % 2 == 0 => kms::dry_run(kms::decrypt(dice, at, &key, None)),
+            "dry_run" if round.is_multiple_of(2) => kms::dry_run(kms::decrypt(dice, at, &key, None)),
             "dry_run" => kms::dry_run(kms::data_key(dice, at, "GenerateDataKey", &key, Naming::Arn, None)),
             _ => {
                 let name = dice
-                    .pick(&["DescribeKey", "GetKeyPolicy", "ListGrants"])
+                    .pick(&["DescribeKey", "ListGrants", "GetKeyRotationStatus"])
                     .copied()
                     .unwrap_or("DescribeKey");
                 let message = kms::not_authorized(&caller.principal, name, &key);
                 kms::look(dice, at, name, &key, Naming::Arn).failed("AccessDenied", message)
             }
-        };
-        // A key that nobody has cannot have been reached.
-        let guessed = n >= known.len() as u64 && way != "denied";
-        let record = if guessed {
-            let message = format!("Key '{}' does not exist", key.arn);
-            let mut record = record.failed("NotFoundException", message);
-            record.resources.clear();
-            record
-        } else {
-            record
         };
         stage.emit(dice, record);
         time += dice.between(1, 2 * stage.lasts / count as i64 + 2);

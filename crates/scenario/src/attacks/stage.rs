@@ -320,6 +320,11 @@ impl<'a> Stage<'a> {
         share(self.organisation, dice, first, &mut self.records);
     }
 
+    /// Adds a record that is itself the owner's copy of a stranger's call.
+    pub(crate) fn emit_from_stranger(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
     /// From `from` until `until` the key does not work.
     pub(crate) fn breaks(&mut self, outage: Outage) {
         self.outages.push(outage);

@@ -24,7 +24,7 @@ pub(crate) const FLAT: Rhythm = [1.0; 24];
 #[derive(Clone, Debug)]
 pub(crate) enum Habit {
     /// Requests as they come: gamma-Poisson counts around a rhythm.
-    Steady(Steady),
+    Steady(Box<Steady>),
     /// Runs at fixed times, each with a number of calls within some minutes.
     Job {
         /// Seconds after midnight.
@@ -122,7 +122,7 @@ impl Habit {
             }
             Habit::Builds { a_day, calls } => {
                 let mean = if rest { a_day * 0.1 } else { *a_day };
-                for build in 0..dice.count(mean * scale.min(1.0).max(0.3), 0.15) {
+                for build in 0..dice.count(mean * scale.clamp(0.3, 1.0), 0.15) {
                     let hour = dice.weighted(OFFICE.iter().copied()) as i64;
                     let start = midnight + hour * HOUR + dice.between(0, HOUR);
                     for _ in 0..1 + dice.poisson(*calls) {

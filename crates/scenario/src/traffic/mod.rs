@@ -186,7 +186,7 @@ impl Traffic {
             if !actor.days.contains(&day) {
                 continue;
             }
-            let mut dice = Dice::new(organisation.seed, "actor", (index as u64) << 24 | day as u64);
+            let mut dice = Dice::new(organisation.seed, "actor", ((index as u64) << 24) | day as u64);
             let scale = self.rate_scale;
             let times = actor.habit.times(day, midnight, holiday, scale, self.log, &mut dice);
             for moment in times {
@@ -212,7 +212,7 @@ impl Traffic {
             let due = fnv(&key.id) % 365;
             let rotates = matches!(key.kind, KeyKind::Symmetric | KeyKind::AwsManaged | KeyKind::Primary);
             let (true, Some(account)) = (rotates && due == (day as u64) % 365, key.account) else { continue };
-            let mut dice = Dice::new(organisation.seed, "rotation", (index as u64) << 24 | day as u64);
+            let mut dice = Dice::new(organisation.seed, "rotation", ((index as u64) << 24) | day as u64);
             let caller = Arc::new(crate::organisation::caller::kms_itself(&key.owner));
             let time = midnight + dice.between(0, DAY);
             let at = At { time, account, region: &key.region, caller: &caller };
