@@ -107,7 +107,9 @@ fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
     } else {
         finding.severity = severity;
         let verb = if event.name.starts_with("Create") { "does not log" } else { "no longer logs" };
-        finding.title = format!("{name} {verb} {}", lost.split(':').next().unwrap_or(&lost));
+        // "Does not log all" could mean that it logs some.
+        let lost = if lost.starts_with("all ") { lost.replacen("all", "any", 1) } else { lost.clone() };
+        finding.title = format!("{name} {verb} {}", lost.split([':', ',']).next().unwrap_or(&lost));
         finding.explanation = format!(
             "{who} called {} on {name} at {}. From then on it {verb} {lost}. kmswatch sees only what some trail \
              logs, so an absence of findings means less from now on.",
@@ -293,7 +295,7 @@ mod tests {
         let finding =
             only(&DETECTOR, &[put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))]);
         assert_eq!(finding.severity, Severity::High);
-        assert_eq!(finding.title, "main no longer logs all KMS events");
+        assert_eq!(finding.title, "main no longer logs any KMS events");
         assert!(finding.runbook[1].contains("aws cloudtrail put-event-selectors --trail-name main"));
         assert!(finding.runbook[2].contains("lookup-events"));
     }

@@ -38,6 +38,11 @@ fn a_dry_run_leaves_no_trace() {
 }
 
 #[test]
+fn events_of_other_services_are_not_remembered() {
+    assert_eq!(states(&[crate::event::testing::cloudtrail("StopLogging")]), States::default());
+}
+
+#[test]
 fn failed_calls_on_keys_that_may_not_exist_make_no_state() {
     for record in [
         kms("Decrypt").denied(),
@@ -69,6 +74,25 @@ fn repeating_one_act_does_not_push_out_the_others() {
     assert!(destroyed.len() < 4 && !destroyed.is_full());
     let calls: u64 = destroyed.values().map(|acts| acts.calls.distinct().count()).sum();
     assert_eq!(calls, 101);
+}
+
+#[test]
+fn of_acts_within_an_hour_the_first_is_remembered_in_full() {
+    let times = ["2026-05-04T10:20:00Z", "2026-05-04T10:10:00Z", "2026-05-04T10:30:00Z"];
+    let states = states(&times.map(|time| kms("DisableKey").at(time)));
+    let acts = states.principals[ROLE].destroyed.values().next().unwrap();
+    assert_eq!(acts.first.time.to_string(), "2026-05-04T10:10:00Z");
+    assert_eq!(acts.calls.distinct().count(), 3);
+}
+
+#[test]
+fn an_alias_in_reencrypt_is_not_ascribed_to_the_wrong_key() {
+    let record = kms("ReEncrypt")
+        .set("requestParameters.sourceKeyId", "alias/old")
+        .set("requestParameters.destinationKeyId", "alias/new");
+    let states = states(&[record]);
+    assert!(states.keys[OTHER_KEY].aliases().iter().all(|alias| alias == "alias/new"));
+    assert!(states.keys[KEY].aliases().iter().all(|alias| alias == "alias/old"));
 }
 
 #[test]
@@ -193,6 +217,8 @@ fn an_account_is_active_where_its_calls_succeed() {
         kms("ListKeys").set("awsRegion", "us-east-1").denied(),
         kms("ListKeys").set("awsRegion", ""),
     ]);
+    // Making keys is no replication, and must not push out what is.
+    assert!(self::states(&[kms("CreateKey")]).accounts[ACCOUNT].replications.is_empty());
     let regions: Vec<_> = states.accounts[ACCOUNT].regions.iter().map(|s| s.name.as_ref()).collect();
     assert_eq!(regions, ["eu-west-1"]);
 }
