@@ -192,8 +192,7 @@ fn matches_field(field: Value<'_>, value: &str) -> Takes {
         any("notStartsWith", "NotStartsWith", starts),
         any("notEndsWith", "NotEndsWith", ends),
     ];
-    let is_selected =
-        selected.iter().all(Option::is_none) || selected.contains(&Some(true));
+    let is_selected = selected.iter().all(Option::is_none) || selected.contains(&Some(true));
     if is_selected && !deselected.contains(&Some(true)) { Takes::All } else { Takes::None }
 }
 
