@@ -377,3 +377,8 @@ impl SeenEvents {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,6 @@ pub(super) fn short(principal: &str) -> &str {
 
 /// "1 secret", "4 secrets".
 fn plural(n: u64, kind: &str) -> String {
-    let kind = if kind == "other" { "other resource" } else { kind };
     format!("{n} {kind}{}", if n == 1 { "" } else { "s" })
 }
 

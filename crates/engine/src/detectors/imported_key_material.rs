@@ -189,3 +189,121 @@ fn attempts(principal: &str, state: &PrincipalState, _: &Estate, found: &mut Vec
     let severities = [Severity::Medium, Severity::High];
     denied::judge(&DETECTOR, ActKind::DeleteMaterial, severities, (principal, state), found);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{ACCOUNT, OTHER_KEY, RecordBuilder, kms};
+    use crate::pipeline::testing::{findings, findings_with, only};
+    use crate::settings::Settings;
+    use serde_json::Value;
+
+    fn delete() -> RecordBuilder {
+        kms("DeleteImportedKeyMaterial").by_user(ACCOUNT, "mallory").at("2026-05-04T10:00:00Z")
+    }
+
+    fn import(valid_to: &str) -> RecordBuilder {
+        kms("ImportKeyMaterial")
+            .by_user(ACCOUNT, "mallory")
+            .set("requestParameters.validTo", valid_to)
+            .set("requestParameters.expirationModel", "KEY_MATERIAL_EXPIRES")
+            .at("2026-05-04T10:00:00Z")
+    }
+
+    #[test]
+    fn deletion_is_critical_even_without_known_use() {
+        let finding = only(&DETECTOR, &[delete()]);
+        assert_eq!(finding.severity, Severity::Critical);
+        assert!(finding.title.contains("was deleted"));
+        assert!(finding.runbook.iter().any(|step| step.contains("aws kms import-key-material")));
+        assert!(finding.explanation.contains("Until then"));
+    }
+
+    #[test]
+    fn a_deletion_says_who_used_the_key() {
+        let finding = only(&DETECTOR, &[kms("Decrypt").at("2026-05-04T09:00:00Z"), delete()]);
+        assert!(finding.explanation.contains("role/payments-api"));
+        assert_eq!(finding.evidence.details["used_by_count"], 1);
+    }
+
+    #[test]
+    fn importing_again_lowers_a_deletion_to_medium() {
+        let again = import("Jun 4, 2027, 10:00:00 AM").at("2026-05-04T11:00:00Z");
+        let finding = only(&DETECTOR, &[delete(), again]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert_eq!(finding.evidence.details["imported_again"]["at"], "2026-05-04T11:00:00Z");
+        let before = import("Jun 4, 2027, 10:00:00 AM").at("2026-05-04T09:00:00Z");
+        assert_eq!(only(&DETECTOR, &[before, delete()]).severity, Severity::Critical);
+    }
+
+    #[test]
+    fn an_import_with_a_short_life_is_high() {
+        let finding = only(&DETECTOR, &[import("May 4, 2026, 11:00:00 AM")]);
+        assert_eq!(finding.severity, Severity::High);
+        assert!(finding.title.contains("expires on 2026-05-04"));
+        assert_eq!(finding.evidence.details["valid_to"], "2026-05-04T11:00:00Z");
+    }
+
+    #[test]
+    fn the_bound_of_a_short_life_is_a_setting() {
+        let at = "May 11, 2026, 10:00:00 AM";
+        assert!(findings(&DETECTOR, &[import(at)]).is_empty());
+        assert_eq!(findings(&DETECTOR, &[import("May 11, 2026, 9:59:59 AM")]).len(), 1);
+        let mut settings = Settings::default();
+        settings.detectors.short_expiry_days = 8;
+        assert_eq!(findings_with(&DETECTOR, &[import(at)], &settings).len(), 1);
+    }
+
+    #[test]
+    fn material_that_does_not_expire_is_not_found_whatever_its_date() {
+        let forever = import("May 4, 2026, 11:00:00 AM")
+            .set("requestParameters.expirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE");
+        assert!(findings(&DETECTOR, &[forever]).is_empty());
+        let no_date = import("").set("requestParameters.validTo", Value::Null);
+        assert!(findings(&DETECTOR, &[no_date]).is_empty());
+    }
+
+    #[test]
+    fn without_a_model_material_expires() {
+        let record = import("May 4, 2026, 11:00:00 AM").remove("requestParameters.expirationModel");
+        assert_eq!(only(&DETECTOR, &[record]).severity, Severity::High);
+    }
+
+    #[test]
+    fn an_expiry_is_expected_if_an_import_set_it() {
+        let expire = kms("DeleteExpiredKeyMaterial")
+            .set("serviceEventDetails.keyId", "1234abcd-12ab-34cd-56ef-1234567890ab")
+            .at("2026-08-01T10:05:00Z");
+        let set = import("Aug 1, 2026, 10:00:00 AM");
+        let finding = only(&DETECTOR, &[set, expire.clone()]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert_eq!(finding.evidence.details["expected"], true);
+        assert!(finding.explanation.contains("user/mallory imported it"));
+        let unknown = only(&DETECTOR, std::slice::from_ref(&expire));
+        assert_eq!(unknown.severity, Severity::High);
+        assert_eq!(unknown.evidence.details["expected"], false);
+        let later = import("Sep 1, 2026, 10:00:00 AM");
+        assert_eq!(only(&DETECTOR, &[later, expire.clone()]).severity, Severity::High);
+        let again = import("Aug 1, 2027, 10:00:00 AM").at("2026-08-02T10:00:00Z");
+        assert_eq!(only(&DETECTOR, &[expire, again]).severity, Severity::Low);
+    }
+
+    #[test]
+    fn denied_deletions_are_medium_and_on_several_keys_high() {
+        assert_eq!(only(&DETECTOR, &[delete().denied()]).severity, Severity::Medium);
+        let several = [delete().denied(), delete().key(OTHER_KEY).denied()];
+        assert_eq!(only(&DETECTOR, &several).severity, Severity::High);
+    }
+
+    #[test]
+    fn what_looks_alike_or_failed_is_not_found() {
+        for record in [
+            kms("GetParametersForImport"),
+            import("May 4, 2026, 11:00:00 AM").failed("IncorrectKeyMaterialException", ""),
+            import("May 4, 2026, 11:00:00 AM").denied(),
+            delete().failed("KMSInvalidStateException", ""),
+        ] {
+            assert!(findings(&DETECTOR, &[record]).is_empty());
+        }
+    }
+}

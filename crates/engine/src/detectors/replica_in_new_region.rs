@@ -176,3 +176,162 @@ fn replica(about: &[&str; 4], acts: &[&Act], state: &AccountState) -> Finding {
 fn key_id(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{ACCOUNT, RecordBuilder, kms};
+    use crate::pipeline::testing::{findings, findings_with, only};
+    use crate::settings::Settings;
+
+    const SOURCE: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+    const REPLICA: &str = "arn:aws:kms:ap-south-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+
+    /// Somebody has worked in the account for days.
+    fn known(region: &str, time: &str) -> RecordBuilder {
+        kms("ListKeys").set("awsRegion", region).at(time)
+    }
+
+    fn replicate() -> RecordBuilder {
+        kms("ReplicateKey")
+            .key(SOURCE)
+            .by_user(ACCOUNT, "mallory")
+            .set("requestParameters.replicaRegion", "ap-south-1")
+            .set("responseElements.replicaKeyMetadata.arn", REPLICA)
+            .at("2026-05-04T10:00:00Z")
+    }
+
+    fn created() -> RecordBuilder {
+        kms("CreateKey")
+            .key(REPLICA)
+            .set("awsRegion", "ap-south-1")
+            .set("responseElements.keyMetadata.multiRegion", true)
+            .set("responseElements.keyMetadata.multiRegionConfiguration.multiRegionKeyType", "REPLICA")
+            .at("2026-05-04T10:00:01Z")
+    }
+
+    #[test]
+    fn a_replica_where_the_account_was_never_active_is_high() {
+        let finding = only(&DETECTOR, &[known("eu-west-1", "2026-05-01T10:00:00Z"), replicate()]);
+        assert_eq!(finding.severity, Severity::High);
+        assert!(finding.title.contains("was copied to ap-south-1"));
+        assert_eq!(finding.key.as_ref().unwrap().arn, SOURCE);
+        assert_eq!(finding.evidence.details["replica_arn"], REPLICA);
+        assert_eq!(finding.evidence.details["own_policy"], false);
+        assert!(finding.runbook[0].ends_with(&format!("--key-id {REPLICA} --region ap-south-1")));
+    }
+
+    #[test]
+    fn both_records_of_the_act_are_one_finding_by_its_caller() {
+        let history = known("eu-west-1", "2026-05-01T10:00:00Z");
+        let both = only(&DETECTOR, &[history.clone(), replicate(), created()]);
+        assert_eq!(both.evidence.count, 2);
+        assert_eq!(both.principal.as_ref().unwrap().id, "arn:aws:iam::111122223333:user/mallory");
+        let second_alone = only(&DETECTOR, &[history.clone(), created()]);
+        assert_eq!(second_alone.id, both.id);
+        assert_eq!(only(&DETECTOR, &[history, replicate()]).id, both.id);
+    }
+
+    #[test]
+    fn a_replica_of_another_day_or_region_is_another_finding() {
+        let history = known("eu-west-1", "2026-05-01T10:00:00Z");
+        let elsewhere = replicate()
+            .set("requestParameters.replicaRegion", "sa-east-1")
+            .remove("responseElements.replicaKeyMetadata");
+        assert_eq!(findings(&DETECTOR, &[history.clone(), replicate(), elsewhere]).len(), 2);
+        let later = replicate().at("2026-05-06T10:00:00Z");
+        assert_eq!(findings(&DETECTOR, &[history, replicate(), later]).len(), 2);
+    }
+
+    #[test]
+    fn a_region_in_use_for_more_than_a_day_is_expected() {
+        let in_use = |time| findings(&DETECTOR, &[known("ap-south-1", time), replicate()]);
+        assert!(in_use("2026-05-03T09:59:59Z").is_empty());
+        assert_eq!(in_use("2026-05-03T10:00:00Z").len(), 1);
+        assert_eq!(in_use("2026-05-04T11:00:00Z").len(), 1);
+    }
+
+    #[test]
+    fn failed_calls_make_no_region_known() {
+        let probe = known("ap-south-1", "2026-05-01T10:00:00Z").denied();
+        assert_eq!(findings(&DETECTOR, &[probe, replicate()]).len(), 1);
+    }
+
+    #[test]
+    fn declared_regions_decide_alone() {
+        let mut settings = Settings::default();
+        settings.estate.regions = vec!["eu-west-1".into()];
+        let used = known("ap-south-1", "2026-01-01T10:00:00Z");
+        let found = findings_with(&DETECTOR, &[used, replicate()], &settings);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].severity, Severity::High);
+        // Declared Regions need no history.
+        let found = findings_with(&DETECTOR, &[replicate()], &settings);
+        assert_eq!(found[0].severity, Severity::High);
+        settings.estate.regions.push("ap-south-1".into());
+        assert!(findings_with(&DETECTOR, &[replicate()], &settings).is_empty());
+    }
+
+    #[test]
+    fn an_account_seen_for_less_than_a_day_gives_medium() {
+        let finding = only(&DETECTOR, &[known("eu-west-1", "2026-05-03T12:00:00Z"), replicate()]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.explanation.contains("less than a day"));
+    }
+
+    #[test]
+    fn a_policy_of_its_own_and_a_move_of_the_primary_are_told() {
+        let moved = kms("UpdatePrimaryRegion")
+            .key(SOURCE)
+            .set("requestParameters.primaryRegion", "ap-south-1")
+            .at("2026-05-04T11:00:00Z");
+        let record = replicate().set("requestParameters.policy", "{}");
+        let finding = only(&DETECTOR, &[known("eu-west-1", "2026-05-01T10:00:00Z"), record, moved]);
+        assert_eq!(finding.evidence.details["own_policy"], true);
+        assert!(finding.explanation.contains("policy of its own"));
+        assert!(finding.explanation.contains("ap-south-1 was made the primary Region"));
+        assert_eq!(finding.evidence.details["became_primary"]["at"], "2026-05-04T11:00:00Z");
+    }
+
+    #[test]
+    fn a_move_elsewhere_or_before_or_of_another_key_is_not_told() {
+        let move_to = |region: &str, key: &str, time: &str| {
+            kms("UpdatePrimaryRegion").key(key).set("requestParameters.primaryRegion", region).at(time)
+        };
+        for moved in [
+            move_to("us-east-1", SOURCE, "2026-05-04T11:00:00Z"),
+            move_to("ap-south-1", SOURCE, "2026-05-04T09:00:00Z"),
+            move_to("ap-south-1", &SOURCE.replace("1234", "9999"), "2026-05-04T11:00:00Z"),
+        ] {
+            let finding = only(&DETECTOR, &[replicate(), moved]);
+            assert!(!finding.evidence.details.contains_key("became_primary"));
+        }
+    }
+
+    #[test]
+    fn a_primary_a_plain_key_or_a_failed_call_is_not_found() {
+        let primary = created()
+            .set("responseElements.keyMetadata.multiRegionConfiguration.multiRegionKeyType", "PRIMARY");
+        let plain = created().remove("responseElements.keyMetadata.multiRegionConfiguration");
+        for record in [
+            primary,
+            plain,
+            replicate().denied(),
+            replicate().failed("UnsupportedOperationException", ""),
+            created().set("requestParameters.dryRun", true),
+            kms("UpdatePrimaryRegion").set("requestParameters.primaryRegion", "ap-south-1"),
+        ] {
+            assert!(findings(&DETECTOR, &[record]).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_response_is_found_by_its_request() {
+        let record = replicate().set("responseElements", serde_json::Value::Null);
+        let finding = only(&DETECTOR, &[record]);
+        assert!(!finding.evidence.details.contains_key("replica_arn"));
+        assert!(
+            finding.runbook[0].contains("--key-id mrk-1234abcd12ab34cd56ef1234567890ab --region ap-south-1")
+        );
+    }
+}

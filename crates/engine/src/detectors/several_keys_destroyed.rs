@@ -52,6 +52,7 @@ use crate::state::{ActKind, PrincipalState};
 use crate::time::HOUR;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -85,25 +86,22 @@ fn judge(principal: &str, state: &PrincipalState, estate: &Estate, found: &mut V
 
 /// Runs of acts in which each is in some window that holds at least `several` distinct keys, and in which these
 /// windows overlap.
-fn series<'s>(acts: &[&'s Acts], window: i64, several: usize) -> Vec<Vec<&'s Acts>> {
-    let mut series: Vec<Vec<&Acts>> = Vec::new();
-    // Index behind the last act of the last series.
-    let mut taken = 0;
+fn series<'a, 's>(acts: &'a [&'s Acts], window: i64, several: usize) -> impl Iterator<Item = &'a [&'s Acts]> {
+    let mut series: Vec<Range<usize>> = Vec::new();
     for (from, first) in acts.iter().enumerate() {
         let within = |acts: &&&Acts| acts.first.time.since(first.first.time) <= window;
-        let inside: Vec<&Acts> = acts.iter().skip(from).take_while(within).copied().collect();
-        let keys: BTreeSet<&str> = inside.iter().map(|acts| acts.first.key.as_str()).collect();
-        if keys.len() < several.max(1) {
+        let inside = acts.iter().skip(from).take_while(within);
+        let end = from + inside.clone().count();
+        let keys: BTreeSet<&str> = inside.map(|acts| acts.first.key.as_str()).collect();
+        if keys.len() < several {
             continue;
         }
-        let end = from + inside.len();
         match series.last_mut() {
-            Some(last) if from < taken => last.extend(acts.iter().take(end).skip(taken)),
-            _ => series.push(inside),
+            Some(last) if from < last.end => last.end = end,
+            _ => series.push(from..end),
         }
-        taken = end.max(taken);
     }
-    series
+    series.into_iter().filter_map(|range| acts.get(range))
 }
 
 fn finding(principal: &str, state: &PrincipalState, day: i64, acts: &[&Acts]) -> Option<Finding> {
@@ -181,4 +179,140 @@ fn runbook(acts: &[&Acts], finding: &Finding) -> Vec<String> {
     }
     steps.push(look_further(finding));
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{ACCOUNT, KEY, OTHER_KEY, RecordBuilder, kms};
+    use crate::pipeline::testing::{findings, findings_with, only};
+    use crate::settings::Settings;
+
+    fn act(name: &str, key: &str, time: &str) -> RecordBuilder {
+        kms(name).key(key).at(time).by_user(ACCOUNT, "mallory")
+    }
+
+    fn key(n: usize) -> String {
+        format!("arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-{n:012}")
+    }
+
+    #[test]
+    fn two_keys_within_a_day_are_critical_by_any_destructive_acts() {
+        let finding = only(
+            &DETECTOR,
+            &[
+                act("ScheduleKeyDeletion", KEY, "2026-05-04T10:00:00Z"),
+                act("DisableKey", OTHER_KEY, "2026-05-04T11:00:00Z"),
+            ],
+        );
+        assert_eq!(finding.severity, Severity::Critical);
+        assert_eq!(finding.title, "2 keys were taken out of use by user/mallory");
+        assert_eq!(finding.evidence.details["keys"], json!([OTHER_KEY, KEY]));
+        assert_eq!(
+            finding.evidence.details["operations"],
+            json!({"ScheduleKeyDeletion": 1, "DisableKey": 1})
+        );
+        assert_eq!(finding.evidence.count, 2);
+        assert!(
+            finding.runbook[0].ends_with(&format!("cancel-key-deletion --key-id {KEY} --region eu-west-1"))
+        );
+        assert!(finding.runbook[2].ends_with(&format!("enable-key --key-id {OTHER_KEY} --region eu-west-1")));
+        assert!(finding.key.is_none());
+        let material = [
+            act("DeleteImportedKeyMaterial", KEY, "2026-05-04T10:00:00Z"),
+            act("DeleteImportedKeyMaterial", OTHER_KEY, "2026-05-04T10:00:00Z"),
+        ];
+        assert_eq!(only(&DETECTOR, &material).severity, Severity::Critical);
+    }
+
+    #[test]
+    fn several_acts_on_one_key_are_not_several_keys() {
+        let acts = [
+            act("DisableKey", KEY, "2026-05-04T10:00:00Z"),
+            act("ScheduleKeyDeletion", KEY, "2026-05-04T10:01:00Z"),
+            act("DeleteImportedKeyMaterial", KEY, "2026-05-04T10:02:00Z"),
+        ];
+        assert!(findings(&DETECTOR, &acts).is_empty());
+    }
+
+    #[test]
+    fn keys_are_counted_within_the_window_only() {
+        let first = act("DisableKey", KEY, "2026-05-04T10:00:00Z");
+        let at = |time| [first.clone(), act("DisableKey", OTHER_KEY, time)];
+        assert_eq!(findings(&DETECTOR, &at("2026-05-05T10:00:00Z")).len(), 1);
+        assert!(findings(&DETECTOR, &at("2026-05-05T10:00:01Z")).is_empty());
+        let mut settings = Settings::default();
+        settings.detectors.several_keys_hours = 25;
+        assert_eq!(findings_with(&DETECTOR, &at("2026-05-05T11:00:00Z"), &settings).len(), 1);
+        settings.detectors.several_keys_hours = 24;
+        settings.detectors.several_keys = 3;
+        assert!(findings_with(&DETECTOR, &at("2026-05-04T11:00:00Z"), &settings).is_empty());
+    }
+
+    #[test]
+    fn a_long_series_is_one_finding_with_all_its_keys() {
+        // One key every 13 hours: each two neighbours are within a window.
+        let records: Vec<RecordBuilder> = (0..6)
+            .map(|n| {
+                let time = crate::time::Timestamp(1_777_889_742 + n as i64 * 13 * HOUR).to_string();
+                act("DisableKey", &key(n), &time)
+            })
+            .collect();
+        let finding = only(&DETECTOR, &records);
+        assert_eq!(finding.evidence.details["key_count"], 6);
+        assert_eq!(finding.evidence.count, 6);
+        // As the series grows, the finding keeps its id.
+        assert_eq!(only(&DETECTOR, &records[..2]).id, finding.id);
+    }
+
+    #[test]
+    fn two_series_on_different_days_are_two_findings() {
+        let records = [
+            act("DisableKey", KEY, "2026-05-04T10:00:00Z"),
+            act("DisableKey", OTHER_KEY, "2026-05-04T10:00:00Z"),
+            act("DisableKey", KEY, "2026-05-09T10:00:00Z"),
+            act("DisableKey", OTHER_KEY, "2026-05-09T10:00:00Z"),
+        ];
+        assert_eq!(findings(&DETECTOR, &records).len(), 2);
+    }
+
+    #[test]
+    fn two_principals_with_a_key_each_are_not_one() {
+        let records = [
+            act("DisableKey", KEY, "2026-05-04T10:00:00Z"),
+            act("DisableKey", OTHER_KEY, "2026-05-04T10:00:00Z").by_user(ACCOUNT, "bob"),
+        ];
+        assert!(findings(&DETECTOR, &records).is_empty());
+    }
+
+    #[test]
+    fn denied_and_failed_acts_destroy_nothing() {
+        let records = [
+            act("DisableKey", KEY, "2026-05-04T10:00:00Z"),
+            act("DisableKey", OTHER_KEY, "2026-05-04T10:00:00Z").denied(),
+            act("DisableKey", OTHER_KEY, "2026-05-04T10:00:00Z").failed("NotFoundException", ""),
+            act("EnableKey", OTHER_KEY, "2026-05-04T10:00:00Z"),
+        ];
+        assert!(findings(&DETECTOR, &records).is_empty());
+    }
+
+    #[test]
+    fn acts_without_a_key_in_the_record_count_for_nothing() {
+        let nameless = act("DisableKey", KEY, "2026-05-04T10:00:00Z")
+            .remove("resources")
+            .set("requestParameters", serde_json::Value::Null)
+            .set("responseElements", serde_json::Value::Null);
+        assert!(findings(&DETECTOR, &[nameless, act("DisableKey", KEY, "2026-05-04T10:00:00Z")]).is_empty());
+    }
+
+    #[test]
+    fn more_acts_than_are_remembered_are_said_to_be_incomplete() {
+        let records: Vec<RecordBuilder> = (0..70)
+            .map(|n| act("DisableKey", &key(n), &format!("2026-05-04T10:{:02}:{:02}Z", n / 60, n % 60)))
+            .collect();
+        let finding = only(&DETECTOR, &records);
+        assert_eq!(finding.title, "At least 64 keys were taken out of use by user/mallory");
+        assert_eq!(finding.evidence.details["incomplete"], true);
+        assert!(finding.runbook.iter().any(|step| step.contains("54 more keys")));
+    }
 }

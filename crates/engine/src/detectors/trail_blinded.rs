@@ -256,3 +256,272 @@ fn restore_selectors(event: &Event<'_>, target: &str) -> Vec<String> {
         format!("Log all management events again (add the selectors that you keep): {write}"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{RecordBuilder, cloudtrail, kms};
+    use crate::pipeline::testing::{findings, only};
+    use serde_json::{Value, json};
+
+    const STORE: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:eventdatastore/0a1b2c3d";
+
+    fn put(selectors: Value) -> RecordBuilder {
+        cloudtrail("PutEventSelectors")
+            .set("requestParameters", json!({"trailName": "main", "eventSelectors": selectors}))
+    }
+
+    fn advanced(name: &str, selectors: &[Value]) -> RecordBuilder {
+        let selectors: Vec<Value> =
+            selectors.iter().map(|fields| json!({"fieldSelectors": fields})).collect();
+        let target = if name.ends_with("Store") { "eventDataStore" } else { "trailName" };
+        cloudtrail(name).set("requestParameters", json!({target: STORE, "advancedEventSelectors": selectors}))
+    }
+
+    fn management() -> Value {
+        json!({"field": "eventCategory", "equals": ["Management"]})
+    }
+
+    /// What a call hides, or nothing.
+    fn lost(record: &RecordBuilder) -> Option<String> {
+        let found = findings(&DETECTOR, std::slice::from_ref(record));
+        found.first().map(|finding| finding.evidence.details["lost"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_trail_that_leaves_kms_out_is_high() {
+        let finding =
+            only(&DETECTOR, &[put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))]);
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "main no longer logs all KMS events");
+        assert!(finding.runbook[1].contains("aws cloudtrail put-event-selectors --trail-name main"));
+        assert!(finding.runbook[2].contains("lookup-events"));
+    }
+
+    #[test]
+    fn each_classic_switch_loses_its_part() {
+        for (selector, part) in [
+            (json!({"readWriteType": "WriteOnly", "includeManagementEvents": true}), "all reading"),
+            (json!({"readWriteType": "ReadOnly"}), "all changing"),
+            (json!({"readWriteType": "All", "includeManagementEvents": false}), "all KMS events"),
+            (json!({"includeManagementEvents": "false"}), "all KMS events"),
+            (
+                json!({"excludeManagementEventSources": ["rdsdata.amazonaws.com", "kms.amazonaws.com"]}),
+                "all KMS events",
+            ),
+        ] {
+            let lost = lost(&put(json!([selector]))).unwrap();
+            assert!(lost.starts_with(part), "{selector}: {lost}");
+        }
+    }
+
+    #[test]
+    fn classic_selectors_that_log_everything_are_not_found() {
+        for selectors in [
+            json!([{"readWriteType": "All", "includeManagementEvents": true, "excludeManagementEventSources": []}]),
+            json!([{"excludeManagementEventSources": ["rdsdata.amazonaws.com"]}]),
+            json!([{}]),
+            json!([]),
+            Value::Null,
+        ] {
+            assert_eq!(lost(&put(selectors.clone())), None, "{selectors}");
+        }
+    }
+
+    #[test]
+    fn another_selector_of_the_call_may_still_log_what_one_leaves_out() {
+        let without_kms = json!({"excludeManagementEventSources": ["kms.amazonaws.com"]});
+        assert_eq!(lost(&put(json!([without_kms, {}]))), None);
+        let halves = json!([{"readWriteType": "ReadOnly"}, {"readWriteType": "WriteOnly"}]);
+        assert_eq!(lost(&put(halves)), None);
+        let reads = lost(&put(json!([without_kms, {"readWriteType": "WriteOnly"}]))).unwrap();
+        assert!(reads.starts_with("all reading"));
+    }
+
+    #[test]
+    fn each_advanced_condition_loses_its_part() {
+        for (fields, part) in [
+            (json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notStartsWith": ["kms"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notEndsWith": [".com"]}]), "all KMS"),
+            (json!([management(), {"field": "readOnly", "equals": ["false"]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": [false]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": ["true"]}]), "all changing"),
+            (json!([{"field": "eventCategory", "equals": ["Data"]}]), "all KMS"),
+            (json!([{"field": "readOnly", "equals": ["true"]}]), "all KMS"),
+            (
+                json!([management(), {"field": "eventName", "notEquals": ["Decrypt"]}]),
+                "the events of Decrypt",
+            ),
+            (
+                json!([management(), {"field": "eventName", "notStartsWith": ["GenerateData"]}]),
+                "the events of GenerateDataKey, ",
+            ),
+            (
+                json!([management(), {"field": "eventType", "equals": ["AwsApiCall"]}]),
+                "the events of DeleteExpiredKeyMaterial, DeleteKey, RotateKey",
+            ),
+            (
+                json!([management(), {"field": "userIdentity.arn", "notEquals": ["arn:aws:iam::1:user/x"]}]),
+                "KMS events that a condition on userIdentity.arn leaves out",
+            ),
+        ] {
+            for name in ["PutEventSelectors", "UpdateEventDataStore"] {
+                let lost = lost(&advanced(name, std::slice::from_ref(&fields))).unwrap_or_default();
+                assert!(lost.starts_with(part), "{fields}: {lost}");
+            }
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_that_log_all_kms_events_are_not_found() {
+        for fields in [
+            json!([management()]),
+            json!([management(), {"field": "eventSource", "notEquals": ["rdsdata.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com", "kms.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"], "startsWith": ["kms."]}]),
+            json!([management(), {"field": "eventSource", "endsWith": [".amazonaws.com"]}]),
+            json!([management(), {"field": "eventName", "notEquals": ["GetCallerIdentity"]}]),
+            json!([management(), {"field": "eventSource", "notEquals": []}]),
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", std::slice::from_ref(&fields))), None, "{fields}");
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_are_or_ed() {
+        let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
+        let hidden_user = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
+        let data = json!([{"field": "eventCategory", "equals": ["Data"]}]);
+        let all = json!([management()]);
+        for selectors in [
+            vec![without_kms.clone(), all.clone()],
+            vec![data.clone(), all.clone()],
+            vec![hidden_user.clone(), all],
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", &selectors)), None);
+        }
+        assert!(lost(&advanced("PutEventSelectors", &[without_kms, hidden_user])).is_some());
+        assert!(lost(&advanced("PutEventSelectors", &[data])).is_some());
+    }
+
+    #[test]
+    fn selected_and_deselected_values_must_both_hold() {
+        let fields = json!([management(), {
+            "field": "eventName", "equals": ["Decrypt"], "startsWith": ["Generate"], "notEndsWith": ["Plaintext"],
+        }]);
+        let finding = only(&DETECTOR, &[advanced("PutEventSelectors", &[fields])]);
+        let lost: Vec<&str> = finding.evidence.details["operations_lost"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        for logged in ["Decrypt", "GenerateDataKey", "GenerateMac"] {
+            assert!(!lost.contains(&logged), "{logged}");
+        }
+        for hidden in ["Encrypt", "GenerateDataKeyWithoutPlaintext", "ScheduleKeyDeletion"] {
+            assert!(lost.contains(&hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_new_store_without_kms_is_medium_and_one_for_other_events_is_nothing() {
+        let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
+        let finding = only(&DETECTOR, &[advanced("CreateEventDataStore", &[without_kms])]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.title.contains("does not log"));
+        let data = json!([{"field": "eventCategory", "equals": ["Data"]}]);
+        assert_eq!(lost(&advanced("CreateEventDataStore", std::slice::from_ref(&data))), None);
+        assert!(lost(&advanced("UpdateEventDataStore", &[data])).is_some());
+    }
+
+    #[test]
+    fn an_end_of_logging_is_high() {
+        for (name, undo) in [
+            ("StopLogging", "start-logging --name"),
+            ("DeleteTrail", "Make the trail again"),
+            ("DeleteEventDataStore", "restore-event-data-store"),
+            ("StopEventDataStoreIngestion", "start-event-data-store-ingestion"),
+        ] {
+            let finding = only(&DETECTOR, &[cloudtrail(name)]);
+            assert_eq!(finding.severity, Severity::High, "{name}");
+            assert!(finding.runbook[0].contains(undo), "{name}");
+            assert_eq!(finding.evidence.details["lost"], "all KMS events");
+        }
+    }
+
+    #[test]
+    fn a_trail_that_no_longer_covers_all_regions_or_accounts_is_high() {
+        for (name, member, part) in [
+            ("UpdateTrail", "isMultiRegionTrail", "KMS events of Regions other than eu-west-1"),
+            ("UpdateTrail", "isOrganizationTrail", "KMS events of the other accounts"),
+            ("UpdateEventDataStore", "multiRegionEnabled", "KMS events of Regions other than eu-west-1"),
+            ("UpdateEventDataStore", "organizationEnabled", "KMS events of the other accounts"),
+        ] {
+            let record = cloudtrail(name).set(&format!("requestParameters.{member}"), false);
+            let finding = only(&DETECTOR, std::slice::from_ref(&record));
+            assert_eq!(finding.severity, Severity::High);
+            assert!(finding.evidence.details["lost"].as_str().unwrap().starts_with(part));
+            assert_eq!(lost(&record.set(&format!("requestParameters.{member}"), true)), None);
+            assert_eq!(lost(&cloudtrail(name)), None);
+        }
+    }
+
+    #[test]
+    fn a_new_trail_for_one_region_is_low() {
+        let unsaid = only(&DETECTOR, &[cloudtrail("CreateTrail")]);
+        assert_eq!(unsaid.severity, Severity::Low);
+        let said = cloudtrail("CreateTrail").set("requestParameters.isMultiRegionTrail", false);
+        assert_eq!(only(&DETECTOR, &[said]).severity, Severity::Low);
+        let all = cloudtrail("CreateTrail").set("requestParameters.isMultiRegionTrail", true);
+        assert_eq!(lost(&all), None);
+        assert_eq!(lost(&cloudtrail("CreateEventDataStore")), None);
+        let store = cloudtrail("CreateEventDataStore").set("requestParameters.multiRegionEnabled", false);
+        assert_eq!(only(&DETECTOR, &[store]).severity, Severity::Low);
+        assert_eq!(lost(&all.set("requestParameters.isOrganizationTrail", false)), None);
+    }
+
+    #[test]
+    fn a_denied_attempt_is_medium_and_loses_nothing() {
+        let finding = only(&DETECTOR, &[cloudtrail("StopLogging").denied()]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.title.contains("tried and denied"));
+        assert!(!finding.runbook.iter().any(|step| step.contains("start-logging")));
+        assert_eq!(lost(&cloudtrail("CreateTrail").denied()), None);
+        let harmless = put(json!([{}])).denied();
+        assert_eq!(lost(&harmless), None);
+    }
+
+    #[test]
+    fn other_failures_and_other_calls_are_not_found() {
+        for record in [
+            cloudtrail("StopLogging").failed("TrailNotFoundException", ""),
+            cloudtrail("StartLogging"),
+            cloudtrail("RestoreEventDataStore"),
+            kms("DisableKey"),
+        ] {
+            assert_eq!(lost(&record), None);
+        }
+    }
+
+    #[test]
+    fn a_call_without_parameters_is_found_if_its_name_tells_enough() {
+        let bare = |name: &str| cloudtrail(name).set("requestParameters", Value::Null);
+        assert!(
+            only(&DETECTOR, &[bare("StopLogging")]).title.starts_with("a trail that the log does not name")
+        );
+        assert_eq!(lost(&bare("PutEventSelectors")), None);
+        assert_eq!(lost(&bare("UpdateTrail")), None);
+    }
+
+    #[test]
+    fn a_repetition_on_one_day_is_one_finding() {
+        let records = [
+            cloudtrail("StopLogging").at("2026-05-04T10:00:00Z"),
+            cloudtrail("StopLogging").at("2026-05-04T11:00:00Z"),
+        ];
+        assert_eq!(only(&DETECTOR, &records).evidence.count, 2);
+    }
+}

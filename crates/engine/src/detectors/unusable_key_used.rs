@@ -124,7 +124,7 @@ fn cause<'s>(timeline: &[&'s Act], reason: RefusedState, refusals: &Refusals) ->
     let before = |moment: Timestamp| timeline.iter().take_while(move |act| act.time <= moment);
     let known = before(first).filter(is_cause).last().filter(|cause| {
         // Undone, and long enough ago to have taken effect.
-        let after = timeline.iter().skip_while(|act| act.event_id != cause.event_id).skip(1);
+        let after = timeline.iter().skip_while(|act| act.event_id != cause.event_id);
         !after.take_while(|act| act.time.plus(CONSISTENCY) < first).any(|act| act.kind == undoes)
     });
     // Else the day holds calls from before, and the first act within it explains the rest.
@@ -221,4 +221,192 @@ fn runbook(finding: &Finding, states: &BTreeSet<RefusedState>) -> Vec<String> {
     }
     steps.push(look_further(finding));
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{ACCOUNT, KEY, RecordBuilder, kms};
+    use crate::pipeline::testing::{findings, only};
+
+    fn refused(words: &str, user: &str, time: &str) -> RecordBuilder {
+        kms("Decrypt")
+            .by_user(ACCOUNT, user)
+            .at(time)
+            .failed("KMSInvalidStateException", &format!("{KEY} is {words}."))
+    }
+
+    fn act(name: &str, time: &str) -> RecordBuilder {
+        kms(name).by_user(ACCOUNT, "mallory").at(time)
+    }
+
+    fn cause(finding: &Finding) -> Option<&str> {
+        finding.evidence.details.get("cause")?.get("operation")?.as_str()
+    }
+
+    #[test]
+    fn refused_uses_are_tied_to_the_act_that_caused_them() {
+        let schedule = act("ScheduleKeyDeletion", "2026-05-04T10:00:00Z").id("event-1");
+        let records = [
+            schedule,
+            refused("pending deletion", "ann", "2026-05-04T11:00:00Z"),
+            refused("pending deletion", "bob", "2026-05-06T11:00:00Z"),
+        ];
+        let finding = only(&DETECTOR, &records);
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(cause(&finding), Some("ScheduleKeyDeletion"));
+        assert_eq!(finding.evidence.count, 2);
+        assert_eq!(finding.principal.as_ref().unwrap().id, "arn:aws:iam::111122223333:user/mallory");
+        for words in ["user/ann", "user/bob", "event event-1", "pending deletion", "user/mallory"] {
+            assert!(finding.explanation.contains(words), "{words}: {}", finding.explanation);
+        }
+        assert!(finding.runbook[1].contains("cancel-key-deletion"));
+        assert!(finding.runbook[2].contains("enable-key"));
+        // As more users fail, the finding keeps its id.
+        assert_eq!(only(&DETECTOR, &records[..2]).id, finding.id);
+        assert_eq!(finding.time.start.to_string(), "2026-05-04T11:00:00Z");
+    }
+
+    #[test]
+    fn severity_grows_with_the_principals_affected() {
+        let users = ["ann", "bob", "cid", "dee", "eve"];
+        for (n, severity) in
+            [(1, Severity::Medium), (2, Severity::High), (4, Severity::High), (5, Severity::Critical)]
+        {
+            let records: Vec<_> =
+                users[..n].iter().map(|user| refused("disabled", user, "2026-05-04T11:00:00Z")).collect();
+            assert_eq!(only(&DETECTOR, &records).severity, severity, "{n}");
+        }
+    }
+
+    #[test]
+    fn who_caused_it_is_not_among_the_affected() {
+        let disable = act("DisableKey", "2026-05-04T10:00:00Z");
+        let own = refused("disabled", "mallory", "2026-05-04T11:00:00Z");
+        let finding = only(&DETECTOR, &[disable.clone(), own.clone()]);
+        assert_eq!(finding.severity, Severity::Low);
+        let with_another = [disable, own, refused("disabled", "ann", "2026-05-04T11:00:00Z")];
+        let finding = only(&DETECTOR, &with_another);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.explanation.starts_with("user/ann called"));
+    }
+
+    #[test]
+    fn without_a_known_act_it_is_one_finding_a_day() {
+        let records = [
+            refused("disabled", "ann", "2026-05-04T11:00:00Z"),
+            refused("disabled", "ann", "2026-05-04T12:00:00Z"),
+            refused("disabled", "ann", "2026-05-05T12:00:00Z"),
+        ];
+        let found = findings(&DETECTOR, &records);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].evidence.count, 2);
+        assert!(found[0].principal.is_none() && found[0].key.is_some());
+        assert_eq!((found[0].account.as_str(), found[0].region.as_str()), (ACCOUNT, "eu-west-1"));
+        assert!(found[0].explanation.contains("not in the logs at hand"));
+    }
+
+    #[test]
+    fn each_state_has_its_causes() {
+        for (words, name) in [
+            ("disabled", "DisableKey"),
+            ("disabled", "CancelKeyDeletion"),
+            ("disabled", "ScheduleKeyDeletion"),
+            ("pending deletion", "ScheduleKeyDeletion"),
+            ("pending import", "DeleteImportedKeyMaterial"),
+            ("pending import", "DeleteExpiredKeyMaterial"),
+        ] {
+            let records = [act(name, "2026-05-04T10:00:00Z"), refused(words, "ann", "2026-05-04T11:00:00Z")];
+            assert_eq!(cause(&only(&DETECTOR, &records)), Some(name), "{words}");
+        }
+        for (words, name) in [
+            ("pending deletion", "DisableKey"),
+            ("pending import", "DisableKey"),
+            ("disabled", "DeleteImportedKeyMaterial"),
+            ("unavailable", "DisableKey"),
+            ("disabled", "EnableKey"),
+        ] {
+            let records = [act(name, "2026-05-04T10:00:00Z"), refused(words, "ann", "2026-05-04T11:00:00Z")];
+            assert_eq!(cause(&only(&DETECTOR, &records)), None, "{words} {name}");
+        }
+    }
+
+    #[test]
+    fn an_act_that_was_undone_is_not_the_cause() {
+        for (causing, undoing, words) in [
+            ("DisableKey", "EnableKey", "disabled"),
+            ("ScheduleKeyDeletion", "CancelKeyDeletion", "pending deletion"),
+            ("DeleteImportedKeyMaterial", "ImportKeyMaterial", "pending import"),
+        ] {
+            let mut records = vec![
+                act(causing, "2026-05-04T10:00:00Z"),
+                act(undoing, "2026-05-04T11:00:00Z"),
+                refused(words, "ann", "2026-05-05T11:00:00Z"),
+            ];
+            assert_eq!(cause(&only(&DETECTOR, &records)), None, "{causing}");
+            // Changes of state take some minutes to work everywhere.
+            records[1] = act(undoing, "2026-05-05T10:58:00Z");
+            assert_eq!(cause(&only(&DETECTOR, &records)), Some(causing));
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_causes_counts() {
+        let records = [
+            act("DisableKey", "2026-05-04T08:00:00Z").id("first"),
+            act("DisableKey", "2026-05-04T10:00:00Z").id("second"),
+            act("DisableKey", "2026-05-04T13:00:00Z").id("third"),
+            refused("disabled", "ann", "2026-05-04T12:00:00Z"),
+        ];
+        assert_eq!(only(&DETECTOR, &records).evidence.details["cause"]["event_id"], "second");
+    }
+
+    #[test]
+    fn a_refusal_in_the_second_of_the_act_is_its_effect() {
+        let records =
+            [act("DisableKey", "2026-05-04T10:00:00Z"), refused("disabled", "ann", "2026-05-04T10:00:00Z")];
+        assert_eq!(cause(&only(&DETECTOR, &records)), Some("DisableKey"));
+    }
+
+    #[test]
+    fn an_act_within_the_day_explains_its_later_refusals() {
+        let records = [
+            refused("disabled", "ann", "2026-05-04T08:00:00Z"),
+            act("DisableKey", "2026-05-04T10:00:00Z"),
+            refused("disabled", "ann", "2026-05-04T12:00:00Z"),
+        ];
+        assert_eq!(cause(&only(&DETECTOR, &records)), Some("DisableKey"));
+        let after =
+            [refused("disabled", "ann", "2026-05-04T08:00:00Z"), act("DisableKey", "2026-05-04T10:00:00Z")];
+        assert_eq!(cause(&only(&DETECTOR, &after)), None);
+    }
+
+    #[test]
+    fn a_disconnected_key_store_has_another_runbook() {
+        let finding = only(&DETECTOR, &[refused("unavailable", "ann", "2026-05-04T08:00:00Z")]);
+        assert!(finding.runbook.iter().any(|step| step.contains("describe-custom-key-stores")));
+        assert!(!finding.runbook.iter().any(|step| step.contains("enable-key")));
+    }
+
+    #[test]
+    fn services_through_which_users_fail_are_told() {
+        let record = kms("Decrypt").through("s3").failed("DisabledException", "");
+        let finding = only(&DETECTOR, &[record]);
+        assert_eq!(finding.evidence.details["services"], json!(["s3"]));
+        assert_eq!(finding.evidence.details["states"], json!(["disabled"]));
+    }
+
+    #[test]
+    fn other_failures_and_successes_are_not_found() {
+        for record in [
+            kms("Decrypt"),
+            kms("Decrypt").denied(),
+            kms("Decrypt").failed("InvalidCiphertextException", ""),
+            kms("EnableKey").failed("KMSInvalidStateException", &format!("{KEY} is pending deletion.")),
+            kms("Decrypt").failed("DisabledException", "").set("requestParameters.dryRun", true),
+            kms("Decrypt").failed("DisabledException", "").remove("resources"),
+        ] {
+            assert!(findings(&DETECTOR, &[record]).is_empty());
+        }
+    }
 }

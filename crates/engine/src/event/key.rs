@@ -55,21 +55,33 @@ impl<'a> Key<'a> {
 
     /// The key that an ARN names, if it is the ARN of a KMS key or alias.
     pub fn from_arn(text: Text<'a>) -> Option<Key<'a>> {
-        let is_alias = kms_arn(&text)?.resource.starts_with("alias/");
-        if text.len() > LONGEST_KEY_ID {
-            return None;
+        match text {
+            Text::Borrowed(text) => Key::of_borrowed(text),
+            Text::Owned(text) => Key::of_borrowed(&text).map(Key::into_owned),
         }
+    }
+
+    fn of_borrowed(text: &str) -> Option<Key<'_>> {
+        let arn = kms_arn(text).filter(|_| text.len() <= LONGEST_KEY_ID)?;
+        let key_id = arn.resource.strip_prefix("key/");
         Some(Key {
-            account: cut(&text, |text| kms_arn(text).map(|arn| arn.account)),
-            region: cut(&text, |text| {
-                kms_arn(text).map(|arn| arn.region).filter(|region| !region.is_empty())
-            }),
-            id: cut(&text, |text| {
-                kms_arn(text).map(|arn| arn.resource.strip_prefix("key/").unwrap_or(arn.resource))
-            })?,
-            is_alias,
-            arn: text,
+            arn: Text::Borrowed(text),
+            account: Some(Text::Borrowed(arn.account)),
+            region: (!arn.region.is_empty()).then_some(Text::Borrowed(arn.region)),
+            is_alias: key_id.is_none(),
+            id: Text::Borrowed(key_id.unwrap_or(arn.resource)),
         })
+    }
+
+    fn into_owned(self) -> Key<'static> {
+        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+        Key {
+            arn: owned(self.arn),
+            account: self.account.map(owned),
+            region: self.region.map(owned),
+            id: owned(self.id),
+            is_alias: self.is_alias,
+        }
     }
 
     fn plain(text: Text<'a>) -> Key<'a> {
@@ -111,8 +123,8 @@ pub(super) struct Clues<'a, 'r> {
     /// Account and Region that a bare name means; empty if not known.
     pub(super) account: &'r str,
     pub(super) region: &'r str,
-    /// Partition of the caller's ARN, if it has one.
-    pub(super) partition: Option<&'r str>,
+    /// The principal's id; if it is an ARN, its partition is that of a bare name too.
+    pub(super) principal: &'r str,
 }
 
 /// The keys and the alias of an event.
@@ -262,7 +274,8 @@ impl<'a> Clues<'a, '_> {
         if !plausible || self.account.is_empty() || self.region.is_empty() {
             return Ok(Some(Key::plain(name)));
         }
-        let partition = self.partition.unwrap_or_else(|| partition_of_region(self.region));
+        let partition = Arn::parse(self.principal)
+            .map_or_else(|| partition_of_region(self.region), |caller| caller.partition);
         let kind = if name.starts_with("alias/") { "" } else { "key/" };
         let arn = format!("arn:{partition}:kms:{}:{}:{kind}{name}", self.region, self.account);
         Ok(Some(Key {
@@ -420,9 +433,9 @@ mod tests {
         assert_eq!(keys(&both), (some(KEY), some(OTHER_KEY), None));
         let named = both.clone().set("requestParameters.sourceKeyId", "alias/payments");
         assert_eq!(keys(&named), (some(KEY), some(OTHER_KEY), some("alias/payments")));
-        let none = named.clone().remove("resources");
+        let none = named.remove("resources");
         assert_eq!(keys(&none), (some(ALIAS_ARN), some(OTHER_KEY), some("alias/payments")));
-        let without_source = both.clone().remove("resources");
+        let without_source = both.remove("resources");
         assert_eq!(keys(&without_source), (None, some(OTHER_KEY), None));
     }
 

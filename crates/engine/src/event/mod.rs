@@ -1,4 +1,4 @@
-//! The flat, typed [`Event`] that every detector reads, and [`normalize`], which makes it from a record.
+//! The flat, typed [`Event`] that every detector reads, and [`normalize()`], which makes it from a record.
 //!
 //! Everything is borrowed from the record, so normalising costs little where nothing is found. Each part has a
 //! file of its own: [`operation`], [`principal`], [`key`], [`outcome`], [`context`], [`network`], [`params`].
@@ -14,6 +14,7 @@ pub mod dates;
 mod edge_cases;
 mod extra;
 mod fields;
+mod identity;
 pub mod key;
 pub mod network;
 pub mod normalize;
@@ -21,6 +22,7 @@ pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod principal;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 

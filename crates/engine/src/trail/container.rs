@@ -9,18 +9,19 @@
 //! outermost object that is no record itself; memory does not grow with the object. Damage is noticed where the
 //! structure stops making sense, and from there on the object is read with care: see [`super::salvage`].
 
-use super::candidates::Candidates;
+use super::ObjectReport;
+use super::candidates::Suggestion;
 use super::gunzip::Gunzip;
 use super::ledger::{Depth, Ledger};
 use super::salvage::{Budget, strict};
 use super::shape::{self, List, Packed};
 use super::split::{Item, Pause, Splitter, Tail};
 use super::window::Window;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 use std::io::Read;
 
 /// The names of members that matter are shorter than this, quotes and white space before them included.
-const NAME_BYTES: usize = 256;
+pub(super) const NAME_BYTES: usize = 256;
 
 /// A run of items that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,6 @@ pub(super) struct Walk<'a> {
     pub(super) window: &'a mut Window,
     pub(super) splitter: &'a mut Splitter,
     pub(super) items: &'a mut Vec<Item>,
-    pub(super) candidates: &'a mut Candidates,
     pub(super) ledger: Ledger<'a>,
     /// This object was itself packed in another one: none inside it is unpacked again.
     pub(super) inside_another: bool,
@@ -99,6 +99,15 @@ impl Walk<'_> {
         }
     }
 
+    /// Closes the account of the object.
+    pub(super) fn close(self) -> ObjectReport {
+        let Walk { gunzip, mut ledger, .. } = self;
+        if let Some(problem) = gunzip.problem {
+            ledger.problem(problem.offset, problem.message);
+        }
+        ObjectReport { source_bytes: gunzip.source_bytes, bytes: gunzip.bytes, ..ledger.close() }
+    }
+
     fn skip_byte_order_mark(&mut self) {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         while self.window.since(0).len() < BYTE_ORDER_MARK.len() && self.more(0) {}
@@ -118,93 +127,15 @@ impl Walk<'_> {
             }
             return;
         }
-        let start = self.at;
-        if let Err(broken_at) = self.document() {
+        if let Err(damage) = self.document() {
             self.careful = true;
-            // If too much was read to go back, reading goes on from what is still there.
-            self.at = broken_at.max(self.window.start()).max(start);
-            let _ = self.resync(Sequence::Stream, "the document around the records is malformed");
+            self.at = damage.from;
+            let _ = self.resync(Sequence::Stream, &damage.message);
         }
-    }
-
-    /// Reads an object member by member. The error is the place from which to look for records, if its
-    /// structure is broken outside of a list of them.
-    fn document(&mut self) -> Result<(), u64> {
-        let start = self.at;
-        let mut keep = Some(start);
-        let mut had_list = false;
-        let mut is_record = false;
-        self.at += 1;
-        loop {
-            match self.peek_keeping(keep) {
-                Some(b'}') => {
-                    self.at += 1;
-                    break;
-                }
-                Some(b',') => {
-                    self.at += 1;
-                    continue;
-                }
-                Some(b'"') => {}
-                Some(_) => return Err(if had_list { self.at } else { start }),
-                None => return self.cut_off(start, had_list),
-            }
-            let name_at = self.at;
-            if !self.skip_string(keep.or(Some(name_at))) {
-                return self.cut_off(start, had_list);
-            }
-            let name = name_of(self.window.slice(name_at, self.at));
-            let list = List::named(&name);
-            is_record |= matches!(name.as_ref(), b"eventVersion" | b"eventSource" | b"eventName");
-            self.ledger.signs.digest |=
-                !is_record && matches!(name.as_ref(), b"digestS3Object" | b"logFiles");
-            let is_message_type = name.as_ref() == b"messageType";
-            match self.peek_keeping(keep) {
-                Some(b':') => self.at += 1,
-                Some(_) => return Err(if had_list { self.at } else { start }),
-                None => return self.cut_off(start, had_list),
-            }
-            let Some(byte) = self.peek_keeping(keep) else { return self.cut_off(start, had_list) };
-            if let Some(list) = list
-                && byte == b'['
-                && !is_record
-            {
-                had_list = true;
-                keep = None;
-                self.ledger.signs.container = true;
-                self.at += 1;
-                if self.sequence(Sequence::List(list)) == Flow::Lost {
-                    return Ok(());
-                }
-                continue;
-            }
-            let value_at = self.at;
-            let keep_value = if is_message_type { keep.or(Some(value_at)) } else { keep };
-            if !self.skip_value(byte, keep_value) {
-                return self.cut_off(start, had_list);
-            }
-            if is_message_type && self.window.slice(value_at, self.at) == b"\"CONTROL_MESSAGE\"" {
-                self.ledger.signs.control_message = true;
-            }
-        }
-        if had_list {
-            return Ok(());
-        }
-        if self.window.start() > start || self.at - start > self.ledger.limits.record_bytes as u64 {
-            if !self.ledger.signs.digest {
-                self.ledger.broken(start, self.ledger.too_long());
-            }
-            return Ok(());
-        }
-        let text = self.window.slice(start, self.at);
-        let depth = self.depth_of(text);
-        let packed = shape::take(text, start, depth, self.candidates, &mut self.ledger);
-        self.unpack(start, packed);
-        Ok(())
     }
 
     /// Reads what an envelope held in packed form, within the same bounds.
-    fn unpack(&mut self, offset: u64, packed: Option<Packed>) {
+    pub(super) fn unpack(&mut self, offset: u64, packed: Option<Packed>) {
         let Some(Packed(bytes)) = packed else { return };
         if self.inside_another {
             return self.ledger.stranger(offset);
@@ -217,22 +148,11 @@ impl Walk<'_> {
         self.ledger.absorb(inner);
     }
 
-    /// The input ended inside a document.
-    fn cut_off(&mut self, start: u64, had_list: bool) -> Result<(), u64> {
-        self.at = self.window.end();
-        if had_list {
-            self.ledger.problem(self.at, "the object ends inside its outermost braces".to_string());
-        } else {
-            self.ledger.broken(start, "the object ends inside this record".to_string());
-        }
-        Ok(())
-    }
-
-    fn depth_of(&self, text: &[u8]) -> Depth {
+    pub(super) fn depth_of(&self, text: &[u8]) -> Depth {
         if strict(text).depth > self.ledger.limits.nesting { Depth::TooDeep } else { Depth::Allowed }
     }
 
-    fn sequence(&mut self, sequence: Sequence) -> Flow {
+    pub(super) fn sequence(&mut self, sequence: Sequence) -> Flow {
         if !self.careful {
             match self.fast_sequence(sequence) {
                 Fast::Ended => return Flow::Ended,
@@ -253,7 +173,8 @@ impl Walk<'_> {
         self.items.clear();
         let mut tail = Tail::MayFollow;
         loop {
-            let pause = self.splitter.scan(self.window.since(self.splitter.at), tail, self.items);
+            let (bytes, from) = self.window.around(self.splitter.at);
+            let pause = self.splitter.scan(bytes, from, tail, self.items);
             let mut n_taken = 0;
             for n in 0..self.items.len() {
                 let Some(item) = self.items.get(n).copied() else { break };
@@ -349,95 +270,21 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn item(&mut self, sequence: Sequence, item: Item) {
         let text = self.window.slice(item.start, item.end);
+        let suggestion = Suggestion { watched: item.watched, insight: item.insight };
         let depth = if item.too_deep { Depth::TooDeep } else { Depth::Allowed };
         match sequence {
             Sequence::List(List::Records) => {
-                let suggestion = self.candidates.look(&item, self.window);
                 self.ledger.record(text, item.start, suggestion, depth);
             }
             Sequence::List(list) => {
-                shape::take_entry(list, text, item.start, self.candidates, &mut self.ledger);
+                shape::take_entry(list, text, item.start, &mut self.ledger);
             }
             Sequence::Array | Sequence::Stream => {
                 if shape::is_record_member(first_name(text)) {
-                    let suggestion = self.candidates.look(&item, self.window);
                     self.ledger.record(text, item.start, suggestion, depth);
                 } else {
-                    let packed = shape::take(text, item.start, depth, self.candidates, &mut self.ledger);
+                    let packed = shape::take(text, item.start, depth, &mut self.ledger);
                     self.unpack(item.start, packed);
-                }
-            }
-        }
-    }
-
-    /// Passes over a string; false if the input ends first.
-    fn skip_string(&mut self, keep: Option<u64>) -> bool {
-        let mut from = self.at + 1;
-        loop {
-            let bytes = self.window.since(from);
-            match memchr2(b'"', b'\\', bytes) {
-                Some(n) if bytes.get(n) == Some(&b'"') => {
-                    self.at = from + n as u64 + 1;
-                    return true;
-                }
-                // The byte behind a backslash is skipped with it.
-                Some(n) => from += n as u64 + 2,
-                None => {
-                    from = from.max(self.window.end());
-                    if !self.more_keeping(keep, self.window.end()) {
-                        return false;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Passes over a value; false if the input ends first.
-    fn skip_value(&mut self, first: u8, keep: Option<u64>) -> bool {
-        match first {
-            b'"' => self.skip_string(keep),
-            b'{' | b'[' => self.skip_container(keep),
-            _ => loop {
-                let bytes = self.window.since(self.at);
-                match bytes.iter().position(|b| matches!(b, b',' | b'}' | b']') || is_space(*b)) {
-                    Some(n) => {
-                        self.at += n as u64;
-                        return true;
-                    }
-                    None => {
-                        self.at = self.window.end();
-                        if !self.more_keeping(keep, self.at) {
-                            return false;
-                        }
-                    }
-                }
-            },
-        }
-    }
-
-    fn skip_container(&mut self, keep: Option<u64>) -> bool {
-        self.splitter.begin(self.at, usize::MAX);
-        self.items.clear();
-        let mut tail = Tail::MayFollow;
-        let mut stretch = 512;
-        loop {
-            // Short stretches first, so that many small containers do not each scan the whole window.
-            let from = self.splitter.at;
-            let bytes = self.window.slice(from, from.saturating_add(stretch));
-            let is_all = self.window.end() == from + bytes.len() as u64;
-            let _ = self.splitter.scan(bytes, if is_all { tail } else { Tail::MayFollow }, self.items);
-            if let Some(item) = self.items.first() {
-                self.at = item.end;
-                return true;
-            }
-            if !is_all {
-                stretch *= 2;
-            } else {
-                if tail == Tail::Last {
-                    return false;
-                }
-                if !self.more_keeping(keep, self.splitter.at) {
-                    tail = Tail::Last;
                 }
             }
         }
@@ -445,10 +292,6 @@ impl Walk<'_> {
 
     /// The next byte that is not white space, which `at` then points to.
     pub(super) fn peek(&mut self) -> Option<u8> {
-        self.peek_keeping(None)
-    }
-
-    fn peek_keeping(&mut self, keep: Option<u64>) -> Option<u8> {
         loop {
             let bytes = self.window.since(self.at);
             if let Some(n) = bytes.iter().position(|byte| !is_space(*byte)) {
@@ -457,7 +300,7 @@ impl Walk<'_> {
                 return byte;
             }
             self.at = self.at.max(self.window.end());
-            if !self.more_keeping(keep, self.at) {
+            if !self.more(self.at) {
                 return None;
             }
         }
@@ -466,13 +309,6 @@ impl Walk<'_> {
     /// Reads on; what stands before `from` may be forgotten. False at the end.
     pub(super) fn more(&mut self, from: u64) -> bool {
         self.window.fill(from, &mut self.gunzip)
-    }
-
-    /// Like [`Walk::more`], but keeps what begins at `keep` as long as that is no longer than a record may be.
-    fn more_keeping(&mut self, keep: Option<u64>, from: u64) -> bool {
-        let longest = self.ledger.limits.record_bytes as u64;
-        let keep = keep.filter(|keep| from.saturating_sub(*keep) <= longest);
-        self.more(keep.unwrap_or(from).min(from))
     }
 }
 
@@ -525,15 +361,6 @@ pub(super) fn first_name(text: &[u8]) -> &[u8] {
     let spaces = text.iter().take_while(|byte| is_space(**byte)).count();
     let Some(text) = text.get(spaces..).and_then(|text| text.strip_prefix(b"\"")) else { return b"" };
     memchr(b'"', text).and_then(|end| text.get(..end)).unwrap_or_default()
-}
-
-/// The name that a quoted string stands for.
-fn name_of(quoted: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    let name = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    if name.len() < NAME_BYTES && memchr(b'\\', name).is_some() {
-        return serde_json::from_slice::<String>(quoted).unwrap_or_default().into_bytes().into();
-    }
-    name.into()
 }
 
 pub(super) fn is_space(byte: u8) -> bool {

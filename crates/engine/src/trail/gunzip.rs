@@ -73,11 +73,14 @@ impl<'a, R: Read> Gunzip<'a, R> {
         if n > left {
             n = left;
             self.bytes += n as u64;
-            self.stop(format!(
-                "the object is larger than {} bytes decompressed; the rest is not read; \
+            self.stop(
+                self.bytes,
+                format!(
+                    "the object is larger than {} bytes decompressed; the rest is not read; \
                  raise limits.object_bytes if the source is trusted",
-                self.object_bytes
-            ));
+                    self.object_bytes
+                ),
+            );
         } else {
             self.bytes += n as u64;
         }
@@ -139,27 +142,30 @@ impl<'a, R: Read> Gunzip<'a, R> {
         let result = inflate.decompress(input, out, FlushDecompress::None);
         self.start += (inflate.total_in() - before_in) as usize;
         let n = (inflate.total_out() - before_out) as usize;
+        let bytes = self.bytes + n as u64;
         match result {
             Ok(Status::StreamEnd) => self.mode = Mode::BetweenMembers,
             Ok(Status::Ok | Status::BufError) if exhausted && n == 0 => self.stop(
+                bytes,
                 "the gzip data is cut off; the records before the cut are used; fetch the object again"
                     .to_string(),
             ),
             Ok(Status::Ok | Status::BufError) => {}
-            Err(error) => self.stop(format!(
-                "the gzip data is damaged ({error}); the records before this place are used; \
-                 fetch the object again"
-            )),
+            Err(_) => self.stop(
+                bytes,
+                "the gzip data is damaged; the records before this place are used; fetch the object again"
+                    .to_string(),
+            ),
         }
-        let out_so_far = self.bytes + n as u64;
-        if out_so_far > RATIO_FREE_BYTES
-            && out_so_far > self.source_bytes.saturating_mul(self.compression_ratio)
-        {
-            self.stop(format!(
-                "the object decompresses to more than {} times its size; the rest is not read; \
+        if bytes > RATIO_FREE_BYTES && bytes > self.source_bytes.saturating_mul(self.compression_ratio) {
+            self.stop(
+                bytes,
+                format!(
+                    "the object decompresses to more than {} times its size; the rest is not read; \
                  raise limits.compression_ratio if the source is trusted",
-                self.compression_ratio
-            ));
+                    self.compression_ratio
+                ),
+            );
         }
         n
     }
@@ -181,7 +187,10 @@ impl<'a, R: Read> Gunzip<'a, R> {
         if self.buffered().starts_with(&GZIP_MAGIC) {
             self.mode = new_member();
         } else {
-            self.stop("bytes behind the gzip data are no gzip member and were not read".to_string());
+            self.stop(
+                self.bytes,
+                "bytes behind the gzip data are no gzip member and were not read".to_string(),
+            );
         }
     }
 
@@ -206,10 +215,13 @@ impl<'a, R: Read> Gunzip<'a, R> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.stop(format!(
-                        "the source could not be read to its end ({error}); \
+                    self.stop(
+                        self.bytes,
+                        format!(
+                            "the source could not be read to its end ({error}); \
                          the records before this place are used; read it again"
-                    ));
+                        ),
+                    );
                     return false;
                 }
             }
@@ -217,9 +229,8 @@ impl<'a, R: Read> Gunzip<'a, R> {
     }
 
     /// The first reason to stop is the one that is told.
-    fn stop(&mut self, message: String) {
+    fn stop(&mut self, offset: u64, message: String) {
         self.mode = Mode::Done;
-        let offset = self.bytes;
         self.problem.get_or_insert(Problem { record: None, offset, message });
     }
 }

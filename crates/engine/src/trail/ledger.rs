@@ -160,7 +160,7 @@ impl<'a> Ledger<'a> {
                     .to_string(),
             );
         }
-        if matches!(kind, ObjectKind::Log | ObjectKind::Insight) {
+        if kind == ObjectKind::Log {
             self.broken += self.strangers;
             self.record_problems.append(&mut self.stranger_problems);
         }
@@ -184,7 +184,8 @@ impl<'a> Ledger<'a> {
         if self.handed_out + self.passed_over > 0 {
             ObjectKind::Log
         } else if self.insights > 0 {
-            ObjectKind::Insight
+            let others = self.broken + self.strangers;
+            if others == 0 { ObjectKind::Insight } else { ObjectKind::Log }
         } else if self.signs.digest {
             ObjectKind::Digest
         } else if self.signs.control_message {

@@ -2,8 +2,11 @@
 
 mod candidates;
 mod container;
+mod document;
 mod gunzip;
 mod ledger;
+#[cfg(test)]
+mod random_tests;
 mod salvage;
 mod shape;
 mod simd;
@@ -13,7 +16,6 @@ mod tests;
 mod window;
 
 use crate::settings::Limits;
-use candidates::Candidates;
 use container::Walk;
 use gunzip::Gunzip;
 use ledger::Ledger;
@@ -97,7 +99,6 @@ pub struct Reader {
     window: Window,
     splitter: Splitter,
     items: Vec<Item>,
-    candidates: Candidates,
 }
 
 impl Reader {
@@ -111,38 +112,32 @@ impl Reader {
         limits: &Limits,
         mut sink: impl FnMut(Record<'_>),
     ) -> ObjectReport {
-        self.walk(&mut source, limits, &mut sink, 0, false)
+        let mut walk = self.begin(&mut source, limits, &mut sink, 0, false);
+        walk.run();
+        walk.close()
     }
 
-    fn walk<'a>(
+    fn begin<'a>(
         &'a mut self,
         source: &'a mut dyn Read,
         limits: &'a Limits,
         sink: &'a mut dyn FnMut(Record<'_>),
         first_index: u64,
         inside_another: bool,
-    ) -> ObjectReport {
+    ) -> Walk<'a> {
         self.window.reset();
-        self.candidates.reset();
-        let mut walk = Walk {
+        Walk {
             gunzip: Gunzip::new(source, &mut self.input, limits),
             window: &mut self.window,
             splitter: &mut self.splitter,
             items: &mut self.items,
-            candidates: &mut self.candidates,
             ledger: Ledger::new(limits, sink, first_index),
             inside_another,
             unpacked_bytes: 0,
             at: 0,
             careful: false,
             budget: Budget::default(),
-        };
-        walk.run();
-        let Walk { gunzip, mut ledger, .. } = walk;
-        if let Some(problem) = gunzip.problem {
-            ledger.problem(problem.offset, problem.message);
         }
-        ObjectReport { source_bytes: gunzip.source_bytes, bytes: gunzip.bytes, ..ledger.close() }
     }
 }
 
@@ -153,5 +148,8 @@ fn read_inside(
     sink: &mut dyn FnMut(Record<'_>),
     first_index: u64,
 ) -> ObjectReport {
-    Reader::default().walk(&mut { bytes }, limits, sink, first_index, true)
+    let (mut reader, mut source) = (Reader::default(), bytes);
+    let mut walk = reader.begin(&mut source, limits, sink, first_index, true);
+    walk.run();
+    walk.close()
 }

@@ -5,6 +5,7 @@
 //!
 //! Guaranteed: work is bounded by [`Budget`]: so many steps for each byte of the object and no more.
 
+use super::candidates::{self, Suggestion};
 use super::container::{Flow, Sequence, Walk, first_name, is_space};
 use super::shape::{List, is_record_member};
 use super::split::Item;
@@ -50,7 +51,10 @@ impl Walk<'_> {
             }
             Parsed::Complete(len) => {
                 let too_deep = read.depth > self.ledger.limits.nesting;
-                let item = Item { start, end: start + len as u64, escapes: true, controls: true, too_deep };
+                let end = start + len as u64;
+                let suggestion = candidates::look_at(self.window.slice(start, end));
+                let Suggestion { watched, insight } = suggestion;
+                let item = Item { start, end, controls: true, too_deep, watched, insight };
                 self.item(sequence, item);
                 self.at = item.end;
                 Flow::Ended
@@ -145,7 +149,9 @@ impl Walk<'_> {
     /// budget is used up.
     fn strict_at(&mut self, start: u64) -> Option<Strict> {
         loop {
-            let bytes = self.window.since(start);
+            // One byte more than a record may have, so that the window's size makes no difference.
+            let longest = self.ledger.limits.record_bytes as u64 + 1;
+            let bytes = self.window.slice(start, start.saturating_add(longest));
             let read = strict(bytes);
             let steps = match read.parsed {
                 Parsed::Complete(n) | Parsed::Malformed(n) => n,
@@ -165,7 +171,7 @@ impl Walk<'_> {
                     break;
                 }
             }
-            if self.window.since(start).len() == len {
+            if self.window.since(start).len() <= len {
                 return Some(read);
             }
         }
@@ -445,5 +451,48 @@ impl Budget {
     #[cfg(test)]
     pub(super) fn spent(&self) -> u64 {
         self.spent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_are_those_of_the_outermost_object() {
+        let read = |text: &str| strict(text.as_bytes());
+        assert!(read(r#"{"a":{},"eventSource":"s","eventName":"n"}"#).is_plausible());
+        assert!(read(r#"{"detail":{}}"#).is_plausible());
+        assert!(!read(r#"{"a":{"eventSource":"s","eventName":"n"},"eventID":"e"}"#).is_plausible());
+        assert!(!read(r#"["eventSource","eventName"]"#).is_plausible());
+    }
+
+    #[test]
+    fn depth_counts_the_outermost_container() {
+        assert_eq!(strict(b"{\"a\":[{}]}").depth, 3);
+        assert_eq!(strict(b"1 ").depth, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_strict_reading_accepts_what_serde_json_accepts(
+            text in r#"( |\{|\}|\[|\]|,|:|"a"|"\\u00e9"|"\\n"|"\\x"|"|0|-1|01|1\.5|1\.|2e5|2e|true|nul|null|\n|é|\t){0,12}"#,
+        ) {
+            // In a list, where a number needs something behind it to be complete.
+            let text = format!("[{text}");
+            let mut stream = serde_json::Deserializer::from_slice(text.as_bytes()).into_iter::<serde::de::IgnoredAny>();
+            let result = stream.next();
+            match strict(text.as_bytes()).parsed {
+                Parsed::Complete(len) => {
+                    prop_assert!(matches!(result, Some(Ok(_))), "{:?}", result);
+                    prop_assert_eq!(len, stream.byte_offset());
+                }
+                Parsed::Incomplete => prop_assert!(matches!(result, Some(Err(_)))),
+                Parsed::Malformed(at) => {
+                    prop_assert!(matches!(result, Some(Err(_))), "{at} {:?}", result);
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! gzip in base64), and whole documents (`Records`, `Events`, `logEvents`) on a line of their own.
 //! Guaranteed: only members of the outermost object tell; a name deeper inside never does.
 
-use super::candidates::Candidates;
+use super::candidates;
 use super::ledger::{Depth, Ledger};
 use super::salvage::strict;
 use crate::json::{Kind, Value};
@@ -76,13 +76,7 @@ pub(super) fn is_record_member(name: &[u8]) -> bool {
 pub(super) struct Packed(pub(super) Vec<u8>);
 
 /// Takes one whole object, whatever it is. `text` begins at `offset`.
-pub(super) fn take(
-    text: &[u8],
-    offset: u64,
-    depth: Depth,
-    candidates: &Candidates,
-    ledger: &mut Ledger<'_>,
-) -> Option<Packed> {
+pub(super) fn take(text: &[u8], offset: u64, depth: Depth, ledger: &mut Ledger<'_>) -> Option<Packed> {
     let Ok(text) = std::str::from_utf8(text) else {
         ledger.broken(offset, "the record is not valid UTF-8".to_string());
         return None;
@@ -99,7 +93,7 @@ pub(super) fn take(
     }
     let place = |value: Value<'_>| offset + (value.raw().as_ptr().addr() - text.as_ptr().addr()) as u64;
     if members.is_record {
-        ledger.record(text.as_bytes(), offset, candidates.look_at(text.as_bytes()), depth);
+        ledger.record(text.as_bytes(), offset, candidates::look_at(text.as_bytes()), depth);
     } else if members.is_digest {
         ledger.signs.digest = true;
     } else if let Some((list, value)) = members.list {
@@ -107,17 +101,17 @@ pub(super) fn take(
         ledger.signs.control_message |= members.is_control_message;
         for item in value.items().flatten() {
             match list {
-                List::Records => record(item, place(item), depth, candidates, ledger),
+                List::Records => record(item, place(item), depth, ledger),
                 List::Events => {
-                    packed_text(item.get("CloudTrailEvent"), place(item), candidates, ledger);
+                    packed_text(item.get("CloudTrailEvent"), place(item), ledger);
                 }
-                List::LogEvents => packed_text(item.get("message"), place(item), candidates, ledger),
+                List::LogEvents => packed_text(item.get("message"), place(item), ledger),
             }
         }
     } else if let Some(event) = members.lookup_event {
-        packed_text(event, place(event), candidates, ledger);
+        packed_text(event, place(event), ledger);
     } else if let Some(detail) = members.detail.filter(|detail| is_record(*detail)) {
-        record(detail, place(detail), depth, candidates, ledger);
+        record(detail, place(detail), depth, ledger);
     } else if let Some(data) = members.awslogs.and_then(|awslogs| awslogs.get("data").text()) {
         match decode_base64(data.as_bytes()) {
             Some(bytes) => return Some(Packed(bytes)),
@@ -130,18 +124,12 @@ pub(super) fn take(
 }
 
 /// Takes one log event of CloudWatch Logs or entry of LookupEvents, found in a list of such.
-pub(super) fn take_entry(
-    list: List,
-    text: &[u8],
-    offset: u64,
-    candidates: &Candidates,
-    ledger: &mut Ledger<'_>,
-) {
+pub(super) fn take_entry(list: List, text: &[u8], offset: u64, ledger: &mut Ledger<'_>) {
     let Ok(text) = std::str::from_utf8(text) else {
         return ledger.broken(offset, "the record is not valid UTF-8".to_string());
     };
     let name = if list == List::LogEvents { "message" } else { "CloudTrailEvent" };
-    packed_text(Value::new(text).get(name), offset, candidates, ledger);
+    packed_text(Value::new(text).get(name), offset, ledger);
 }
 
 #[derive(Default)]
@@ -185,22 +173,22 @@ fn is_record(value: Value<'_>) -> bool {
             .any(|(name, _)| matches!(name.as_ref(), "eventVersion" | "eventSource" | "eventName"))
 }
 
-fn record(value: Value<'_>, offset: u64, depth: Depth, candidates: &Candidates, ledger: &mut Ledger<'_>) {
+fn record(value: Value<'_>, offset: u64, depth: Depth, ledger: &mut Ledger<'_>) {
     if value.kind() == Kind::Object {
         let text = value.raw().as_bytes();
-        ledger.record(text, offset, candidates.look_at(text), depth);
+        ledger.record(text, offset, candidates::look_at(text), depth);
     } else {
         ledger.stranger(offset);
     }
 }
 
 /// A record that stands as text in a string (or, as some tools write it, unpacked).
-fn packed_text(value: Value<'_>, offset: u64, candidates: &Candidates, ledger: &mut Ledger<'_>) {
+fn packed_text(value: Value<'_>, offset: u64, ledger: &mut Ledger<'_>) {
     let text = value.embedded();
     let inner = Value::new(&text);
     if is_record(inner) {
         let too_deep = strict(inner.raw().as_bytes()).depth > ledger.limits.nesting;
-        record(inner, offset, if too_deep { Depth::TooDeep } else { Depth::Allowed }, candidates, ledger);
+        record(inner, offset, if too_deep { Depth::TooDeep } else { Depth::Allowed }, ledger);
     } else if inner.raw().starts_with('{') && inner.raw().contains("eventVersion") {
         ledger.broken(offset, "the record in the envelope is malformed JSON".to_string());
     } else {

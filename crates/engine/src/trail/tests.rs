@@ -1,25 +1,24 @@
 //! Whole objects: every container and layout, cut and damaged in every way.
 
 use super::*;
-use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use std::io::Write;
 
 /// A record as the sink got it.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
-    json: Option<Json>,
-    text: String,
-    index: u64,
-    offset: u64,
+pub(super) struct Seen {
+    pub(super) json: Option<Json>,
+    pub(super) text: String,
+    pub(super) index: u64,
+    pub(super) offset: u64,
 }
 
-fn read(bytes: &[u8]) -> (ObjectReport, Vec<Seen>) {
+pub(super) fn read(bytes: &[u8]) -> (ObjectReport, Vec<Seen>) {
     read_with(bytes, &Limits::default(), usize::MAX)
 }
 
 /// Reads with a source that gives at most `chunk` bytes at once, and checks what must always hold.
-fn read_with(bytes: &[u8], limits: &Limits, chunk: usize) -> (ObjectReport, Vec<Seen>) {
+pub(super) fn read_with(bytes: &[u8], limits: &Limits, chunk: usize) -> (ObjectReport, Vec<Seen>) {
     let mut seen = Vec::new();
     let report = Reader::default().read(Chunks { bytes, chunk }, limits, |record| {
         seen.push(Seen {
@@ -58,7 +57,7 @@ impl Read for Chunks<'_> {
     }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -185,7 +184,7 @@ fn containers() -> Vec<(&'static str, String, u64, u64)> {
     ]
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {
@@ -468,4 +467,35 @@ fn a_candidate_that_is_not_utf8_is_broken() {
     let (report, seen) = read(&bytes);
     assert_eq!((seen.len(), report.broken_records, report.passed_over), (1, 1, 1));
     assert_eq!((report.problems[0].record, report.problems[0].offset), (Some(0), 12));
+}
+
+#[test]
+fn hostile_damage_costs_a_bounded_number_of_steps() {
+    let open = "{\"eventVersion\":[".repeat(40);
+    let padding = " ".repeat(1_000);
+    for text in [
+        // Every brace may begin a record that never ends.
+        format!("{{\"Records\":[x{}", format!(",{{\"eventVersion\":[{padding}").repeat(3_000)),
+        format!("x\n{}", format!("{{\"eventVersion\":[{padding}\n").repeat(3_000)),
+        format!("{{\"Records\":[x,{}", open.repeat(2_000)),
+        format!("{{\"Records\":[{}", "{".repeat(2_000_000)),
+        format!("{{\"Records\":[{}", "[{}".repeat(500_000)),
+        "{\"a\":".repeat(500_000),
+        "x{".repeat(500_000),
+        "{\"Records\":[".repeat(100_000),
+        format!("{{\"Records\":[{}]}}", "{\"a\":\"b},".repeat(200_000)),
+    ] {
+        let mut reader = Reader::default();
+        let limits = Limits { record_bytes: 1 << 20, ..Limits::default() };
+        let mut n_seen = 0;
+        let (mut source, mut sink) = (text.as_bytes(), |_: Record<'_>| n_seen += 1);
+        let mut walk = reader.begin(&mut source, &limits, &mut sink, 0, false);
+        walk.run();
+        let (spent, bytes) = (walk.budget.spent(), walk.gunzip.bytes);
+        // One step may overshoot by what one record may have.
+        assert!(spent <= (2 << 20) + 16 * bytes, "{spent} steps for {bytes} bytes: {}", &text[..60]);
+        let report = walk.close();
+        assert_accounts(&report, n_seen);
+        assert!(report.problem_count > 0);
+    }
 }

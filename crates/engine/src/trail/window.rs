@@ -28,11 +28,6 @@ impl Window {
         self.offset = 0;
     }
 
-    /// Offset of the first byte held.
-    pub(super) fn start(&self) -> u64 {
-        self.offset
-    }
-
     /// Offset behind the last byte held.
     pub(super) fn end(&self) -> u64 {
         self.offset + self.len as u64
@@ -49,6 +44,12 @@ impl Window {
     /// The bytes from `from` to the end of the window.
     pub(super) fn since(&self, from: u64) -> &[u8] {
         self.slice(from, self.end())
+    }
+
+    /// All bytes of the window, and the index at which `offset` stands.
+    pub(super) fn around(&self, offset: u64) -> (&[u8], usize) {
+        let at = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.len);
+        (self.bytes.get(..self.len).unwrap_or_default(), at)
     }
 
     /// The byte at `offset`, if it is held.

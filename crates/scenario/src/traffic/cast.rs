@@ -172,7 +172,7 @@ impl Cast<'_> {
                 from = self.dice.between(2, self.days.max(3));
             }
         }
-        let habit = Habit::Steady(Steady {
+        let habit = Habit::Steady(Box::new(Steady {
             rate,
             rhythm,
             weekend,
@@ -180,7 +180,7 @@ impl Cast<'_> {
             instances: (2, 2 + (rate / 15.0) as u32 + self.dice.below(4) as u32),
             shifts,
             outage,
-        });
+        }));
         let uses = self.service_uses(account, name, platform, n);
         self.actor(principal, account, platform, habit, uses);
         if let Some(actor) = self.actors.last_mut() {
@@ -341,7 +341,7 @@ impl Cast<'_> {
             "aws:ec2-infrastructure",
             Platform::Ec2Infrastructure,
             "/",
-            Habit::Steady(quiet(0.8, OFFICE)),
+            Habit::Steady(Box::new(quiet(0.8, OFFICE))),
             of(ebs, Action::Volume, 1.0, 60, "volume").into_iter().collect(),
             "AWS Internal",
         );
@@ -351,7 +351,7 @@ impl Cast<'_> {
             "AWSServiceRoleForAutoScaling",
             Platform::Linked("AutoScaling"),
             "/aws-service-role/autoscaling.amazonaws.com/",
-            Habit::Steady(quiet(0.4, OFFICE)),
+            Habit::Steady(Box::new(quiet(0.4, OFFICE))),
             of(ebs, Action::NewVolume, 1.0, 60, "volume").into_iter().collect(),
             "autoscaling.amazonaws.com",
         );
@@ -362,7 +362,7 @@ impl Cast<'_> {
             "AWSServiceRoleForRDS",
             Platform::Linked("SLRManagement"),
             "/aws-service-role/rds.amazonaws.com/",
-            Habit::Steady(quiet(0.5, FLAT)),
+            Habit::Steady(Box::new(quiet(0.5, FLAT))),
             of(rds, Action::Database, 1.0, 3, "database").into_iter().collect(),
             "rds.amazonaws.com",
         );
@@ -523,7 +523,7 @@ impl Cast<'_> {
             let habit = Habit::Office {
                 presence: 0.6 + 0.3 * self.dice.unit(),
                 sittings: 0.8 + self.dice.unit(),
-                calls: 3.0 + 8.0 * self.dice.unit(),
+                calls: 2.0 + 5.0 * self.dice.unit(),
                 hours_east: self.dice.between(0, 3),
             };
             self.actor(principal, account, Platform::Person, habit, uses);
