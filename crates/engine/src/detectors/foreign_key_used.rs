@@ -210,6 +210,7 @@ mod tests {
         assert_eq!(finding.title, "S3 data encrypted under {key} of foreign account 444455556666");
         assert_eq!(finding.rests_on_foreign, ["444455556666"]);
         assert_eq!(finding.principal.as_ref().unwrap().id, ROLE);
+        assert!(finding.explanation.starts_with("A service, on behalf of the principal, called"));
         assert!(!serde_json::to_string(&finding).unwrap().contains("payroll"));
     }
 
@@ -304,6 +305,12 @@ mod tests {
         assert!(find(&call("GenerateDataKey").failed("DisabledException", "")).is_none());
         let dry = call("GenerateDataKey").set("requestParameters.dryRun", true);
         assert!(find(&dry.failed("DryRunOperationException", "")).is_none());
+    }
+
+    #[test]
+    fn a_caller_without_an_account_is_ours_as_the_log_is() {
+        let finding = find(&call("Encrypt").set("userIdentity", json!({"type": "Unknown"}))).unwrap();
+        assert!(finding.explanation.starts_with("The principal called"));
     }
 
     #[test]

@@ -250,7 +250,18 @@ mod tests {
             Name::parse("Logs.eu-west-1.amazonaws.com"),
             Name::Service("logs.eu-west-1.amazonaws.com".into())
         );
-        for other in ["", "alice", "arn:aws:iam::*:root", "arn:aws:iam", "44445555666", "EX_PRINCIPAL_ID"] {
+        assert_eq!(Name::parse("x.aws.internal"), Name::Service("x.aws.internal".into()));
+        for other in [
+            "EXAMPLEPRINCIPALID0001",
+            "AROAexampleroleid0001",
+            "AROA0001",
+            "",
+            "alice",
+            "arn:aws:iam::*:root",
+            "arn:aws:iam",
+            "44445555666",
+            "EX_PRINCIPAL_ID",
+        ] {
             assert_eq!(Name::parse(other), Name::Other(other.into()), "{other}");
         }
     }
