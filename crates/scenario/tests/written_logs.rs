@@ -4,7 +4,7 @@
 
 use flate2::read::GzDecoder;
 use kmswatch_scenario::scenario::{AttackPlan, Delivery, OrganisationPlan};
-use kmswatch_scenario::{LogObject, Objects, Scenario, Truth, attacks};
+use kmswatch_scenario::{LogObject, Mix, Objects, Scenario, Truth, attacks};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -353,6 +353,17 @@ fn a_size_limit_ends_the_log_and_the_truth_tells_what_was_written() {
     assert!((3_000_000..4_000_000).contains(&truth.counts.bytes), "{}", truth.counts.bytes);
     let records: usize = logs(&objects).iter().map(|(_, records)| records.len()).sum();
     assert_eq!(truth.counts.records, records as u64);
+}
+
+#[test]
+fn benchmarks_have_their_size_and_their_mix() {
+    for mix in [Mix::KmsHeavy, Mix::Mixed, Mix::Sparse] {
+        let (_, truth) = run(&Scenario::benchmark(mix, 4_000_000));
+        let share = truth.counts.distinct_kms_records as f64 / truth.counts.distinct_records as f64;
+        // So short a log ends in the night, when hardly anything but the trail itself is at work.
+        assert!((0.5..2.0).contains(&(share / mix.share())), "{share} instead of {}", mix.share());
+        assert!((4_000_000..8_000_000).contains(&truth.counts.bytes), "{}", truth.counts.bytes);
+    }
 }
 
 #[test]
