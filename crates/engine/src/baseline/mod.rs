@@ -1,0 +1,3 @@
+//! What is usual for an entity, and how unlikely what it did is.
+
+pub mod tail;
