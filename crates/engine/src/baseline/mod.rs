@@ -1,3 +1,6 @@
 //! What is usual for an entity, and how unlikely what it did is.
 
+pub mod rate;
 pub mod tail;
+
+mod quantity;
