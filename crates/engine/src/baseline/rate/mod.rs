@@ -269,7 +269,11 @@ impl Profile {
             season.decay(elapsed);
             if active {
                 let hypotheses = expected.hypotheses.map(Half::get);
-                season.learn(hour, winsorised, f64::from(expected.level), hypotheses, dispersion);
+                let level = f64::from(expected.level);
+                // A new stream's level is the prior's. Normalised by that, its first hours would stand out in its
+                // season for months; so they are normalised by the level that they themselves make.
+                let norm = if warm { level } else { self.level.value(0) };
+                season.learn(hour, winsorised, [level, norm], hypotheses, dispersion);
             }
         }
         let means = expected.window_means();

@@ -133,8 +133,16 @@ impl Season {
         Shape { activity: activity.max(MIN_ACTIVITY), amount, hypotheses }
     }
 
-    /// Takes up a sealed active hour. `count` is winsorised; `level`, `shape` and `dispersion` are what was expected.
-    pub(super) fn learn(&mut self, hour: i64, count: f64, level: f64, hypotheses: [f64; 2], dispersion: f64) {
+    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and `dispersion` are
+    /// what was expected; `norm` is the level by which the count is normalised.
+    pub(super) fn learn(
+        &mut self,
+        hour: i64,
+        count: f64,
+        [expected, norm]: [f64; 2],
+        hypotheses: [f64; 2],
+        dispersion: f64,
+    ) {
         let behind = (week_of(hour) - self.reference).div_euclid(CELL_HALF_LIFE as i64);
         if behind > 0 {
             self.reference += behind * CELL_HALF_LIFE as i64;
@@ -146,13 +154,13 @@ impl Season {
         if let (Some(amount), Some(active)) =
             (self.amounts.get_mut(cell_of(hour)), self.active.get_mut(cell_of(hour)))
         {
-            *amount = Half::of(amount.get() + weight * count / level.max(0.05));
+            *amount = Half::of(amount.get() + weight * count / norm.max(0.05));
             *active = Half::of(active.get() + weight);
         }
         let [day, week] = hypotheses;
         for (fit, shape) in self.fit.iter_mut().zip([1.0, day, week]) {
             *fit = kept(
-                f64::from(*fit) + ln_probability(count, (level * shape).max(super::MIN_MEAN), dispersion),
+                f64::from(*fit) + ln_probability(count, (expected * shape).max(super::MIN_MEAN), dispersion),
             );
         }
         // Only differences matter; kept small, they keep their bits.
@@ -227,7 +235,7 @@ mod tests {
             let cell = cell_of(hour);
             stepwise[cell] = stepwise[cell] * (-1.0f64 / 3.0).exp2() + count;
             if count > 0.0 {
-                season.learn(hour, count, 1.0, [1.0; 2], 0.3);
+                season.learn(hour, count, [1.0; 2], [1.0; 2], 0.3);
             }
             let error = (season.amount(cell, hour) - stepwise[cell]).abs();
             assert!(error <= 0.004 * stepwise[cell] + 1e-6, "{hour}: {error} of {}", stepwise[cell]);
