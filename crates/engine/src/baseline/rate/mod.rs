@@ -16,10 +16,12 @@
 //!   everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same counts hold
 //!   the same bytes, and a profile that was saved and loaded equals one that was not.
 //!
-//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`; `encoding` is the binary form.
+//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`; `encoding` is the
+//! binary form.
 
 mod calibration;
 mod dispersion;
+mod drift;
 mod encoding;
 mod level;
 mod score;
@@ -33,6 +35,7 @@ mod laws;
 #[cfg(test)]
 mod synthetic;
 
+pub use drift::Drift;
 pub use encoding::DecodeError;
 pub use score::{History, Maturity, Score};
 pub use windows::Window;
@@ -40,6 +43,7 @@ pub use windows::Window;
 use super::quantity::{Half, kept};
 use calibration::Excesses;
 use dispersion::Dispersion;
+use drift::Days;
 use level::Level;
 use season::{Season, Share};
 use windows::{KEPT, Recent, SealedHour, Typical};
@@ -62,9 +66,9 @@ const TYPICAL_CLIP: f64 = 6.0;
 /// Whether a stream has a weekly season.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rhythm {
-    /// Expectations by hour of the week: for the streams with volume. About 1.1 kB.
+    /// Expectations by hour of the week, and a comparison of weeks: for the streams with volume. About 1.2 kB.
     Weekly,
-    /// One expectation for all hours. About 0.3 kB.
+    /// One expectation for all hours. About 0.35 kB.
     Flat,
 }
 
@@ -81,6 +85,8 @@ pub struct Profile {
     share: Share,
     level: Level,
     season: Option<Box<Season>>,
+    /// Daily counts, for streams with a season.
+    days: Option<Box<Days>>,
     dispersion: [Dispersion; 3],
     excesses: [Excesses; 3],
     typical: [Typical; 2],
@@ -134,10 +140,8 @@ impl Profile {
             active_hours: 0,
             share: Share::default(),
             level: Level::default(),
-            season: match rhythm {
-                Rhythm::Weekly => Some(Box::new(Season::born(first))),
-                Rhythm::Flat => None,
-            },
+            season: (rhythm == Rhythm::Weekly).then(|| Box::new(Season::born(first))),
+            days: (rhythm == Rhythm::Weekly).then(|| Box::new(Days::born(first))),
             dispersion: Window::ALL.map(Dispersion::born),
             excesses: [Excesses::default(); 3],
             typical: [Typical::default(); 2],
@@ -275,6 +279,9 @@ impl Profile {
                 let norm = if warm { level } else { self.level.value(0) };
                 season.learn(hour, winsorised, [level, norm], hypotheses, dispersion);
             }
+        }
+        if let (Some(days), true) = (&mut self.days, active) {
+            days.learn(hour, count);
         }
         let means = expected.window_means();
         for ((typical, window), (count, mean)) in
