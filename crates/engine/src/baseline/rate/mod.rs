@@ -40,6 +40,7 @@ pub use encoding::DecodeError;
 pub use score::{History, Maturity, Score};
 pub use windows::Window;
 
+use super::bytes::MAX_HOUR;
 use super::quantity::{Half, kept};
 use calibration::Excesses;
 use dispersion::Dispersion;
@@ -52,8 +53,6 @@ use windows::{KEPT, Recent, SealedHour, Typical};
 const MIN_MEAN: f64 = 1.02;
 /// Largest count of an hour that is told apart.
 const MAX_COUNT: u64 = 1_000_000_000_000;
-/// Hours are clamped to ± this (a hundred million years), so that arithmetic on them cannot overflow.
-const MAX_HOUR: i64 = 1 << 40;
 /// Active hours after which counts are winsorised and deviations learned.
 const WARM: u32 = 8;
 /// Clipped hours of the last 24 that make a level shift.
