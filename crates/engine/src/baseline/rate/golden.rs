@@ -93,3 +93,18 @@ fn scores_and_expectations_agree_with_the_reference() {
     println!("{n} values, worst at {:.2} of the tolerance: {}", worst.0, worst.1);
     assert!(n > 2_000 && worst.0 < 1.0, "{n} {worst:?}");
 }
+
+/// If this fails and nothing of the model was changed, machines no longer agree on what is persisted.
+#[test]
+fn the_same_counts_give_the_same_bytes_on_every_machine() {
+    for (stream, expected) in
+        golden().iter().zip([0x3e34_c3f1_e8c8_8e1e, 0x0a58_f28a_18c9_0a3a, 0xabe2_cff6_1a09_e863])
+    {
+        let mut profile = Profile::born(stream.first, Rhythm::Weekly, 1);
+        for (hour, count) in (stream.first..).zip(&stream.counts) {
+            profile.seal(hour, *count);
+        }
+        let got = xxhash_rust::xxh3::xxh3_64(&profile.encode());
+        assert_eq!(got, expected, "{}: {got:#018x}", stream.name);
+    }
+}

@@ -71,7 +71,7 @@ impl Share {
 
     /// The shape of an hour of a stream without season.
     pub(super) fn shape(self, first: i64, touched: i64, as_of: i64) -> Shape {
-        let activity = self.mean(first, touched, as_of).max(MIN_ACTIVITY);
+        let activity = self.mean(first, touched, as_of).clamp(MIN_ACTIVITY, 1.0);
         Shape { activity, amount: 1.0, hypotheses: [1.0; 2] }
     }
 
@@ -130,7 +130,7 @@ impl Season {
         let decay = left_after(as_of - touched, FIT_HALF_LIFE);
         let [flat, day, week] = self.fit.map(|fit| libm::exp(f64::from(fit) * decay));
         let amount = (flat + day * hypotheses[0] + week * hypotheses[1]) / (flat + day + week);
-        Shape { activity: activity.max(MIN_ACTIVITY), amount, hypotheses }
+        Shape { activity: activity.clamp(MIN_ACTIVITY, 1.0), amount, hypotheses }
     }
 
     /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and `dispersion` are
