@@ -171,12 +171,16 @@ impl Profile {
             });
         }
         let season = if weekly { Some(Box::new(read_season(&mut input)?)) } else { None };
+        let touched = sealed - n_untouched as i64;
+        if season.as_ref().is_some_and(|season| !season.is_possible(first, touched)) {
+            return Err(Malformed::Range("reference week").into());
+        }
         let days = if weekly { Some(Box::new(read_days(&mut input)?)) } else { None };
         input.end()?;
         Ok(Profile {
             first,
             sealed,
-            touched: sealed - n_untouched as i64,
+            touched,
             active_hours,
             share,
             level,

@@ -106,6 +106,11 @@ impl Season {
         }
     }
 
+    /// Whether a stream of this age can have this reference week: later ones would blow the cells up.
+    pub(super) fn is_possible(&self, first: i64, touched: i64) -> bool {
+        (week_of(first)..=week_of(touched.max(first))).contains(&self.reference)
+    }
+
     /// What to expect of `hour`, knowing the hours up to and including `as_of`.
     pub(super) fn shape(&self, share: Share, first: i64, touched: i64, as_of: i64, hour: i64) -> Shape {
         let cell = cell_of(hour);
