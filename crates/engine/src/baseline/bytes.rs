@@ -1,9 +1,10 @@
-//! Reading and writing of binary States: little-endian numbers, variable-length integers, and a reader that cannot
-//! run over the end.
+//! Reading and writing of binary States: little-endian numbers, variable-length integers, and a reader that
+//! cannot run over the end.
 
 use super::quantity::{Half, MAX_SUM};
 
-/// Hours (and days, and weeks) are within ± this, a hundred million years, so that arithmetic on them cannot overflow.
+/// Hours (and days, and weeks) are within ± this, a hundred million years, so that arithmetic on them cannot
+/// overflow.
 pub(super) const MAX_HOUR: i64 = 1 << 40;
 
 /// Why bytes cannot be read.

@@ -1,19 +1,20 @@
-//! First uses: how surprising it is that a principal shows a network, an agent, a Region, an operation or a key for
-//! the first time.
+//! First uses: how surprising it is that a principal shows a network, an agent, a Region, an operation or a
+//! key for the first time.
 //!
 //! Three things are weighed, in powers of ten:
 //!
-//! * **The principal's own hazard** of something new per active hour, `h = (a + first uses so far) / (b + active
-//!   hours)`: the rate of a Poisson process under a gamma prior. Good (1953, after Turing) estimates the chance of the
-//!   unseen from how often something was seen but once; the same in spirit: who often shows something new is not
-//!   surprising when it does so again.
-//! * **How common the value is among living peers**, by half: `-log10((using + 1/2) / (alive + 1))`. The office network
-//!   or a new version of an SDK is cheap, a network that nobody uses is dear.
-//! * For a key, **the key's own hazard** of new principals: by half, and in full for a key that is declared critical.
+//! * **The principal's own hazard** of something new per active hour, `h = (a + first uses so far) / (b +
+//!   active hours)`: the rate of a Poisson process under a gamma prior. Good (1953, after Turing) estimates
+//!   the chance of the unseen from how often something was seen but once; the same in spirit: who often shows
+//!   something new is not surprising when it does so again.
+//! * **How common the value is among living peers**, by half: `-log10((using + 1/2) / (alive + 1))`. The
+//!   office network or a new version of an SDK is cheap, a network that nobody uses is dear.
+//! * For a key, **the key's own hazard** of new principals: by half, and in full for a key that is declared
+//!   critical.
 //!
-//! What is a first use is not decided here (the State's bounded maps of seen values know). A [`Habit`] is fed once
-//! when an hour is sealed, and judges the open hours: judge before you learn. For a caller that is a service, leave
-//! out what belongs to the service and not to the caller (its network, its agent).
+//! What is a first use is not decided here (the State's bounded maps of seen values know). A [`Habit`] is fed
+//! once when an hour is sealed, and judges the open hours: judge before you learn. For a caller that is a
+//! service, leave out what belongs to the service and not to the caller (its network, its agent).
 
 use super::bytes::{Input, MAX_HOUR, Malformed, put, put_signed};
 
@@ -147,9 +148,9 @@ impl Habit {
         self.active_hours
     }
 
-    /// Takes up an hour that is over: whether the principal was active follows from it being called. `first_uses`
-    /// counts the values that it showed for the first time. Hours are sealed in ascending order; one that is sealed
-    /// already, or older, is left alone, and the answer is `false`.
+    /// Takes up an hour that is over: whether the principal was active follows from it being called.
+    /// `first_uses` counts the values that it showed for the first time. Hours are sealed in ascending order;
+    /// one that is sealed already, or older, is left alone, and the answer is `false`.
     pub fn seal(&mut self, hour: i64, first_uses: &[(Dimension, u32)]) -> bool {
         let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
         if self.sealed.is_some_and(|sealed| hour <= sealed) {

@@ -6,7 +6,7 @@ const TAIL: usize = 15;
 const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 2.0;
 
-/// The rate of peaks by height: counted below, an exponential above the largest [`TAIL`].
+/// The rate of peaks by height: counted below, an exponential above the 15 largest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// Heights, largest first.

@@ -1,18 +1,20 @@
 //! From scores to alerts: a budget of false statistical alerts a week, for the whole estate together.
 //!
-//! Streams are many and dependent, so probabilities cannot be added up to a rate of alerts. Instead the estate shows
-//! what it usually reaches, twice:
+//! Streams are many and dependent, so probabilities cannot be added up to a rate of alerts. Instead the
+//! estate shows what it usually reaches, twice:
 //!
-//! 1. **Per family** (a measure and a window, or novelty, or drift): the peaks of the calibrated score T in the last
-//!    eight weeks, declustered per entity. Their tail is taken as exponential above the 15 largest (peaks over
-//!    threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C = -log10(peaks a week at this
-//!    height)`: whatever the family, C = 1 is what the estate shows once in ten weeks. ([`curve`])
-//! 2. **Over families**: peaks of one actor within a day make an incident, worth its largest C. The threshold on C is
-//!    the one that the incidents of the last weeks exceed `budget` times a week. ([`Calibration::threshold`])
+//! 1. **Per family** (a measure and a window, or novelty, or drift): the peaks of the calibrated score T in
+//!    the last eight weeks, declustered per entity. Their tail is taken as exponential above the 15 largest
+//!    (peaks over threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C =
+//!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
+//!    weeks. ([`curve`])
+//! 2. **Over families**: peaks of one actor within a day make an incident, worth its largest C. The threshold
+//!    on C is the one that the incidents of the last weeks exceed `budget` times a week.
+//!    ([`Standard::threshold`])
 //!
-//! A [`Calibration`] is a State like the others: a bounded set of peaks keyed by (family, entity, time block) with the
-//! maximum. It merges in any order, any number of times. What is bounded is bounded per week, so that old weeks can
-//! leave without having displaced anything.
+//! A [`Calibration`] is a State like the others: a bounded set of peaks keyed by (family, entity, time block)
+//! with the maximum. It merges in any order, any number of times. What is bounded is bounded per week, so
+//! that old weeks can leave without having displaced anything.
 
 pub mod curve;
 mod encoding;
@@ -44,7 +46,8 @@ pub struct Calibration {
     families: BTreeMap<Family, Peaks>,
 }
 
-/// A peak that is already understood (a confirmed attack, an expected event) and so says nothing of what is usual.
+/// A peak that is already understood (a confirmed attack, an expected event) and so says nothing of what is
+/// usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Understood {
     /// The actor, as in [`Peak::actor`].
@@ -102,7 +105,8 @@ impl Calibration {
         }
     }
 
-    /// What is usual as of hour `now`: worth refreshing once a day. Peaks of `understood` incidents are left out.
+    /// What is usual as of hour `now`: worth refreshing once a day. Peaks of `understood` incidents are left
+    /// out.
     pub fn standard(&self, now: i64, understood: &[Understood]) -> Standard {
         let observed = now.saturating_sub(self.first.unwrap_or(now)).max(0);
         let weeks = (observed as f64 / 168.0).clamp(LEAST_HOURS as f64 / 168.0, WEEKS as f64);
@@ -153,8 +157,8 @@ impl Standard {
 
     /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).
     ///
-    /// One week of the nominal rate counts as seen: every family exceeds C as often as C says. So the threshold begins
-    /// at log10(families / budget) and moves to what the estate shows.
+    /// One week of the nominal rate counts as seen: every family exceeds C as often as C says. So the
+    /// threshold begins at log10(families / budget) and moves to what the estate shows.
     pub fn threshold(&self, budget: f64) -> Threshold {
         let budget = if budget.is_nan() { 1.0 } else { budget.clamp(0.01, 1_000.0) };
         let families = self.curves.len().max(1) as f64;

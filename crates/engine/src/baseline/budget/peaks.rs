@@ -67,8 +67,8 @@ impl Family {
 pub struct Peak {
     /// Hash of the entity whose stream it is.
     pub entity: u64,
-    /// Hash of the actor it is attributed to: the principal itself, or for a key's stream the principal that made at
-    /// least half of the window, or else the key.
+    /// Hash of the actor it is attributed to: the principal itself, or for a key's stream the principal that
+    /// made at least half of the window, or else the key.
     pub actor: u64,
     /// The hour in which the window ends.
     pub hour: i64,
@@ -127,7 +127,8 @@ impl Peaks {
         }
     }
 
-    /// The highest peak of each episode of an entity: recorded peaks that are closer than the span's gap are one.
+    /// The highest peak of each episode of an entity: recorded peaks that are closer than the span's gap are
+    /// one.
     pub(super) fn declustered(&self, span: Span, is_counted: impl Fn(&Peak) -> bool) -> Vec<Peak> {
         let mut peaks: Vec<Peak> = self
             .weeks

@@ -128,8 +128,8 @@ fn two_days_must_pass_before_a_threshold_is_mature() {
 
 #[test]
 fn the_budget_is_kept_within_a_factor_of_two_on_families_of_different_tails() {
-    // Three families whose peaks have exponential tails of different scales and rates; 24 weeks, judged from the
-    // ninth on with thresholds that are refreshed daily from the past alone.
+    // Three families whose peaks have exponential tails of different scales and rates; 24 weeks, judged from
+    // the ninth on with thresholds that are refreshed daily from the past alone.
     let mut seed = 77u64;
     let mut unit = move || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

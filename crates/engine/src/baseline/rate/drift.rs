@@ -1,8 +1,9 @@
 //! Slow ramps: the last seven days against the same seven days two to seven weeks before.
 //!
-//! Level and season follow whatever comes slowly enough; so somebody patient could lead them. Here the reference lags:
-//! the week before last is the newest that counts, so a ramp has to be so slow that it takes months to multiply.
-//! Seven whole days cancel the weekly season. The weeks' own variation gives the dispersion, with a prior.
+//! Level and season follow whatever comes slowly enough; so somebody patient could lead them. Here the
+//! reference lags: the week before last is the newest that counts, so a ramp has to be so slow that it takes
+//! months to multiply. Seven whole days cancel the weekly season. The weeks' own variation gives the
+//! dispersion, with a prior.
 
 use super::Profile;
 use super::calibration::calibrated;

@@ -1,15 +1,15 @@
 //! When an entity is active, and how its amount moves over the week.
 //!
-//! Each of the 168 hours of the week has three decayed sums (half-life of three visits): level-normalised count,
-//! active visits, visits. Visits follow from the age of the profile alone and are not stored. The other two are
-//! stored **forward-decayed** (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay", 2009): what is added is scaled
-//! up by 2^(week/3) instead of scaling down what is there. So cells change only when the entity is active, silence
-//! costs nothing, and 16-bit cells do not lose bits to repeated decay. Every third week the reference week moves on
-//! and all cells are halved, which is exact.
+//! Each of the 168 hours of the week has three decayed sums (half-life of three visits): level-normalised
+//! count, active visits, visits. Visits follow from the age of the profile alone and are not stored. The
+//! other two are stored **forward-decayed** (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay", 2009):
+//! what is added is scaled up by 2^(week/3) instead of scaling down what is there. So cells change only when
+//! the entity is active, silence costs nothing, and 16-bit cells do not lose bits to repeated decay. Every
+//! third week the reference week moves on and all cells are halved, which is exact.
 //!
-//! Cells are shrunk to their hour of day over weekdays or weekend, and those to the entity's mean, so that a cell
-//! needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are averaged by their
-//! decayed predictive likelihood: a flat service is not given a season made of noise.
+//! Cells are shrunk to their hour of day over weekdays or weekend, and those to the entity's mean, so that a
+//! cell needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are
+//! averaged by their decayed predictive likelihood: a flat service is not given a season made of noise.
 
 use crate::baseline::quantity::{Half, decayed_ones, kept, left_after};
 use crate::baseline::tail::ln_probability;
@@ -56,7 +56,8 @@ pub(super) struct Shape {
     pub(super) hypotheses: [f64; 2],
 }
 
-/// Active hours of the whole profile, decayed: the coarsest grouping, and all there is without a weekly season.
+/// Active hours of the whole profile, decayed: the coarsest grouping, and all there is without a weekly
+/// season.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Share {
     pub(super) active: f32,
@@ -138,8 +139,8 @@ impl Season {
         Shape { activity: activity.clamp(MIN_ACTIVITY, 1.0), amount, hypotheses }
     }
 
-    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and `dispersion` are
-    /// what was expected; `norm` is the level by which the count is normalised.
+    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and
+    /// `dispersion` are what was expected; `norm` is the level by which the count is normalised.
     pub(super) fn learn(
         &mut self,
         hour: i64,
@@ -191,7 +192,8 @@ impl Season {
     }
 
     fn total(&self, cells: &[Half; CELLS], as_of: i64) -> f64 {
-        // All cells up to the present hour of the week were last visited this week, all others the week before.
+        // All cells up to the present hour of the week were last visited this week, all others the week
+        // before.
         let (this, before) = cells.split_at(cell_of(as_of) + 1);
         let sum = |cells: &[Half]| cells.iter().map(|half| half.get()).sum::<f64>();
         let scale = self.scale(cell_of(as_of), as_of);

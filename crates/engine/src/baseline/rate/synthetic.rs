@@ -85,7 +85,8 @@ fn mature(random: &mut Random, mean: f64, dispersion: f64, weeks: i64) -> (Profi
 
 #[test]
 fn false_alarms_at_a_threshold_are_within_a_factor_of_two_of_its_promise() {
-    // 40 services of all sizes, six weeks to learn and ten judged: 67,200 hours, of which 1 % may reach T = 2.
+    // 40 services of all sizes, six weeks to learn and ten judged: 67,200 hours, of which 1 % may reach T =
+    // 2.
     let mut random = Random(11);
     let (mut hours, mut alarms) = (0u32, [[0u32; 3]; 2]);
     for stream in 0..40 {
@@ -168,7 +169,8 @@ fn the_first_hours_of_a_stream_do_not_distort_the_same_hours_of_later_weeks() {
     for hour in start..start + 3 {
         let expected = of(&profile.judge(hour, &[previous, 1]), Window::Hour).mean;
         let ratio = expected / usual(hour, 80.0);
-        // Normalised by the prior level of two, the first two hours would still be expected at 4.6 times their size.
+        // Normalised by the prior level of two, the first two hours would still be expected at 4.6 times
+        // their size.
         assert!((0.5..2.2).contains(&ratio), "hour {} of the fifth week: {ratio}", hour - start);
         live(&mut profile, &mut previous, hour, random.negative_binomial(usual(hour, 80.0), 0.1));
     }
