@@ -20,6 +20,7 @@ pub mod finding;
 pub mod json;
 pub mod pipeline;
 pub mod policy;
+pub mod runbook;
 pub mod settings;
 pub mod state;
 pub mod time;
