@@ -1,7 +1,7 @@
 //! How much more a window varies than a Poisson process would.
 //!
-//! Moment estimate of φ in variance = μ + φμ² (negative binomial, Bliss and Fisher 1953): decayed sums of (x
-//! - μ)² - μ and of μ², both weighted by 1/(1 + μ/4)², which is about the inverse of their own variance.
+//! Moment estimate of φ in variance = μ + φμ² (negative binomial, Bliss and Fisher 1953). Two decayed sums,
+//! of (x - μ)² - μ and of μ², are both weighted by 1/(1 + μ/4)², about the inverse of their own variance.
 //! Residuals are winsorised at 8 standard deviations: one burst must not make the next one unremarkable. A
 //! prior worth a few observations carries young streams.
 
