@@ -405,3 +405,52 @@ pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) 
         rests_on_foreign: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A finding about one event: severity, time, event id, title.
+    fn finding((severity, time, event, title): (usize, i64, u8, u8)) -> Finding {
+        let mut finding = of_key(&crate::detectors::trail_blinded::DETECTOR, "", &["one"]);
+        finding.severity = Severity::ALL[severity];
+        finding.title = title.to_string();
+        finding.evidence.add(Timestamp(time), &event.to_string());
+        finding.time = finding.evidence.span().unwrap();
+        finding
+    }
+
+    fn merged(findings: impl IntoIterator<Item = (usize, i64, u8, u8)>) -> Option<Finding> {
+        findings.into_iter().map(finding).reduce(|mut a, b| {
+            a.merge(b);
+            a
+        })
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_worst_and_then_of_the_first_event() {
+        let words = |findings: &[_]| merged(findings.iter().copied()).unwrap().title;
+        assert_eq!(words(&[(3, 1, 1, 7), (4, 2, 2, 8)]), "8");
+        assert_eq!(words(&[(3, 2, 2, 8), (3, 1, 1, 7)]), "7");
+        // Evidence that comes in between does not make the second one the first.
+        assert_eq!(words(&[(4, 5, 1, 7), (3, 1, 2, 8), (4, 3, 3, 9)]), "9");
+    }
+
+    proptest! {
+        #[test]
+        fn merging_depends_neither_on_order_nor_on_repetition(
+            findings in prop::collection::vec((0usize..5, 0i64..4, 0u8..4, 0u8..3), 1..8),
+            cut: usize,
+        ) {
+            let all = merged(findings.clone());
+            prop_assert_eq!(&merged(findings.iter().rev().copied()), &all);
+            prop_assert_eq!(&merged(findings.iter().chain(&findings).copied()), &all);
+            let (left, right) = findings.split_at(cut % findings.len());
+            if let (Some(left), Some(mut right)) = (merged(left.to_vec()), merged(right.to_vec())) {
+                right.merge(left);
+                prop_assert_eq!(&Some(right), &all);
+            }
+        }
+    }
+}

@@ -108,7 +108,7 @@ fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
         finding.severity = severity;
         let verb = if event.name.starts_with("Create") { "does not log" } else { "no longer logs" };
         // "Does not log all" could mean that it logs some.
-        let lost = if lost.starts_with("all ") { lost.replacen("all", "any", 1) } else { lost.clone() };
+        let lost = lost.strip_prefix("all ").map_or_else(|| lost.to_owned(), |rest| format!("any {rest}"));
         finding.title = format!("{name} {verb} {}", lost.split([':', ',']).next().unwrap_or(&lost));
         finding.explanation = format!(
             "{who} called {} on {name} at {}. From then on it {verb} {lost}. kmswatch sees only what some trail \

@@ -147,7 +147,7 @@ proptest! {
 #[test]
 fn two_accounts_copies_of_an_act_are_one_finding_in_either_order() {
     let stop = cloudtrail("StopLogging").set("sharedEventID", "shared-1");
-    let copies = [stop.clone().id("a").text(), stop.in_log_of("444455556666").id("b").text()];
+    let copies = [stop.clone().id("b").text(), stop.in_log_of("000000000001").id("a").text()];
     let [mut one, mut other] = [Watch::new(Estate::default()), Watch::new(Estate::default())];
     for copy in &copies {
         one.absorb(object(std::slice::from_ref(copy), &Estate::default(), &Filter::default()));
@@ -215,6 +215,21 @@ fn a_key_named_only_by_an_alias_becomes_the_key_it_means() {
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].key.as_ref().unwrap().arn, KEY);
     assert_eq!(findings[0].key.as_ref().unwrap().aliases, ["alias/payments"]);
+}
+
+#[test]
+fn a_finding_of_one_event_that_names_an_alias_is_about_the_key_it_means() {
+    let teach = kms("CreateAlias").at("2026-05-04T10:00:00Z");
+    let by_root = kms("Encrypt")
+        .by_root(ACCOUNT)
+        .set("requestParameters.keyId", "alias/payments")
+        .remove("resources")
+        .at("2026-05-05T10:00:00Z");
+    let watch = watch(&[teach, by_root], &Settings::default());
+    let findings = watch.findings();
+    let finding = findings.iter().find(|finding| finding.detector == "root_use").unwrap();
+    assert_eq!(finding.key.as_ref().unwrap().arn, KEY);
+    assert_eq!(finding.key.as_ref().unwrap().aliases, ["alias/payments"]);
 }
 
 #[test]
