@@ -364,6 +364,7 @@ fn a_policy_that_nobody_can_change_is_told() {
         json!([root(), deny(json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:*"}}))]),
         json!([when(root(), json!({"StringEquals": {"kms:CallerAccount": "444455556666"}}))]),
         json!([when(root(), json!({"StringEquals": {"aws:SourceAccount": OWNER}}))]),
+        json!([when(root(), json!({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/x"}}))]),
     ] {
         let shown = statements.to_string();
         assert_eq!(control(statements), Control::Nobody, "{shown}");
@@ -384,6 +385,20 @@ fn a_deny_that_the_account_can_meet_is_no_lockout() {
     }
     let network = deny(json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}));
     assert_eq!(control(json!([root(), network])), Control::Conditional);
+}
+
+#[test]
+fn a_named_principal_under_an_undecided_condition_is_undecided() {
+    let network = json!({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
+    let statement = when(allow(json!({"AWS": ADMIN}), json!("kms:*")), network);
+    assert_eq!(control(json!([statement])), Control::Conditional);
+}
+
+#[test]
+fn each_declared_organisation_is_ours() {
+    let condition = json!({"StringEquals": {"aws:PrincipalOrgID": "o-ours000000"}});
+    let statement = when(allow(json!("*"), json!("kms:Decrypt")), condition);
+    assert_eq!(access_in(&statement, &["o-ours000001", "o-ours000000"]), "");
 }
 
 #[test]
