@@ -5,7 +5,7 @@
 //! [`scalar`] is the same in safe code: the fallback elsewhere, and the oracle of the tests.
 #![allow(unsafe_code)]
 
-use super::split::{Item, Pause, READ, Splitter};
+use super::split::{Item, Pause, READ, Skip, Splitter};
 
 /// The bytes of a block by class: bit `n` of a word stands for byte `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,26 @@ pub(super) fn scan(splitter: &mut Splitter, bytes: &[u8], from: usize, items: &m
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
         scalar::scan(splitter, bytes, from, items)
+    }
+}
+
+/// Goes on looking for the end of a container with the best instructions at hand.
+pub(super) fn skip(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if x86::has_avx2() {
+            // SAFETY: the processor has every feature that `skip_avx2` is compiled for, as just checked.
+            return unsafe { x86::skip_avx2(skip, bytes, at) };
+        }
+        skip.skip_blocks(bytes, at, x86::masks_sse2, prefix_xor)
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        skip.skip_blocks(bytes, at, arm::masks_neon, prefix_xor)
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        skip.skip_blocks(bytes, at, scalar::masks, prefix_xor)
     }
 }
 
@@ -119,7 +139,7 @@ fn prefix_xor(mut bits: u64) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Item, Masks, Pause, READ, Splitter, prefix_xor};
+    use super::{Item, Masks, Pause, READ, Skip, Splitter, prefix_xor};
     use core::arch::x86_64::*;
 
     pub(super) fn has_avx2() -> bool {
@@ -144,6 +164,20 @@ mod x86 {
             bytes,
             from,
             items,
+            // SAFETY: the closures run inside this function, whose caller vouches for the features.
+            |block| unsafe { masks_avx2(block) },
+            // SAFETY: as above.
+            |bits| unsafe { prefix_xor_clmul(bits) },
+        )
+    }
+
+    /// # Safety
+    /// As for [`scan_avx2`].
+    #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2,lzcnt")]
+    pub(super) unsafe fn skip_avx2(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usize> {
+        skip.skip_blocks(
+            bytes,
+            at,
             // SAFETY: the closures run inside this function, whose caller vouches for the features.
             |block| unsafe { masks_avx2(block) },
             // SAFETY: as above.

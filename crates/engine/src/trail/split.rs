@@ -232,6 +232,73 @@ impl Splitter {
     }
 }
 
+/// The index behind the bracket that closes the container whose opening bracket stands at `from`.
+///
+/// Found at scanning speed; as in the splitter, the kinds of brackets are not told apart. `None` if the text ends
+/// first.
+pub(crate) fn end_of_container(text: &[u8], from: usize) -> Option<usize> {
+    let mut skip = Skip::default();
+    let mut at = from;
+    if let Some(end) = simd::skip(&mut skip, text, &mut at) {
+        return Some(end);
+    }
+    // The last bytes with blanks behind them, for at most two blocks.
+    let rest = text.get(at..)?;
+    let mut padded = [b' '; 2 * BLOCK + AROUND];
+    padded.get_mut(..rest.len())?.copy_from_slice(rest);
+    simd::skip(&mut skip, &padded, &mut 0).map(|end| at + end)
+}
+
+/// The state of a search for the end of a container between two blocks.
+#[derive(Debug, Default)]
+pub(super) struct Skip {
+    depth: usize,
+    in_string: u64,
+    escaped: u64,
+}
+
+impl Skip {
+    /// Goes on over whole blocks from `at`; the index behind the closing bracket if it is found.
+    #[inline(always)]
+    pub(super) fn skip_blocks(
+        &mut self,
+        bytes: &[u8],
+        at: &mut usize,
+        masks: impl Fn(&[u8; READ]) -> Masks,
+        prefix_xor: impl Fn(u64) -> u64,
+    ) -> Option<usize> {
+        while let Some(block) = bytes.get(*at..).and_then(|bytes| bytes.first_chunk()) {
+            let Masks { mut quote, backslash, open, close, .. } = masks(block);
+            if backslash | self.escaped != 0 {
+                quote &= !escaped_bytes(backslash, &mut self.escaped);
+            }
+            let in_string = prefix_xor(quote) ^ self.in_string;
+            self.in_string = ((in_string as i64) >> 63) as u64;
+            let (open, close) = (open & !in_string, close & !in_string);
+            let (opened, closed) = (open.count_ones() as usize, close.count_ones() as usize);
+            if closed < self.depth {
+                self.depth = self.depth + opened - closed;
+            } else {
+                let mut brackets = open | close;
+                while brackets != 0 {
+                    let bit = brackets & brackets.wrapping_neg();
+                    if open & bit != 0 {
+                        self.depth += 1;
+                    } else {
+                        self.depth = self.depth.saturating_sub(1);
+                        if self.depth == 0 {
+                            return Some(*at + bit.trailing_zeros() as usize + 1);
+                        }
+                    }
+                    brackets ^= bit;
+                }
+            }
+            *at += BLOCK;
+        }
+        None
+    }
+}
+
 /// Whether more bytes may follow those given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
@@ -385,6 +452,17 @@ mod tests {
                     prop_assert!(item.controls || !text.contains(&b'\n'));
                 }
             }
+        }
+
+        #[test]
+        fn the_end_of_a_container_is_where_the_item_ends(
+            before in "[a-z]{0,70}",
+            text in r#"\{([{}\[\]",:]|\\"|[a-z]|"[a-z{}]{0,70}"){0,100}"#,
+        ) {
+            let (items, end) = naive(text.as_bytes());
+            prop_assert!(!matches!(end, Some(Pause::Control(_))));
+            let expected = items.first().map(|(_, end, _)| before.len() + *end as usize);
+            prop_assert_eq!(end_of_container(format!("{before}{text}").as_bytes(), before.len()), expected);
         }
 
         #[test]
