@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod logs;
+mod readme;
 mod replay;
 mod simulate;
 mod usage;

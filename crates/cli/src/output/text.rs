@@ -216,13 +216,17 @@ fn who(actor: &Actor, columns: usize) -> Vec<String> {
         ("via", &actor.via_service),
         ("from", &actor.source),
     ];
+    // A service that calls for somebody tells neither his address nor his agent.
+    let says_nothing = |value: &String| value == "AWS Internal" || value.ends_with(".amazonaws.com");
     for (name, value) in named {
-        if let Some(value) = value {
+        if let Some(value) = value
+            && !(name == "from" && says_nothing(value))
+        {
             facts.push(format!("{name} {}", safe(value)));
         }
     }
     lines.extend(wrapped(&facts.join(", "), columns));
-    if let Some(agent) = &actor.user_agent {
+    if let Some(agent) = actor.user_agent.as_ref().filter(|agent| !says_nothing(agent)) {
         lines.extend(wrapped(&format!("user agent {}", capped(agent, DETAIL)), columns));
     }
     lines
