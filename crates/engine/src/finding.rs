@@ -6,7 +6,7 @@
 //! evidence, which grows by union.
 
 use crate::event::Event;
-use crate::state::distinct::Distinct;
+use crate::state::{Act, Merge, Sightings};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -118,10 +118,10 @@ pub struct Finding {
     pub explanation: String,
     /// What to do now, the first and most reversible step first.
     pub runbook: Vec<String>,
-    /// The account whose being foreign this finding rests on. Should it turn out to be ours (its logs are read
-    /// later), the finding falls away.
+    /// The accounts whose being foreign this finding rests on. Should all of them turn out to be ours (their logs
+    /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
-    pub rests_on_foreign: Option<String>,
+    pub rests_on_foreign: Vec<String>,
 }
 
 /// A span of event time.
@@ -170,6 +170,18 @@ pub struct KeyName {
 }
 
 impl KeyName {
+    /// The key with this ARN; its aliases are known later.
+    pub fn of_arn(arn: &str) -> KeyName {
+        let part = |n: usize| arn.split(':').nth(n).filter(|part| !part.is_empty()).map(str::to_owned);
+        let alias = arn.split_once(":alias/").map(|(_, name)| format!("alias/{name}"));
+        KeyName {
+            arn: arn.to_owned(),
+            aliases: alias.into_iter().collect(),
+            account: part(4),
+            region: part(3),
+        }
+    }
+
     /// The key in a line of text: its alias if it has one, else its short id.
     pub fn label(&self) -> String {
         let id = self.arn.rsplit('/').next().unwrap_or(&self.arn);
@@ -185,62 +197,62 @@ impl KeyName {
 pub struct Evidence {
     /// Ids of the earliest events, at most [`Evidence::SAMPLE`], in order of time.
     pub event_ids: Vec<String>,
-    /// Distinct events, exact up to [`Distinct::EXACT`], then an estimate.
+    /// Distinct events, exact up to
+    /// [`crate::state::distinct::Distinct::EXACT`], then an estimate.
     pub count: u64,
     /// What was measured, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<f64>,
     /// What was expected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// The probability of what was observed, if all were normal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<&'static str, serde_json::Value>,
     #[serde(skip)]
-    sample: Vec<(Timestamp, String)>,
+    sightings: Sightings,
+    /// The event that the words of the finding are about: the first that was added. Merging leaves it, so that
+    /// which words win does not depend on what else was merged before.
     #[serde(skip)]
-    last: Option<Timestamp>,
-    #[serde(skip)]
-    distinct: Distinct,
+    lead: Option<(Timestamp, String)>,
 }
 
 impl Evidence {
     /// Event ids kept as a sample.
-    pub const SAMPLE: usize = 10;
+    pub const SAMPLE: usize = Sightings::SAMPLE;
 
     /// Adds one event. Adding it again changes nothing.
     pub fn add(&mut self, time: Timestamp, event_id: &str) {
-        let at = self.sample.binary_search_by(|(t, id)| (*t, id.as_str()).cmp(&(time, event_id)));
-        if let Err(at) = at
-            && at < Self::SAMPLE
-        {
-            self.sample.insert(at, (time, event_id.to_owned()));
-            self.sample.truncate(Self::SAMPLE);
-            self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
+        if self.lead.is_none() {
+            self.lead = Some((time, event_id.to_owned()));
         }
-        self.last = self.last.max(Some(time));
-        self.distinct.add(event_id.as_bytes());
-        self.count = self.distinct.count();
+        self.sightings.add(time, event_id);
+        self.show();
+    }
+
+    /// Adds events that a State has counted.
+    pub fn add_all(&mut self, sightings: &Sightings) {
+        if self.lead.is_none() {
+            self.lead = sightings.earliest().first().cloned();
+        }
+        self.sightings.merge(sightings);
+        self.show();
     }
 
     /// The union with `other`: sample, count and span. Other fields stay.
     pub fn merge(&mut self, other: &Evidence) {
-        self.sample.extend(other.sample.iter().cloned());
-        self.sample.sort();
-        self.sample.dedup();
-        self.sample.truncate(Self::SAMPLE);
-        self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
-        self.last = self.last.max(other.last);
-        self.distinct.merge(&other.distinct);
-        self.count = self.distinct.count();
+        self.sightings.merge(&other.sightings);
+        self.show();
+    }
+
+    fn show(&mut self) {
+        self.event_ids = self.sightings.earliest().iter().map(|(_, id)| id.clone()).collect();
+        self.count = self.sightings.distinct().count();
     }
 
     /// First and last event; `None` without events.
     pub fn span(&self) -> Option<Span> {
-        Some(Span { start: self.sample.first()?.0, end: self.last? })
+        Some(Span { start: self.sightings.first()?, end: self.sightings.last()? })
     }
 }
 
@@ -266,27 +278,54 @@ pub fn finding_id(detector: &str, about: &[&str]) -> String {
 
 impl Finding {
     /// Merges another finding with the same id: evidence by union, the words of the more severe one, of equals
-    /// those of the one that began first.
+    /// those of the one whose event came first, of two copies of one event those of the caller's account.
     pub fn merge(&mut self, mut other: Finding) {
         debug_assert_eq!(self.id, other.id);
         let rank = |finding: &Finding| {
+            let by = finding.principal.as_ref().and_then(|actor| actor.account.clone());
             (
                 std::cmp::Reverse(finding.severity),
-                finding.time.start,
-                finding.evidence.event_ids.first().cloned(),
+                finding.evidence.lead.clone(),
+                by.as_deref() != Some(finding.account.as_str()),
             )
         };
-        let key = |finding: &Finding| (rank(finding), serde_json::to_string(finding).unwrap_or_default());
-        // The whole text breaks a tie that only differing texts for the very same event can leave.
         let other_leads = match rank(&other).cmp(&rank(self)) {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => self.title != other.title && key(&other) < key(self),
+            std::cmp::Ordering::Equal => other.words() < self.words(),
         };
         if other_leads {
             std::mem::swap(self, &mut other);
         }
         self.evidence.merge(&other.evidence);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Everything but the evidence that grows: breaks the ties between copies of one event.
+    fn words(&self) -> String {
+        let words = (
+            &self.title,
+            &self.account,
+            &self.region,
+            &self.principal,
+            &self.key,
+            &self.explanation,
+            &self.runbook,
+            &self.evidence.details,
+            &self.rests_on_foreign,
+        );
+        serde_json::to_string(&words).unwrap_or_default()
+    }
+
+    /// Adds an act to the evidence.
+    pub fn add_act(&mut self, act: &Act) {
+        self.evidence.add(act.time, &act.event_id);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Adds counted events to the evidence.
+    pub fn add_sightings(&mut self, sightings: &Sightings) {
+        self.evidence.add_all(sightings);
         self.time = self.evidence.span().unwrap_or(self.time);
     }
 
@@ -325,6 +364,93 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
+    }
+}
+
+/// Begins a finding about an act that a State remembers; the detector adds what it knows.
+///
+/// `about` alone makes the id: name things in it that stay the same as evidence grows, such as the key and the id
+/// of the act.
+pub fn of_act(detector: &crate::detectors::Detector, act: &Act, about: &[&str]) -> Finding {
+    let mut finding = of_key(detector, &act.key, about);
+    finding.evidence.add(act.time, &act.event_id);
+    finding.time = Span { start: act.time, end: act.time };
+    finding.account.clone_from(&act.account);
+    finding.region.clone_from(&act.region);
+    finding.principal = Some(act.by.actor());
+    finding
+}
+
+/// Begins a finding about a key, done by nobody in particular; the detector adds at least the evidence and with it
+/// the time. With an empty ARN it is about no key.
+pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) -> Finding {
+    let key = (!arn.is_empty()).then(|| KeyName::of_arn(arn));
+    let part = |part: fn(&KeyName) -> &Option<String>| key.as_ref().and_then(|key| part(key).clone());
+    Finding {
+        id: finding_id(detector.id, about),
+        detector: detector.id,
+        severity: detector.severity,
+        kind: detector.kind,
+        title: String::new(),
+        time: Span { start: Timestamp::default(), end: Timestamp::default() },
+        account: part(|key| &key.account).unwrap_or_default(),
+        region: part(|key| &key.region).unwrap_or_default(),
+        principal: None,
+        key,
+        evidence: Evidence::default(),
+        mitre: detector.mitre,
+        explanation: String::new(),
+        runbook: Vec::new(),
+        rests_on_foreign: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A finding about one event: severity, time, event id, title.
+    fn finding((severity, time, event, title): (usize, i64, u8, u8)) -> Finding {
+        let mut finding = of_key(&crate::detectors::trail_blinded::DETECTOR, "", &["one"]);
+        finding.severity = Severity::ALL[severity];
+        finding.title = title.to_string();
+        finding.evidence.add(Timestamp(time), &event.to_string());
+        finding.time = finding.evidence.span().unwrap();
+        finding
+    }
+
+    fn merged(findings: impl IntoIterator<Item = (usize, i64, u8, u8)>) -> Option<Finding> {
+        findings.into_iter().map(finding).reduce(|mut a, b| {
+            a.merge(b);
+            a
+        })
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_worst_and_then_of_the_first_event() {
+        let words = |findings: &[_]| merged(findings.iter().copied()).unwrap().title;
+        assert_eq!(words(&[(3, 1, 1, 7), (4, 2, 2, 8)]), "8");
+        assert_eq!(words(&[(3, 2, 2, 8), (3, 1, 1, 7)]), "7");
+        // Evidence that comes in between does not make the second one the first.
+        assert_eq!(words(&[(4, 5, 1, 7), (3, 1, 2, 8), (4, 3, 3, 9)]), "9");
+    }
+
+    proptest! {
+        #[test]
+        fn merging_depends_neither_on_order_nor_on_repetition(
+            findings in prop::collection::vec((0usize..5, 0i64..4, 0u8..4, 0u8..3), 1..8),
+            cut: usize,
+        ) {
+            let all = merged(findings.clone());
+            prop_assert_eq!(&merged(findings.iter().rev().copied()), &all);
+            prop_assert_eq!(&merged(findings.iter().chain(&findings).copied()), &all);
+            let (left, right) = findings.split_at(cut % findings.len());
+            if let (Some(left), Some(mut right)) = (merged(left.to_vec()), merged(right.to_vec())) {
+                right.merge(left);
+                prop_assert_eq!(&Some(right), &all);
+            }
+        }
     }
 }

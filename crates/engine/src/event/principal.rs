@@ -11,7 +11,8 @@ pub enum PrincipalKind {
     User,
     /// An IAM role.
     Role,
-    /// A role of an AWS service in the account (`aws-service-role`).
+    /// A role of an AWS service in the account (`aws-service-role`), or a pseudo-role such as
+    /// `aws:ec2-infrastructure`.
     ServiceLinkedRole,
     /// A role of an IAM Identity Center permission set; its sessions are people.
     PermissionSet,
@@ -48,7 +49,8 @@ impl PrincipalKind {
 /// The principal of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal<'a> {
-    /// Stable id: the ARN of the role, user or root; `service:NAME`; `account:ID/UNIQUEID`; `unknown:...`.
+    /// Stable id: the ARN of the role, user or root; `service:NAME`; `account:ID/UNIQUEID`;
+    /// `identity-center:USERID`; `user:ACCOUNT/NAME` for a user without ARN; `unknown:TYPE:PRINCIPALID`.
     /// A role is `arn:PARTITION:iam::ACCOUNT:role/NAME` without its path, since STS ARNs drop the path and
     /// role names are unique in an account.
     pub id: Text<'a>,
@@ -63,7 +65,8 @@ pub struct Principal<'a> {
     /// Access key id. Under `via_service` it is made for the forwarded call and tells nothing.
     pub access_key: Option<Text<'a>>,
     /// Service through which the call was made, without `.amazonaws.com`: `secretsmanager`, `s3`, or
-    /// `aws-internal` where the record does not tell which.
+    /// `aws-internal` where the record does not tell which. Also set where the principal is the service
+    /// itself: `None` means a direct call by somebody.
     pub via_service: Option<Text<'a>>,
     /// `sourceIdentity` set at AssumeRole.
     pub source_identity: Option<Text<'a>>,
@@ -71,8 +74,16 @@ pub struct Principal<'a> {
     pub person: Option<Text<'a>>,
     /// `mfaAuthenticated`.
     pub mfa: Option<bool>,
-    /// `sessionCredentialFromConsole`.
+    /// `sessionCredentialFromConsole`, or called by the console (`invokedBy` of older records).
     pub console: bool,
     /// `ec2RoleDelivery`: version of the instance metadata service that delivered the credentials.
     pub imds: Option<Text<'a>>,
+}
+
+impl Principal<'_> {
+    /// Whether a service made the call: for itself, on behalf of the principal, or as the data path of EC2.
+    /// Address, endpoint and TLS are then the service's own.
+    pub fn through_service(&self) -> bool {
+        self.via_service.is_some() || self.kind == PrincipalKind::AwsService
+    }
 }
