@@ -374,17 +374,21 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
         // Again: of a long output a terminal shows the end.
         found(out, outcome)?;
     }
-    let mut left_out: Vec<String> = summary
+    let left_out: Vec<String> = summary
         .skipped
         .iter()
         .filter(|(_, n)| **n > 0)
         .map(|(reason, n)| format!("{} {}", grouped(*n), reason_words(*reason)))
         .collect();
-    if summary.duplicates_incomplete {
-        left_out.push("more duplicates than could be counted".to_owned());
-    }
     if !left_out.is_empty() {
-        lines(out, &wrapped(&format!("Records left out: {}.", left_out.join(", ")), layout.columns))?;
+        let mut text = format!("Records left out: {}.", left_out.join(", "));
+        if summary.duplicates_incomplete {
+            // Findings do not depend on it, so it is no problem.
+            text.push_str(
+                " Events that stand far apart twice are counted twice (limits.duplicate_memory_events).",
+            );
+        }
+        lines(out, &wrapped(&text, layout.columns))?;
     }
     files(out, "Not read, being named unlike logs or lying beside AWSLogs", &troubles.ignored, layout)?;
     files(out, "Read, but no logs", &troubles.not_logs, layout)?;
