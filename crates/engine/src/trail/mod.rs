@@ -22,6 +22,7 @@ use gunzip::Gunzip;
 use ledger::Ledger;
 pub use object_key::first_event_time;
 use salvage::Budget;
+pub(crate) use simd::quote_or_backslash;
 pub(crate) use split::end_of_container;
 use split::{Item, Splitter};
 use std::io::Read;
