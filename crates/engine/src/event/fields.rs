@@ -70,6 +70,16 @@ pub(super) fn cut<'a>(
     }
 }
 
+/// The same text, borrowed from this one.
+pub(super) fn lent<'b>(text: &'b Option<Text<'_>>) -> Option<Text<'b>> {
+    text.as_deref().map(Text::Borrowed)
+}
+
+/// The same text, borrowed from nothing.
+pub(super) fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
+    text.map(|text| Text::Owned(text.into_owned()))
+}
+
 /// The id, or if it is longer than any real one, its beginning and a hash of the whole.
 pub(super) fn bounded(id: Text<'_>) -> Text<'_> {
     if id.len() <= LONGEST_ID {

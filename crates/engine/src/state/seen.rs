@@ -170,12 +170,21 @@ impl<const N: usize> Seen<N> {
         if !self.full {
             return;
         }
-        let mut by_first: Vec<usize> =
-            (0..self.entries.len()).filter(|at| self.sight(*at).is_some_and(|s| s.first.is_some())).collect();
-        by_first.sort_by(|a, b| self.rank(*a, |s| s.first).cmp(&self.rank(*b, |s| s.first)));
-        let mut by_last: Vec<usize> =
-            (0..self.entries.len()).filter(|at| self.sight(*at).is_some_and(|s| s.last.is_some())).collect();
-        by_last.sort_by(|a, b| self.rank(*b, |s| s.last).cmp(&self.rank(*a, |s| s.last)));
+        // At most `2 N` names come together, and nearly always one more than stays.
+        let dated = |seen: fn(&Sight) -> Option<Timestamp>| -> Vec<usize> {
+            let dated = self.entries.iter().enumerate().filter(|(_, sight)| seen(sight).is_some());
+            dated.map(|(at, _)| at).collect()
+        };
+        let (mut by_first, mut by_last) = (dated(|sight| sight.first), dated(|sight| sight.last));
+        if by_first.len() > N {
+            by_first.select_nth_unstable_by(N, |a, b| {
+                self.rank(*a, |s| s.first).cmp(&self.rank(*b, |s| s.first))
+            });
+        }
+        if by_last.len() > N {
+            by_last
+                .select_nth_unstable_by(N, |a, b| self.rank(*b, |s| s.last).cmp(&self.rank(*a, |s| s.last)));
+        }
         for at in by_first.into_iter().skip(N) {
             if let Some(sight) = self.entries.get_mut(at) {
                 sight.first = None;
@@ -204,6 +213,7 @@ impl<const N: usize> Seen<N> {
 
 impl<const N: usize> Merge for Seen<N> {
     fn merge(&mut self, other: &Self) {
+        let mut changed = false;
         for sight in &other.entries {
             let known = self.find(sight.hash, &sight.name, &sight.detail).is_ok_and(|at| {
                 self.entries.get(at).is_some_and(|mine| {
@@ -213,10 +223,13 @@ impl<const N: usize> Merge for Seen<N> {
             });
             if !known {
                 self.absorb(sight.clone());
+                changed = true;
             }
         }
         self.full |= other.full;
-        self.keep();
+        if changed {
+            self.keep();
+        }
     }
 }
 
