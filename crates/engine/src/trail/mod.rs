@@ -12,6 +12,7 @@ mod salvage;
 mod shape;
 mod simd;
 mod split;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod window;
