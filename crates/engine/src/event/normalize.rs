@@ -1,7 +1,7 @@
 //! Record → Event.
 
 use super::extra::Extra;
-use super::fields::{Read, bounded, fields, string};
+use super::fields::{Read, bounded, fields, members, string};
 use super::identity::Around;
 use super::key::{Clues, Listed, RequestedKeys};
 use super::network::Origin;
@@ -16,9 +16,10 @@ use sha2::{Digest, Sha256};
 
 /// What became of a record.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "made and looked at once: allocating costs more than moving")]
 pub enum Normalized<'a> {
     /// An event that detectors look at.
-    Event(Box<Event<'a>>),
+    Event(Event<'a>),
     /// Left out on purpose, counted by reason.
     Skip(SkipReason),
     /// Could not be read: names the field and what is wrong with it.
@@ -86,7 +87,7 @@ pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Norm
     normalized(read(record, repeats.parts()))
 }
 
-fn normalized(read: Result<Box<Event<'_>>, Left>) -> Normalized<'_> {
+fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
     match read {
         Ok(event) => Normalized::Event(event),
         Err(Left::Skip(reason)) => Normalized::Skip(reason),
@@ -111,7 +112,7 @@ impl<T> In<T> for Read<T> {
     }
 }
 
-fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Box<Event<'a>>, Left> {
+fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     let whole = Value::new(record.text);
     let top = match whole.kind() {
         Kind::Object => TopLevel::read(whole),
@@ -203,7 +204,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Box<Event<'a>>, Lef
     .within("requestParameters, responseElements or serviceEventDetails")?;
     let account =
         log_account.or_else(|| keys.key.as_ref().and_then(|key| key.account.clone())).unwrap_or_default();
-    Ok(Box::new(Event {
+    Ok(Event {
         id: match string(top.event_id).within("eventID")? {
             Some(id) => bounded(id),
             None => Text::Owned(hash_id(record.text)),
@@ -231,32 +232,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Box<Event<'a>>, Lef
         params,
         request: top.request,
         response: top.response,
-    }))
-}
-
-/// Declares the members of an object that are used, and their walk. Matching against literals compiles to a few
-/// comparisons of whole words, which [`fields`] cannot do; for the objects that every record has this counts.
-macro_rules! members {
-    ($(#[$doc:meta])* struct $name:ident { $($slot:ident: $member:literal,)* }) => {
-        $(#[$doc])*
-        struct $name<'a> {
-            $($slot: Value<'a>,)*
-        }
-
-        impl<'a> $name<'a> {
-            fn read(object: Value<'a>) -> Read<$name<'a>> {
-                let mut found = $name { $($slot: Value::NULL,)* };
-                for member in object.members() {
-                    let (name, value) = member?;
-                    match name.as_ref() {
-                        $($member => found.$slot = value,)*
-                        _ => {}
-                    }
-                }
-                Ok(found)
-            }
-        }
-    };
+    })
 }
 
 members! {
