@@ -212,3 +212,111 @@ impl<T> Places<T> {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{self, ACCOUNT, KEY, OTHER_KEY, RecordBuilder, record};
+    use crate::event::{normalize, normalize_with};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// One of the callers, each of whom the record tells in another way.
+    fn caller(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.by_user(ACCOUNT, "alice"),
+            2 => record.by_role(ACCOUNT, "path/deep/payments", "i-1"),
+            3 => record.by_root(ACCOUNT),
+            4 => record.by_service("cloudtrail"),
+            5 => record.through("secretsmanager"),
+            6 => record.set("userIdentity", json!({"type": "Nobody", "principalId": "x".repeat(3_000)})),
+            _ => record.set("userIdentity.arn", "arn:aws:sts::1:assumed-role/r\\u00e9/s"),
+        }
+    }
+
+    /// A change to what decides beside the identity.
+    fn setting(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.set("eventType", "AwsServiceEvent"),
+            2 => record.set("sourceIPAddress", "AWS Internal"),
+            3 => record.set("sourceIPAddress", "s3.amazonaws.com"),
+            4 => record.set("sourceIPAddress", "198.51.100.7"),
+            5 => record.set("sessionCredentialFromConsole", "true"),
+            6 => record.set("requestParameters.encryptionContext", json!({"aws:s3:arn": "arn:aws:s3:::b/o"})),
+            _ => record.set("eventSource", "cloudtrail.amazonaws.com"),
+        }
+    }
+
+    /// A change to the other parts that repeat.
+    fn part(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.key(OTHER_KEY),
+            2 => record.resource(0, "arn:aws:kms:eu-west-1:111122223333:alias/a").resource(1, KEY),
+            3 => record.remove("resources"),
+            4 => record.set("userAgent", "aws-cli/2.1 kali"),
+            5 => record.set("userAgent", ""),
+            6 => record.set("tlsDetails", json!({"tlsVersion": "TLSv1.3", "cipherSuite": "x"})),
+            _ => record.set("tlsDetails", json!({})),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_was_met_before_changes_nothing(choices in prop::collection::vec((0u8..8, 0u8..8, 0u8..8, any::<bool>()), 1..40)) {
+            let mut repeats = Repeats::default();
+            for (who, how, what, reencrypt) in choices {
+                let operation = if reencrypt { "ReEncrypt" } else { "Decrypt" };
+                let text = part(setting(caller(testing::kms(operation), who), how), what).text();
+                let alone = format!("{:?}", normalize(&record(&text)));
+                // The second time it is kept, the third time lent.
+                for _ in 0..3 {
+                    prop_assert_eq!(&format!("{:?}", normalize_with(&record(&text), &mut repeats)), &alone);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_comes_again_is_not_read_again() {
+        let mut places: Places<u32> = Places::new(4);
+        let mut reads = 0;
+        for n in 0..5 {
+            let value: Result<u32, ()> = places.read(
+                "text",
+                |_| true,
+                |value| *value,
+                || {
+                    reads += 1;
+                    Ok(7)
+                },
+                |value| *value,
+            );
+            assert_eq!(value, Ok(7), "{n}");
+        }
+        assert_eq!(reads, 2);
+    }
+
+    #[test]
+    fn malformed_parts_are_refused_each_time() {
+        let mut repeats = Repeats::default();
+        for _ in 0..3 {
+            let malformed = tls(Some(&mut repeats.tls), Value::new(r#"{"tlsVersion":"\q"}"#));
+            assert!(malformed.is_err());
+        }
+    }
+
+    #[test]
+    fn long_texts_are_not_kept() {
+        let mut repeats = Repeats::default();
+        let agent = Text::Owned("x".repeat(LONGEST_TEXT + 1));
+        for _ in 0..3 {
+            agent_family(Some(&mut repeats.families), &agent);
+        }
+        assert!(repeats.families.places.iter().all(|place| place.kept.is_none()));
+    }
+}
