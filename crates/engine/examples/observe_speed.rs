@@ -37,7 +37,7 @@ fn text(n: usize) -> String {
 fn main() {
     // Few enough to stay in the cache, as a record is that has just been normalised.
     let texts: Vec<String> = (0..EVENTS).map(text).collect();
-    let events: Vec<Box<Event<'_>>> = texts
+    let events: Vec<Event<'_>> = texts
         .iter()
         .filter_map(|text| match normalize(&Record { text, index: 0, offset: 0 }) {
             Normalized::Event(event) => Some(event),

@@ -12,7 +12,7 @@
 
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Normalized, SkipReason, Source, normalize};
+use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span};
 use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
@@ -20,7 +20,7 @@ use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -69,10 +69,11 @@ struct EventMark {
     kms: bool,
 }
 
-/// Turns objects into outcomes. Holds only buffers: any worker gives the same outcome for the same object.
+/// Turns objects into outcomes. Holds only buffers and what would be read again the same: any worker gives the same outcome for the same object.
 #[derive(Debug, Default)]
 pub struct Worker {
     reader: Reader,
+    repeats: Repeats,
 }
 
 impl Worker {
@@ -82,14 +83,17 @@ impl Worker {
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let report = self.reader.read(source, &estate.settings.limits, |record| match normalize(&record) {
-            Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
-            Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
-            Normalized::Skip(reason) => outcome.skip(reason),
-            Normalized::Problem(message) => {
-                broken += 1;
-                if problems.len() < ObjectReport::PROBLEMS {
-                    problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+        let repeats = &mut self.repeats;
+        let report = self.reader.read(source, &estate.settings.limits, |record| {
+            match normalize_with(&record, repeats) {
+                Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
+                Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
+                Normalized::Skip(reason) => outcome.skip(reason),
+                Normalized::Problem(message) => {
+                    broken += 1;
+                    if problems.len() < ObjectReport::PROBLEMS {
+                        problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+                    }
                 }
             }
         });
@@ -354,7 +358,7 @@ impl Watch {
 /// Ids of events seen, by hour of event time, so that the oldest can be forgotten as a whole.
 #[derive(Debug, Default)]
 struct SeenEvents {
-    hours: BTreeMap<i64, std::collections::HashSet<u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>>,
+    hours: BTreeMap<i64, HashSet<u64, foldhash::fast::RandomState>>,
     total: usize,
     forgot: bool,
 }

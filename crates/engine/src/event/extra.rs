@@ -1,7 +1,7 @@
 //! `additionalEventData`: what KMS tells beside request and response. Sometimes JSON inside a string.
 
 use super::Attestation;
-use super::fields::{Read, fields, first_string, string};
+use super::fields::{Read, fields, first_string, owned, string};
 use crate::json::{Kind, Text, Value};
 
 /// Members of `additionalEventData` that anything here uses.
@@ -58,10 +58,6 @@ impl<'a> Extra<'a> {
             }),
         }
     }
-}
-
-fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
-    text.map(|text| Text::Owned(text.into_owned()))
 }
 
 impl<'a> Attestation<'a> {

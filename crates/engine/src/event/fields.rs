@@ -25,6 +25,32 @@ pub(super) fn fields<'a, const N: usize>(object: Value<'a>, names: [&str; N]) ->
     Ok(found)
 }
 
+/// Declares the members of an object that are used, and their walk. Matching against literals compiles to a few
+/// comparisons of whole words, which [`fields`] cannot do; for the objects that every record has this counts.
+macro_rules! members {
+    ($(#[$doc:meta])* struct $name:ident { $($slot:ident: $member:literal,)* }) => {
+        $(#[$doc])*
+        struct $name<'a> {
+            $($slot: Value<'a>,)*
+        }
+
+        impl<'a> $name<'a> {
+            fn read(object: Value<'a>) -> Read<$name<'a>> {
+                let mut found = $name { $($slot: Value::NULL,)* };
+                for member in object.members() {
+                    let (name, value) = member?;
+                    match name.as_ref() {
+                        $($member => found.$slot = value,)*
+                        _ => {}
+                    }
+                }
+                Ok(found)
+            }
+        }
+    };
+}
+pub(super) use members;
+
 /// A string that is not empty; anything else counts as missing.
 pub(super) fn string(value: Value<'_>) -> Read<Option<Text<'_>>> {
     if value.kind() != Kind::String {
@@ -68,6 +94,16 @@ pub(super) fn cut<'a>(
         Text::Borrowed(text) => part(text).map(Text::Borrowed),
         Text::Owned(text) => part(text).map(|part| Text::Owned(part.to_owned())),
     }
+}
+
+/// The same text, borrowed from this one.
+pub(super) fn lent<'b>(text: &'b Option<Text<'_>>) -> Option<Text<'b>> {
+    text.as_deref().map(Text::Borrowed)
+}
+
+/// The same text, borrowed from nothing.
+pub(super) fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
+    text.map(|text| Text::Owned(text.into_owned()))
 }
 
 /// The id, or if it is longer than any real one, its beginning and a hash of the whole.

@@ -4,7 +4,7 @@
 //! their session, else by the ARN of the session, which drops the path; so ids of roles never have a path.
 
 use super::arn::Arn;
-use super::fields::{Read, bounded, cut, fields, string};
+use super::fields::{Read, bounded, cut, fields, members, string};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_console, is_internal, service_id, service_name};
 use crate::json::{Text, Value};
@@ -24,7 +24,44 @@ pub(super) struct Around<'a, 'r> {
     pub(super) console: bool,
 }
 
-/// Members of `userIdentity`.
+members! {
+    /// Members of `userIdentity`.
+    struct UserIdentity {
+        kind: "type",
+        principal_id: "principalId",
+        arn: "arn",
+        account: "accountId",
+        access_key: "accessKeyId",
+        user_name: "userName",
+        session_context: "sessionContext",
+        invoked_by: "invokedBy",
+        on_behalf_of: "onBehalfOf",
+        credential_id: "credentialId",
+    }
+}
+
+members! {
+    /// Members of `sessionContext`.
+    struct SessionContext {
+        issuer: "sessionIssuer",
+        attributes: "attributes",
+        source_identity: "sourceIdentity",
+        delivery: "ec2RoleDelivery",
+        assumed_root: "assumedRoot",
+    }
+}
+
+members! {
+    /// Members of `sessionIssuer`.
+    struct SessionIssuer {
+        principal_id: "principalId",
+        arn: "arn",
+        account: "accountId",
+        user_name: "userName",
+    }
+}
+
+/// What tells who the principal is.
 struct Identity<'a> {
     kind: Option<Text<'a>>,
     principal_id: Option<Text<'a>>,
@@ -40,56 +77,27 @@ struct Identity<'a> {
 impl<'a> Principal<'a> {
     /// Derives the principal of a record from `userIdentity`.
     pub(super) fn read(identity: Value<'a>, around: &Around<'a, '_>) -> Read<Principal<'a>> {
-        let [
-            kind,
-            principal_id,
-            arn,
-            account,
-            access_key,
-            user_name,
-            session_context,
-            invoked_by,
-            on_behalf_of,
-            credential_id,
-        ] = fields(
-            identity,
-            [
-                "type",
-                "principalId",
-                "arn",
-                "accountId",
-                "accessKeyId",
-                "userName",
-                "sessionContext",
-                "invokedBy",
-                "onBehalfOf",
-                "credentialId",
-            ],
-        )?;
-        let [issuer, attributes, source_identity, delivery, assumed_root] = fields(
-            session_context,
-            ["sessionIssuer", "attributes", "sourceIdentity", "ec2RoleDelivery", "assumedRoot"],
-        )?;
-        let [issuer_id, issuer_arn, issuer_account, issuer_name] =
-            fields(issuer, ["principalId", "arn", "accountId", "userName"])?;
-        let [mfa] = fields(attributes, ["mfaAuthenticated"])?;
-        let [person] = fields(on_behalf_of, ["userId"])?;
-        let invoked_by = string(invoked_by)?;
+        let told = UserIdentity::read(identity)?;
+        let session = SessionContext::read(told.session_context)?;
+        let issuer = SessionIssuer::read(session.issuer)?;
+        let [mfa] = fields(session.attributes, ["mfaAuthenticated"])?;
+        let [person] = fields(told.on_behalf_of, ["userId"])?;
+        let invoked_by = string(told.invoked_by)?;
         let identity = Identity {
-            kind: string(kind)?,
-            principal_id: string(principal_id)?,
-            arn: string(arn)?,
-            account: string(account)?,
-            user_name: string(user_name)?,
-            issuer_id: string(issuer_id)?,
-            issuer_arn: string(issuer_arn)?,
-            issuer_account: string(issuer_account)?,
-            issuer_name: string(issuer_name)?,
+            kind: string(told.kind)?,
+            principal_id: string(told.principal_id)?,
+            arn: string(told.arn)?,
+            account: string(told.account)?,
+            user_name: string(told.user_name)?,
+            issuer_id: string(issuer.principal_id)?,
+            issuer_arn: string(issuer.arn)?,
+            issuer_account: string(issuer.account)?,
+            issuer_name: string(issuer.user_name)?,
         };
         let person = string(person)?;
         let mut principal = if around.service_event || (identity.kind.is_none() && invoked_by.is_some()) {
             service_itself(invoked_by.as_ref(), around, internal_id(around.source))
-        } else if assumed_root.bool() == Some(true) {
+        } else if session.assumed_root.bool() == Some(true) {
             identity.root()
         } else {
             match identity.kind.as_deref() {
@@ -102,19 +110,19 @@ impl<'a> Principal<'a> {
                 Some("FederatedUser") => identity.federated_user(),
                 Some("AWSAccount") => identity.foreign_account(),
                 Some("IdentityCenterUser") => {
-                    identity.identity_center_user(person.as_ref(), string(credential_id)?)
+                    identity.identity_center_user(person.as_ref(), string(told.credential_id)?)
                 }
                 _ => identity.unknown(),
             }
         };
         principal.id = bounded(principal.id);
         principal.account = principal.account.or(identity.account);
-        principal.access_key = string(access_key)?;
-        principal.source_identity = string(source_identity)?;
+        principal.access_key = string(told.access_key)?;
+        principal.source_identity = string(session.source_identity)?;
         principal.mfa = mfa.bool();
         principal.console = around.console
             || invoked_by.as_ref().is_some_and(|name| service_name(name).is_some_and(is_console));
-        principal.imds = string(delivery)?;
+        principal.imds = string(session.delivery)?;
         principal.via_service = via_service(invoked_by.as_ref(), &principal, around);
         principal.person = match principal.kind {
             _ if person.is_some() => person,

@@ -13,7 +13,7 @@
 //! An alias is only an answer where no step gives the key itself.
 
 use super::arn::{Arn, partition_of_region};
-use super::fields::{Read, bounded, cut, fields, first_string, string};
+use super::fields::{Read, bounded, cut, fields, first_string, lent, owned, string};
 use super::operation::{KeyPlace, Operation};
 use crate::finding::KeyName;
 use crate::json::{Kind, Text, Value};
@@ -73,13 +73,22 @@ impl<'a> Key<'a> {
         })
     }
 
-    fn into_owned(self) -> Key<'static> {
-        let owned = |text: Text<'_>| Text::Owned(text.into_owned());
+    fn lent(&self) -> Key<'_> {
         Key {
-            arn: owned(self.arn),
-            account: self.account.map(owned),
-            region: self.region.map(owned),
-            id: owned(self.id),
+            arn: Text::Borrowed(&self.arn),
+            account: lent(&self.account),
+            region: lent(&self.region),
+            id: Text::Borrowed(&self.id),
+            is_alias: self.is_alias,
+        }
+    }
+
+    fn into_owned(self) -> Key<'static> {
+        Key {
+            arn: Text::Owned(self.arn.into_owned()),
+            account: owned(self.account),
+            region: owned(self.region),
+            id: Text::Owned(self.id.into_owned()),
             is_alias: self.is_alias,
         }
     }
@@ -115,7 +124,7 @@ pub(super) struct RequestedKeys<'a> {
 #[derive(Debug)]
 pub(super) struct Clues<'a, 'r> {
     pub(super) operation: Operation,
-    pub(super) resources: Value<'a>,
+    pub(super) listed: Listed<'a>,
     pub(super) request: RequestedKeys<'a>,
     pub(super) response: Value<'a>,
     pub(super) details: Value<'a>,
@@ -136,8 +145,8 @@ pub(super) struct Keys<'a> {
 }
 
 /// What `resources` holds.
-#[derive(Default)]
-struct Listed<'a> {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed<'a> {
     entries: usize,
     first_entry: Option<Key<'a>>,
     second_entry: Option<Key<'a>>,
@@ -145,7 +154,28 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn read(resources: Value<'a>) -> Read<Listed<'a>> {
+    /// The same list, with texts borrowed from this one.
+    pub(super) fn lent(&self) -> Listed<'_> {
+        Listed {
+            entries: self.entries,
+            first_entry: self.first_entry.as_ref().map(Key::lent),
+            second_entry: self.second_entry.as_ref().map(Key::lent),
+            alias: self.alias.as_ref().map(Key::lent),
+        }
+    }
+
+    /// The same list, borrowed from nothing.
+    pub(super) fn into_owned(self) -> Listed<'static> {
+        Listed {
+            entries: self.entries,
+            first_entry: self.first_entry.map(Key::into_owned),
+            second_entry: self.second_entry.map(Key::into_owned),
+            alias: self.alias.map(Key::into_owned),
+        }
+    }
+
+    /// Reads `resources`.
+    pub(super) fn read(resources: Value<'a>) -> Read<Listed<'a>> {
         let mut listed = Listed::default();
         for item in resources.items() {
             let item = item?;
@@ -170,7 +200,7 @@ impl<'a> Listed<'a> {
 
 impl<'a> Clues<'a, '_> {
     /// The keys that the record is about.
-    pub(super) fn keys(&self) -> Read<Keys<'a>> {
+    pub(super) fn keys(self) -> Read<Keys<'a>> {
         match self.operation.info().key_place {
             KeyPlace::None => Ok(Keys::default()),
             KeyPlace::SourceAndDestination => self.two_keys(),
@@ -178,8 +208,8 @@ impl<'a> Clues<'a, '_> {
         }
     }
 
-    fn one_key(&self) -> Read<Keys<'a>> {
-        let listed = Listed::read(self.resources)?;
+    fn one_key(mut self) -> Read<Keys<'a>> {
+        let listed = std::mem::take(&mut self.listed);
         let requested_alias = self.requested_alias()?;
         let mut key = listed.first_entry.or(listed.second_entry);
         if key.is_none() {
@@ -193,8 +223,8 @@ impl<'a> Clues<'a, '_> {
         Ok(Keys { key, destination: None, alias })
     }
 
-    fn two_keys(&self) -> Read<Keys<'a>> {
-        let listed = Listed::read(self.resources)?;
+    fn two_keys(mut self) -> Read<Keys<'a>> {
+        let listed = std::mem::take(&mut self.listed);
         let [requested_source, requested_destination] =
             [self.named(self.request.source)?, self.named(self.request.destination)?];
         let (mut source, mut destination) = (listed.first_entry, listed.second_entry);

@@ -22,6 +22,7 @@ pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod principal;
+mod repeats;
 mod service;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,11 +30,12 @@ pub(crate) mod testing;
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
 pub use network::{Caller, Tls};
-pub use normalize::{Normalized, SkipReason, normalize};
+pub use normalize::{Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;
 pub use principal::{Principal, PrincipalKind};
+pub use repeats::Repeats;
 
 use crate::finding::Actor;
 use crate::json::{Text, Value};

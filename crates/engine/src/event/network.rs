@@ -1,6 +1,6 @@
 //! Where a call came from.
 
-use super::fields::{Read, cut, fields, string};
+use super::fields::{Read, cut, fields, lent, owned, string};
 use super::service::{is_console, service_name};
 use crate::json::{Kind, Text, Value};
 use std::net::IpAddr;
@@ -41,24 +41,46 @@ pub struct Tls<'a> {
 pub(super) struct Origin<'a> {
     pub(super) address: Option<Text<'a>>,
     pub(super) vpc_endpoint: Value<'a>,
-    pub(super) user_agent: Value<'a>,
-    pub(super) tls: Value<'a>,
+    pub(super) user_agent: Option<Text<'a>>,
+    pub(super) agent_family: Option<Text<'a>>,
+    pub(super) tls: Option<Tls<'a>>,
     /// Whether a service made the call, for itself or on behalf of somebody.
     pub(super) by_service: bool,
 }
 
+impl Tls<'_> {
+    /// The same details, with texts borrowed from these.
+    pub(super) fn lent(&self) -> Tls<'_> {
+        Tls {
+            version: lent(&self.version),
+            cipher: lent(&self.cipher),
+            host: lent(&self.host),
+            key_exchange: lent(&self.key_exchange),
+        }
+    }
+
+    /// The same details, borrowed from nothing.
+    pub(super) fn into_owned(self) -> Tls<'static> {
+        Tls {
+            version: owned(self.version),
+            cipher: owned(self.cipher),
+            host: owned(self.host),
+            key_exchange: owned(self.key_exchange),
+        }
+    }
+}
+
 impl<'a> Origin<'a> {
     pub(super) fn caller(self) -> Read<Caller<'a>> {
-        let user_agent = string(self.user_agent)?;
         let own_address = self.address.as_deref().filter(|_| !self.by_service);
         let vpc_endpoint = string(self.vpc_endpoint)?;
         Ok(Caller {
             ip: own_address.and_then(|address| address.parse().ok()),
             address: self.address,
             vpc_endpoint: vpc_endpoint.filter(|id| !self.by_service && is_vpc_endpoint(id)),
-            agent_family: user_agent.as_ref().and_then(|agent| cut(agent, |agent| Some(family(agent)))),
-            user_agent,
-            tls: tls(self.tls)?,
+            agent_family: self.agent_family,
+            user_agent: self.user_agent,
+            tls: self.tls,
         })
     }
 }
@@ -71,7 +93,8 @@ fn is_vpc_endpoint(text: &str) -> bool {
             .is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
 }
 
-fn tls(value: Value<'_>) -> Read<Option<Tls<'_>>> {
+/// `tlsDetails`, unless it says nothing.
+pub(super) fn tls(value: Value<'_>) -> Read<Option<Tls<'_>>> {
     if value.kind() != Kind::Object {
         return Ok(None);
     }
@@ -93,6 +116,11 @@ const ATTACK_TOOLS: [&str; 8] =
 
 /// Longest name of a product in a family, in bytes.
 const LONGEST_PRODUCT: usize = 40;
+
+/// [`Caller::agent_family`] of a user agent.
+pub(super) fn agent_family<'a>(agent: &Text<'a>) -> Option<Text<'a>> {
+    cut(agent, |agent| Some(family(agent)))
+}
 
 /// The family of a user agent: product and major version, so that an update of the software is no news.
 /// There are few families whatever callers write: random names are all `other`.

@@ -1,12 +1,13 @@
 //! Record → Event.
 
 use super::extra::Extra;
-use super::fields::{Read, bounded, fields, string};
+use super::fields::{Read, bounded, fields, members, string};
 use super::identity::Around;
-use super::key::{Clues, RequestedKeys};
+use super::key::{Clues, Listed, RequestedKeys};
 use super::network::Origin;
+use super::operation::KeyPlace;
 use super::params::{Params, Sources};
-use super::principal::Principal;
+use super::repeats::{self, Parts, Repeats};
 use super::{Event, Form, Operation, Outcome, Source, context};
 use crate::json::{Kind, Malformed, Text, Value};
 use crate::time::Timestamp;
@@ -15,9 +16,10 @@ use sha2::{Digest, Sha256};
 
 /// What became of a record.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "made and looked at once: allocating costs more than moving")]
 pub enum Normalized<'a> {
     /// An event that detectors look at.
-    Event(Box<Event<'a>>),
+    Event(Event<'a>),
     /// Left out on purpose, counted by reason.
     Skip(SkipReason),
     /// Could not be read: names the field and what is wrong with it.
@@ -76,8 +78,18 @@ const LOG_CHANGES: [&str; 25] = [
 /// Total: any text gives an Event, a Skip or a Problem. What is missing, null, empty or of an odd type is taken
 /// as missing; only what no event can do without (its time, its name, its source) makes a Problem.
 pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
-    match read(record) {
-        Ok(event) => Normalized::Event(Box::new(event)),
+    normalized(read(record, Parts::default()))
+}
+
+/// [`normalize()`], quicker for one record after the other: parts that were met before are not read again. The
+/// result is the same, whatever was met.
+pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Normalized<'a> {
+    normalized(read(record, repeats.parts()))
+}
+
+fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
+    match read {
+        Ok(event) => Normalized::Event(event),
         Err(Left::Skip(reason)) => Normalized::Skip(reason),
         Err(Left::Problem(problem)) => Normalized::Problem(problem),
     }
@@ -100,8 +112,13 @@ impl<T> In<T> for Read<T> {
     }
 }
 
-fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
-    let top = TopLevel::read(Value::new(record.text)).map_err(|Malformed { at }| {
+fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
+    let whole = Value::new(record.text);
+    let top = match whole.kind() {
+        Kind::Object => TopLevel::read(whole),
+        _ => Err(Malformed { at: 0 }),
+    };
+    let top = top.map_err(|Malformed { at }| {
         Left::Problem(format!(
             "malformed JSON at byte {at} of the record: read the object again from its source"
         ))
@@ -125,7 +142,8 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
-    let principal = Principal::read(
+    let principal = repeats::principal(
+        known.principals,
         top.identity,
         &Around {
             service_event,
@@ -139,24 +157,33 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         },
     )
     .within("userIdentity")?;
+    let origin = "userAgent, vpcEndpointId or tlsDetails";
+    let user_agent = string(top.user_agent).within(origin)?;
     let caller = Origin {
         address,
         vpc_endpoint: top.vpc_endpoint,
-        user_agent: top.user_agent,
-        tls: top.tls,
+        agent_family: user_agent.as_ref().and_then(|agent| repeats::agent_family(known.families, agent)),
+        user_agent,
+        tls: repeats::tls(known.tls, top.tls).within(origin)?,
         by_service: principal.through_service(),
     }
     .caller()
-    .within("userAgent, vpcEndpointId or tlsDetails")?;
+    .within(origin)?;
     let outcome = Outcome::read(top.error_code, top.error_message).within("errorCode or errorMessage")?;
 
     let region = string(top.region).within("awsRegion")?.unwrap_or_default();
     let recipient = string(top.recipient).within("recipientAccountId")?;
     let log_account = recipient.or_else(|| principal.account.clone());
+    let place_of_keys = "resources, responseElements or requestParameters";
+    let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
+    let listed = match names_keys {
+        true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
+        false => Listed::default(),
+    };
     let keys = Clues {
         operation,
-        resources: top.resources,
-        request: request.keys,
+        listed,
+        request: request.keys(),
         response: top.response,
         details: top.details,
         message: outcome.error.as_ref().and_then(|error| error.message.as_ref()),
@@ -166,7 +193,7 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         principal: &principal.id,
     };
     let keys = match source {
-        Source::Kms => keys.keys().within("resources, responseElements or requestParameters")?,
+        Source::Kms => keys.keys().within(place_of_keys)?,
         Source::CloudTrail => Default::default(),
     };
     let extra = Extra::read(top.extra).within("additionalEventData")?;
@@ -190,7 +217,7 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         operation,
         name,
         account,
-        dry_run: request.dry_run || outcome.class() == Some(super::ErrorClass::DryRun),
+        dry_run: request.dry_run.bool() == Some(true) || outcome.class() == Some(super::ErrorClass::DryRun),
         region,
         principal,
         key: keys.key,
@@ -208,58 +235,61 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
     })
 }
 
-/// Declares the members of a record that are used, and their walk.
-macro_rules! top_level {
-    ($($slot:ident: $name:literal,)*) => {
-        /// The members of a record that are used, found in one walk.
-        struct TopLevel<'a> {
-            $($slot: Value<'a>,)*
-        }
-
-        impl<'a> TopLevel<'a> {
-            fn read(record: Value<'a>) -> Read<TopLevel<'a>> {
-                if record.kind() != Kind::Object {
-                    return Err(Malformed { at: 0 });
-                }
-                let mut top = TopLevel { $($slot: Value::NULL,)* };
-                for member in record.members() {
-                    let (name, value) = member?;
-                    match name.as_ref() {
-                        $($name => top.$slot = value,)*
-                        _ => {}
-                    }
-                }
-                Ok(top)
-            }
-        }
-    };
+members! {
+    /// The members of a record that are used.
+    struct TopLevel {
+        version: "eventVersion",
+        identity: "userIdentity",
+        event_time: "eventTime",
+        event_source: "eventSource",
+        event_name: "eventName",
+        region: "awsRegion",
+        source_ip: "sourceIPAddress",
+        user_agent: "userAgent",
+        error_code: "errorCode",
+        error_message: "errorMessage",
+        request: "requestParameters",
+        response: "responseElements",
+        extra: "additionalEventData",
+        event_id: "eventID",
+        resources: "resources",
+        event_type: "eventType",
+        recipient: "recipientAccountId",
+        shared_id: "sharedEventID",
+        vpc_endpoint: "vpcEndpointId",
+        details: "serviceEventDetails",
+        category: "eventCategory",
+        addendum: "addendum",
+        from_console: "sessionCredentialFromConsole",
+        tls: "tlsDetails",
+    }
 }
 
-top_level! {
-    version: "eventVersion",
-    identity: "userIdentity",
-    event_time: "eventTime",
-    event_source: "eventSource",
-    event_name: "eventName",
-    region: "awsRegion",
-    source_ip: "sourceIPAddress",
-    user_agent: "userAgent",
-    error_code: "errorCode",
-    error_message: "errorMessage",
-    request: "requestParameters",
-    response: "responseElements",
-    extra: "additionalEventData",
-    event_id: "eventID",
-    resources: "resources",
-    event_type: "eventType",
-    recipient: "recipientAccountId",
-    shared_id: "sharedEventID",
-    vpc_endpoint: "vpcEndpointId",
-    details: "serviceEventDetails",
-    category: "eventCategory",
-    addendum: "addendum",
-    from_console: "sessionCredentialFromConsole",
-    tls: "tlsDetails",
+members! {
+    /// The members of `requestParameters` that are used for all operations.
+    struct Request {
+        key: "keyId",
+        target: "targetKeyId",
+        source: "sourceKeyId",
+        destination: "destinationKeyId",
+        alias: "aliasName",
+        context: "encryptionContext",
+        source_context: "sourceEncryptionContext",
+        destination_context: "destinationEncryptionContext",
+        dry_run: "dryRun",
+    }
+}
+
+impl<'a> Request<'a> {
+    fn keys(&self) -> RequestedKeys<'a> {
+        RequestedKeys {
+            key: self.key,
+            target: self.target,
+            source: self.source,
+            destination: self.destination,
+            alias: self.alias,
+        }
+    }
 }
 
 impl TopLevel<'_> {
@@ -298,42 +328,6 @@ fn is_known_version(version: Value<'_>) -> bool {
         _ => version.text().unwrap_or_default(),
     };
     text.is_empty() || text.split('.').next().and_then(|major| major.parse().ok()) == Some(1u32)
-}
-
-/// The members of `requestParameters` that are used for all operations.
-struct Request<'a> {
-    keys: RequestedKeys<'a>,
-    context: Value<'a>,
-    source_context: Value<'a>,
-    destination_context: Value<'a>,
-    dry_run: bool,
-}
-
-impl<'a> Request<'a> {
-    fn read(request: Value<'a>) -> Read<Request<'a>> {
-        let [key, target, source, destination, alias, context, source_context, destination_context, dry_run] =
-            fields(
-                request,
-                [
-                    "keyId",
-                    "targetKeyId",
-                    "sourceKeyId",
-                    "destinationKeyId",
-                    "aliasName",
-                    "encryptionContext",
-                    "sourceEncryptionContext",
-                    "destinationEncryptionContext",
-                    "dryRun",
-                ],
-            )?;
-        Ok(Request {
-            keys: RequestedKeys { key, target, source, destination, alias },
-            context,
-            source_context,
-            destination_context,
-            dry_run: dry_run.bool() == Some(true),
-        })
-    }
 }
 
 /// The event that a late record replaces.

@@ -44,6 +44,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
+/// States by the id of their entity, in the order in which the entities were met.
+///
+/// The hash is quick, and seeded at random so that nobody can choose ids that collide; it decides no order.
+pub type Entities<S> = IndexMap<String, S, foldhash::fast::RandomState>;
+
 /// A value that grows by union with others of its kind.
 pub trait Merge {
     /// The least upper bound of both, in `self`.
@@ -56,20 +61,17 @@ pub trait Merge {
 pub struct States {
     /// By key ARN.
     #[serde(serialize_with = "in_order")]
-    pub keys: IndexMap<String, KeyState>,
+    pub keys: Entities<KeyState>,
     /// By principal id.
     #[serde(serialize_with = "in_order")]
-    pub principals: IndexMap<String, PrincipalState>,
+    pub principals: Entities<PrincipalState>,
     /// By account id.
     #[serde(serialize_with = "in_order")]
-    pub accounts: IndexMap<String, AccountState>,
+    pub accounts: Entities<AccountState>,
 }
 
 /// The order in which entities were first met must not show in what is stored.
-fn in_order<T: Serialize, S: Serializer>(
-    map: &IndexMap<String, T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn in_order<T: Serialize, S: Serializer>(map: &Entities<T>, serializer: S) -> Result<S::Ok, S::Error> {
     map.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
 }
 
@@ -123,7 +125,7 @@ impl States {
 
 impl Merge for States {
     fn merge(&mut self, other: &Self) {
-        fn all<S: Merge + Default>(mine: &mut IndexMap<String, S>, theirs: &IndexMap<String, S>) {
+        fn all<S: Merge + Default>(mine: &mut Entities<S>, theirs: &Entities<S>) {
             for (id, state) in theirs {
                 entry(mine, id).merge(state);
             }
@@ -142,7 +144,7 @@ fn refused_key<'e, 'a>(event: &'e Event<'a>) -> Option<&'e Key<'a>> {
 }
 
 /// The State of an entity, new if it is not known. Allocates only then.
-fn entry<'a, S: Default>(states: &'a mut IndexMap<String, S>, id: &str) -> &'a mut S {
+fn entry<'a, S: Default>(states: &'a mut Entities<S>, id: &str) -> &'a mut S {
     match states.get_index_of(id) {
         #[allow(clippy::indexing_slicing)] // The map has just said that it is there.
         Some(at) => &mut states[at],

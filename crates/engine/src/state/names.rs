@@ -1,8 +1,7 @@
 //! Which key an alias means, over all keys that are known.
 
-use super::KeyState;
+use super::{Entities, KeyState};
 use crate::time::Timestamp;
-use indexmap::IndexMap;
 use std::collections::BTreeMap;
 
 /// Aliases and keys, both ways.
@@ -24,7 +23,7 @@ struct Owner {
 
 impl Names {
     /// Reads the aliases of all keys.
-    pub fn new(keys: &IndexMap<String, KeyState>) -> Names {
+    pub fn new(keys: &Entities<KeyState>) -> Names {
         let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
         for (key, state) in keys {
             for (alias, register) in state.aliases.iter() {

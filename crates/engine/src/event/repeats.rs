@@ -1,0 +1,322 @@
+//! Parts of records that repeat word for word, read once.
+//!
+//! The same identities, keys and user agents fill a log. What was read from such a part is kept beside its text,
+//! and where the very same text comes again the kept value is lent. A hash only finds the place; the texts are
+//! compared in full, and what else went into the value is compared too: so nothing depends on what was kept.
+//!
+//! Bounded: a fixed number of places, each with a text of at most [`LONGEST_TEXT`]. A text gets its place when it
+//! comes a second time in a row there: most of what comes once never comes again, and copying it costs more than
+//! reading it.
+
+use super::fields::Read;
+use super::identity::Around;
+use super::key::Listed;
+use super::network::{self, Tls};
+use super::principal::Principal;
+use super::service::{is_internal, service_name};
+use crate::json::{Text, Value};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Longest text that is kept, in bytes; an identity has some 600.
+const LONGEST_TEXT: usize = 2 << 10;
+
+/// What was read from parts of records that came again. Made to be used for many records, one after the other.
+#[derive(Debug)]
+pub struct Repeats {
+    principals: Places<(Setting, Principal<'static>)>,
+    lists: Places<Listed<'static>>,
+    families: Places<Box<str>>,
+    tls: Places<Option<Tls<'static>>>,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Repeats {
+            principals: Places::new(2_048),
+            lists: Places::new(512),
+            families: Places::new(256),
+            tls: Places::new(64),
+        }
+    }
+}
+
+impl Repeats {
+    /// The kinds of parts one by one, so that an event can borrow from each.
+    pub(super) fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            principals: Some(&mut self.principals),
+            lists: Some(&mut self.lists),
+            families: Some(&mut self.families),
+            tls: Some(&mut self.tls),
+        }
+    }
+}
+
+/// What is known of each kind of part; nothing where a record is read alone.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    pub(super) principals: Option<&'a mut Places<(Setting, Principal<'static>)>>,
+    pub(super) lists: Option<&'a mut Places<Listed<'static>>>,
+    pub(super) families: Option<&'a mut Places<Box<str>>>,
+    pub(super) tls: Option<&'a mut Places<Option<Tls<'static>>>>,
+}
+
+/// [`Principal::read`], or the principal that is known of the same identity in the same setting.
+pub(super) fn principal<'a>(
+    known: Option<&'a mut Places<(Setting, Principal<'static>)>>,
+    identity: Value<'a>,
+    around: &Around<'a, '_>,
+) -> Read<Principal<'a>> {
+    let Some(known) = known else { return Principal::read(identity, around) };
+    // The address of a caller says nothing about who it is; only words that name a service do.
+    let words = around.address.filter(|text| service_name(text).is_some() || is_internal(text));
+    let around = &Around { address: words, ..*around };
+    known.read(
+        identity.raw(),
+        |(setting, _)| setting.is(around),
+        |(_, principal)| principal.lent(),
+        || Principal::read(identity, around),
+        |principal| (Setting::of(around), principal.clone().into_owned()),
+    )
+}
+
+/// [`Listed::read`], or what is known of the same `resources`.
+pub(super) fn listed<'a>(
+    known: Option<&'a mut Places<Listed<'static>>>,
+    resources: Value<'a>,
+) -> Read<Listed<'a>> {
+    let Some(known) = known else { return Listed::read(resources) };
+    known.read(
+        resources.raw(),
+        |_| true,
+        Listed::lent,
+        || Listed::read(resources),
+        |listed| listed.clone().into_owned(),
+    )
+}
+
+/// [`network::agent_family`], or the family that is known of the same user agent.
+pub(super) fn agent_family<'a>(
+    known: Option<&'a mut Places<Box<str>>>,
+    agent: &Text<'a>,
+) -> Option<Text<'a>> {
+    let Some(known) = known else { return network::agent_family(agent) };
+    let family: Result<_, ()> = known.read(
+        agent,
+        |_| true,
+        |family| Some(Text::Borrowed(family)),
+        || network::agent_family(agent).ok_or(()).map(Some),
+        |family| family.as_deref().unwrap_or_default().into(),
+    );
+    family.ok().flatten()
+}
+
+/// [`network::tls`], or what is known of the same `tlsDetails`.
+pub(super) fn tls<'a>(
+    known: Option<&'a mut Places<Option<Tls<'static>>>>,
+    details: Value<'a>,
+) -> Read<Option<Tls<'a>>> {
+    let Some(known) = known else { return network::tls(details) };
+    known.read(
+        details.raw(),
+        |_| true,
+        |tls| tls.as_ref().map(Tls::lent),
+        || network::tls(details),
+        |tls| tls.clone().map(Tls::into_owned),
+    )
+}
+
+/// What decides beside the identity about the principal: see [`Around`].
+#[derive(Debug)]
+pub(super) struct Setting {
+    service_event: bool,
+    source: &'static str,
+    address: Option<Box<str>>,
+    context_service: Option<&'static str>,
+    console: bool,
+}
+
+impl Setting {
+    fn of(around: &Around<'_, '_>) -> Setting {
+        Setting {
+            service_event: around.service_event,
+            source: around.source,
+            address: around.address.map(|text| text.as_ref().into()),
+            context_service: around.context_service,
+            console: around.console,
+        }
+    }
+
+    fn is(&self, around: &Around<'_, '_>) -> bool {
+        self.service_event == around.service_event
+            && self.source == around.source
+            && self.address.as_deref() == around.address.map(|text| text.as_ref())
+            && self.context_service == around.context_service
+            && self.console == around.console
+    }
+}
+
+/// A fixed number of places for values, each found by the hash of the text that the value was read from.
+#[derive(Debug)]
+pub(super) struct Places<T> {
+    /// Empty until the first value is offered.
+    places: Vec<Place<T>>,
+    /// A power of two.
+    number: usize,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    /// Hash of the text that came last without being known.
+    newcomer: Option<u64>,
+    kept: Option<(Box<str>, T)>,
+}
+
+impl<T> Places<T> {
+    fn new(number: usize) -> Places<T> {
+        Places { places: Vec::new(), number }
+    }
+
+    /// Lends the value that is kept of `text` and `same` in all else that it depends on; otherwise reads it, and
+    /// keeps it if the text comes a second time in a row at its place.
+    fn read<'a, R, E>(
+        &'a mut self,
+        text: &str,
+        same: impl FnOnce(&T) -> bool,
+        lend: impl FnOnce(&'a T) -> R,
+        read: impl FnOnce() -> Result<R, E>,
+        keep: impl FnOnce(&R) -> T,
+    ) -> Result<R, E> {
+        if text.len() > LONGEST_TEXT {
+            return read();
+        }
+        let hash = xxh3_64(text.as_bytes());
+        let at = hash as usize & (self.number - 1);
+        let kept = self.places.get(at).and_then(|place| place.kept.as_ref());
+        if kept.is_some_and(|(known, value)| known.as_ref() == text && same(value)) {
+            return match self.places.get(at).and_then(|place| place.kept.as_ref()) {
+                Some((_, value)) => Ok(lend(value)),
+                None => read(),
+            };
+        }
+        let value = read()?;
+        if self.places.is_empty() {
+            self.places.resize_with(self.number, || Place { newcomer: None, kept: None });
+        }
+        if let Some(place) = self.places.get_mut(at) {
+            if place.newcomer == Some(hash) {
+                place.kept = Some((text.into(), keep(&value)));
+            }
+            place.newcomer = Some(hash);
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{self, ACCOUNT, KEY, OTHER_KEY, RecordBuilder, record};
+    use crate::event::{normalize, normalize_with};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// One of the callers, each of whom the record tells in another way.
+    fn caller(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.by_user(ACCOUNT, "alice"),
+            2 => record.by_role(ACCOUNT, "path/deep/payments", "i-1"),
+            3 => record.by_root(ACCOUNT),
+            4 => record.by_service("cloudtrail"),
+            5 => record.through("secretsmanager"),
+            6 => record.set("userIdentity", json!({"type": "Nobody", "principalId": "x".repeat(3_000)})),
+            _ => record.set("userIdentity.arn", "arn:aws:sts::1:assumed-role/r\\u00e9/s"),
+        }
+    }
+
+    /// A change to what decides beside the identity.
+    fn setting(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.set("eventType", "AwsServiceEvent"),
+            2 => record.set("sourceIPAddress", "AWS Internal"),
+            3 => record.set("sourceIPAddress", "s3.amazonaws.com"),
+            4 => record.set("sourceIPAddress", "198.51.100.7"),
+            5 => record.set("sessionCredentialFromConsole", "true"),
+            6 => record.set("requestParameters.encryptionContext", json!({"aws:s3:arn": "arn:aws:s3:::b/o"})),
+            _ => record.set("eventSource", "cloudtrail.amazonaws.com"),
+        }
+    }
+
+    /// A change to the other parts that repeat.
+    fn part(record: RecordBuilder, n: u8) -> RecordBuilder {
+        match n % 8 {
+            0 => record,
+            1 => record.key(OTHER_KEY),
+            2 => record.resource(0, "arn:aws:kms:eu-west-1:111122223333:alias/a").resource(1, KEY),
+            3 => record.remove("resources"),
+            4 => record.set("userAgent", "aws-cli/2.1 kali"),
+            5 => record.set("userAgent", ""),
+            6 => record.set("tlsDetails", json!({"tlsVersion": "TLSv1.3", "cipherSuite": "x"})),
+            _ => record.set("tlsDetails", json!({})),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_was_met_before_changes_nothing(choices in prop::collection::vec((0u8..8, 0u8..8, 0u8..8, any::<bool>()), 1..40)) {
+            let mut repeats = Repeats::default();
+            for (who, how, what, reencrypt) in choices {
+                let operation = if reencrypt { "ReEncrypt" } else { "Decrypt" };
+                let text = part(setting(caller(testing::kms(operation), who), how), what).text();
+                let alone = format!("{:?}", normalize(&record(&text)));
+                // The second time it is kept, the third time lent.
+                for _ in 0..3 {
+                    prop_assert_eq!(&format!("{:?}", normalize_with(&record(&text), &mut repeats)), &alone);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_comes_again_is_not_read_again() {
+        let mut places: Places<u32> = Places::new(4);
+        let mut reads = 0;
+        for n in 0..5 {
+            let value: Result<u32, ()> = places.read(
+                "text",
+                |_| true,
+                |value| *value,
+                || {
+                    reads += 1;
+                    Ok(7)
+                },
+                |value| *value,
+            );
+            assert_eq!(value, Ok(7), "{n}");
+        }
+        assert_eq!(reads, 2);
+    }
+
+    #[test]
+    fn malformed_parts_are_refused_each_time() {
+        let mut repeats = Repeats::default();
+        for _ in 0..3 {
+            let malformed = tls(Some(&mut repeats.tls), Value::new(r#"{"tlsVersion":"\q"}"#));
+            assert!(malformed.is_err());
+        }
+    }
+
+    #[test]
+    fn long_texts_are_not_kept() {
+        let mut repeats = Repeats::default();
+        let agent = Text::Owned("x".repeat(LONGEST_TEXT + 1));
+        for _ in 0..3 {
+            agent_family(Some(&mut repeats.families), &agent);
+        }
+        assert!(repeats.families.places.iter().all(|place| place.kept.is_none()));
+    }
+}
