@@ -121,11 +121,13 @@ impl<'a> Value<'a> {
     }
 
     /// The string with its escapes resolved; `None` if it is not a string or has a bad escape.
-    #[inline]
+    #[inline(always)]
     pub fn text(self) -> Option<Text<'a>> {
-        if self.plain {
-            return Some(Cow::Borrowed(self.inner()));
-        }
+        if self.plain { Some(Cow::Borrowed(self.inner())) } else { self.searched_text() }
+    }
+
+    /// The string of a value that is not known to be a plain one.
+    fn searched_text(self) -> Option<Text<'a>> {
         if self.kind() != Kind::String || self.raw.len() < 2 || !self.raw.ends_with('"') {
             return None;
         }
