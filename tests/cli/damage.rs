@@ -50,6 +50,42 @@ fn a_path_that_is_not_there_is_a_problem_and_the_others_are_read() {
 }
 
 #[cfg(unix)]
+fn pipe(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_that_are_named_are_read_whole_however_many() {
+    let logs = Logs::new();
+    let paths = [logs.path().join("first"), logs.path().join("second")];
+    let writers = paths.clone().into_iter().zip(1u32..).map(|(path, n)| {
+        pipe(&path);
+        // Opening a pipe waits for the reader.
+        std::thread::spawn(move || {
+            std::fs::write(path, container(&[deletion(n, "2026-05-04T11:00:00Z")])).unwrap();
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let (said, summary) = replay(&[&paths[0], &paths[1]], &[]);
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    assert_eq!(said.status, 1, "{}", said.err);
+    assert_eq!(summary["kms_events"], 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_lies_in_a_folder_is_left_alone_and_told() {
+    let logs = Logs::new();
+    logs.file("good.json", container(&[deletion(1, "2026-05-04T11:00:00Z")]));
+    pipe(&logs.path().join("pipe.json"));
+    std::os::unix::fs::symlink("pipe.json", logs.path().join("link.json")).unwrap();
+    let (said, summary) = replay(&[logs.path()], &[]);
+    assert_eq!(said.status, 1, "{}", said.err);
+    assert_eq!(summary["ignored_files"]["count"], 2);
+}
+
+#[cfg(unix)]
 #[test]
 fn a_file_in_a_folder_that_cannot_be_opened_is_a_problem() {
     let logs = Logs::new();

@@ -182,8 +182,9 @@ impl Search<'_> {
         let holds_root = entries.iter().any(|entry| entry.is_folder && entry.name == LOG_ROOT);
         let shared: Arc<Path> = folder.into();
         let mut folders = Vec::new();
-        for Entry { name, is_folder } in entries {
-            let is_log = ENDINGS.iter().any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
+        for Entry { name, is_folder, is_stream } in entries {
+            let is_log =
+                !is_stream && ENDINGS.iter().any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
             let worth_it = if holds_root { is_folder && name == LOG_ROOT } else { is_folder || is_log };
             if !worth_it {
                 self.troubles.ignored.push(shared.join(&name).display().to_string());
@@ -233,6 +234,8 @@ enum Found {
 struct Entry {
     name: OsString,
     is_folder: bool,
+    /// A pipe, a socket or a device. Reading one that merely lies in a folder could wait for ever.
+    is_stream: bool,
 }
 
 fn list(folder: &Path) -> io::Result<Vec<Entry>> {
@@ -241,9 +244,13 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
         let entry = entry?;
         let kind = entry.file_type()?;
         // A link that leads nowhere is taken for a file, whose opening then fails and is told.
-        let is_folder =
-            kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|data| data.is_dir());
-        entries.push(Entry { name: entry.file_name(), is_folder });
+        let kind = if kind.is_symlink() {
+            fs::metadata(entry.path()).map_or(kind, |data| data.file_type())
+        } else {
+            kind
+        };
+        let is_stream = !kind.is_dir() && !kind.is_file() && !kind.is_symlink();
+        entries.push(Entry { name: entry.file_name(), is_folder: kind.is_dir(), is_stream });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
@@ -272,8 +279,9 @@ const HEAD: u64 = 64 << 10;
 
 fn first_event(input: &Input) -> Option<Timestamp> {
     match &input.place {
-        // It can be read only once.
+        // It can be read only once, and so can a pipe with a name, such as the shell makes of `<(zcat log)`.
         Place::Stdin => None,
+        Place::File { .. } if !fs::metadata(input.path()).is_ok_and(|data| data.is_file()) => None,
         Place::File { .. } => {
             let mut head = Vec::new();
             input.open().ok()?.take(HEAD).read_to_end(&mut head).ok()?;

@@ -59,18 +59,23 @@ pub(crate) fn parts(step: &str) -> Vec<Part<'_>> {
             continue;
         }
         let mut rest = line;
+        // Behind a colon the command goes on to the end of the line: backticks in it are somebody's text.
+        let last = last_command(line);
         while let Some((before, command, after)) = quoted_command(rest) {
+            if last.is_some_and(|last| line.len() - last.len() < line.len() - rest.len() + before.len()) {
+                break;
+            }
             push_words(&mut parts, before);
             parts.push(Part::Command(command));
             rest = after;
         }
-        match rest.split_once(": ") {
-            Some((before, command)) if is_command(command) => {
+        match last.filter(|last| last.len() < rest.len()) {
+            Some(command) => {
                 // The colon belongs to the words.
-                push_words(&mut parts, rest.get(..=before.len()).unwrap_or(before));
+                push_words(&mut parts, rest.get(..rest.len() - command.len()).unwrap_or(rest));
                 parts.push(Part::Command(command));
             }
-            _ => push_words(&mut parts, rest),
+            None => push_words(&mut parts, rest),
         }
     }
     parts
@@ -87,6 +92,13 @@ fn push_words<'a>(parts: &mut Vec<Part<'a>>, words: &'a str) {
     if !words.is_empty() {
         parts.push(Part::Words(words));
     }
+}
+
+/// The command behind the first colon that a command follows.
+fn last_command(line: &str) -> Option<&str> {
+    line.match_indices(": ")
+        .filter_map(|(at, colon)| line.get(at + colon.len()..))
+        .find(|rest| is_command(rest))
 }
 
 /// The first command in backticks, with what stands before and after it.
@@ -130,6 +142,21 @@ mod tests {
         assert_eq!(parts("aws kms x"), [Command("aws kms x")]);
         assert_eq!(parts("Ask `bob` about it: now"), [Words("Ask `bob` about it: now")]);
         assert_eq!(parts("an open ` tick"), [Words("an open ` tick")]);
+        assert_eq!(
+            parts("If so: change it, and look: aws kms x"),
+            [Words("If so: change it, and look:"), Command("aws kms x")]
+        );
         assert_eq!(parts(""), []);
+    }
+
+    #[test]
+    fn what_a_value_of_a_command_holds_is_no_command() {
+        use Part::{Command, Words};
+        for value in ["`aws iam evil`", "x: aws iam evil", "`: aws x`"] {
+            let command = format!("aws kms x --k '{value}'");
+            let step = format!("Undo it: {command}");
+            assert_eq!(parts(&step), [Words("Undo it:"), Command(command.as_str())]);
+            assert_eq!(parts(&command), [Command(command.as_str())]);
+        }
     }
 }

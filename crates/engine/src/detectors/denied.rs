@@ -58,8 +58,10 @@ pub(super) fn judge(
         if state.attempted.is_full() {
             finding.evidence.details.insert("incomplete", true.into());
         }
-        finding.runbook =
-            vec![format!("Ask the owner of {who} whether this call was meant."), look_further(&finding)];
+        finding.runbook = vec![
+            "Ask the owner of the principal whether this call was meant.".to_owned(),
+            look_further(&finding),
+        ];
         found.push(finding);
     }
 }

@@ -20,6 +20,32 @@ pub(super) struct Impact<'s> {
     others: Vec<&'s Sight>,
 }
 
+/// How it stands with those who used the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// They cannot decrypt any more.
+    Now,
+    /// They could not for a while, but the key is usable again.
+    Over,
+    /// They still can, but will not be able to.
+    Later,
+}
+
+impl Loss {
+    /// As [`Loss::Now`], unless something has made the key usable again.
+    pub(super) fn until(restored: Option<&Act>) -> Loss {
+        if restored.is_some() { Loss::Over } else { Loss::Now }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Loss::Now => "can no longer",
+            Loss::Over => "could meanwhile not",
+            Loss::Later => "can then no longer",
+        }
+    }
+}
+
 impl<'s> Impact<'s> {
     /// Reads it from the State of the key, as of `act`.
     pub(super) fn of(state: &'s KeyState, act: &Act) -> Impact<'s> {
@@ -39,7 +65,7 @@ impl<'s> Impact<'s> {
     }
 
     /// What breaks, in a sentence or two.
-    pub(super) fn sentence(&self) -> String {
+    pub(super) fn sentence(&self, loss: Loss) -> String {
         let principals = self.principals();
         if principals.is_empty() {
             return match self.state.used() {
@@ -54,8 +80,9 @@ impl<'s> Impact<'s> {
         let more = principals.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let mut text = format!(
-            "In the {RECENT_DAYS} days before, it was used by {}{more}, who can no longer decrypt with it.",
-            names.join(", ")
+            "In the {RECENT_DAYS} days before, it was used by {}{more}, who {} decrypt with it.",
+            names.join(", "),
+            loss.words()
         );
         let kinds: Vec<String> = self.state.resources.kinds().map(|(kind, n)| plural(n, kind)).collect();
         if !kinds.is_empty() {

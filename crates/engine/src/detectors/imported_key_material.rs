@@ -45,7 +45,7 @@
 //! * AWS KMS developer guide, "Delete imported key material"
 //! * MITRE ATT&CK T1485, Data Destruction; T1486, Data Encrypted for Impact
 
-use super::impact::{Impact, date, look_further, on_key, short};
+use super::impact::{Impact, Loss, date, look_further, on_key, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -100,7 +100,7 @@ fn deleted(key: &str, state: &KeyState, act: &Act, imported: Option<&Act>) -> Fi
         short(&act.by.id),
         act.time,
         undone(imported),
-        Impact::of(state, act).sentence()
+        Impact::of(state, act).sentence(Loss::until(imported))
     );
     finding
 }
@@ -131,7 +131,7 @@ fn expired(key: &str, state: &KeyState, act: &Act, earlier: &[&Act], imported: O
         "KMS deleted the imported key material of {{key}} at {}, since it had expired. {why} {} {}",
         act.time,
         undone(imported),
-        Impact::of(state, act).sentence()
+        Impact::of(state, act).sentence(Loss::until(imported))
     );
     finding
 }
@@ -146,7 +146,7 @@ fn short_lived(key: &str, state: &KeyState, act: &Act, valid_to: Timestamp) -> F
          encrypted under {{key}} can be read only by who imports the same material again. {}",
         short(&act.by.id),
         act.time,
-        Impact::of(state, act).sentence()
+        Impact::of(state, act).sentence(Loss::Later)
     );
     finding
 }

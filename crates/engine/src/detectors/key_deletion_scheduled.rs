@@ -17,7 +17,7 @@
 //! ## How it decides
 //!
 //! The severity is *critical* if another principal used the key in the 30 days before, else *high*; *medium* once
-//! the deletion was cancelled. The finding says who used the key, through which services, and for which
+//! the deletion was cancelled or scheduled anew. The finding says who used the key, through which services, and for which
 //! resources, and how long there is to act: 7 days at least, 30 if the call named no period. The key of a
 //! multi-Region primary waits until its last replica is gone (`PendingReplicaDeletion`). A denied attempt is
 //! *medium*, attempts on several keys on one day are *high*.
@@ -42,7 +42,7 @@
 //! * AWS KMS developer guide, "Delete an AWS KMS key"
 //! * MITRE ATT&CK T1485, Data Destruction
 
-use super::impact::{Impact, date, look_further, on_key, short};
+use super::impact::{Impact, Loss, date, look_further, on_key, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -82,7 +82,9 @@ fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
 }
 
 fn schedule(key: &str, state: &KeyState, act: &Act, later: &[&Act]) -> Finding {
-    // What comes after a new schedule belongs to that one.
+    // What comes after a new schedule belongs to that one. KMS takes it only from a key that is not pending deletion,
+    // so this one was cancelled, whether the logs at hand show it or not.
+    let again = later.iter().copied().find(|later| later.kind == ActKind::ScheduleDeletion);
     let later: Vec<&Act> =
         later.iter().copied().take_while(|later| later.kind != ActKind::ScheduleDeletion).collect();
     let first = |kind: ActKind| later.iter().copied().find(|later| later.kind == kind);
@@ -93,7 +95,7 @@ fn schedule(key: &str, state: &KeyState, act: &Act, later: &[&Act]) -> Finding {
     [cancelled, enabled, deleted].into_iter().flatten().for_each(|act| finding.add_act(act));
     let impact = Impact::of(state, act);
     impact.describe(&mut finding);
-    finding.severity = match cancelled {
+    finding.severity = match cancelled.or(again) {
         Some(_) => Severity::Medium,
         None if impact.is_felt() => Severity::Critical,
         None => Severity::High,
@@ -113,7 +115,9 @@ fn schedule(key: &str, state: &KeyState, act: &Act, later: &[&Act]) -> Finding {
     } else {
         details.insert("deletion_date", json!(deletion_at));
     }
-    for (name, act) in [("cancelled", cancelled), ("enabled", enabled), ("deleted", deleted)] {
+    for (name, act) in
+        [("cancelled", cancelled), ("enabled", enabled), ("deleted", deleted), ("scheduled_again", again)]
+    {
         if let Some(act) = act {
             details.insert(name, json!({"at": act.time, "by": act.by.id, "event_id": act.event_id}));
         }
@@ -129,13 +133,26 @@ fn schedule(key: &str, state: &KeyState, act: &Act, later: &[&Act]) -> Finding {
             ),
         )
     } else if let Some(cancelled) = cancelled {
-        let then = match enabled {
-            Some(enabled) => format!("and EnableKey made it usable again at {}.", enabled.time),
-            None => "but that leaves {key} disabled until somebody calls EnableKey.".to_owned(),
+        let then = match (enabled, again) {
+            (Some(enabled), _) => format!("and EnableKey made it usable again at {}.", enabled.time),
+            (None, Some(again)) => {
+                format!("and {} scheduled it again at {}.", short(&again.by.id), again.time)
+            }
+            (None, None) => "but that leaves {key} disabled until somebody calls EnableKey.".to_owned(),
         };
         (
             "Deletion of {key} was scheduled and cancelled".to_owned(),
             format!("{} cancelled it at {}, {then}", short(&cancelled.by.id), cancelled.time),
+        )
+    } else if let Some(again) = again {
+        (
+            "Deletion of {key} was scheduled, and again later".to_owned(),
+            format!(
+                "{} scheduled it again at {}, which replaces this schedule; it must have been cancelled in between, \
+                 but that is not in the logs at hand.",
+                short(&again.by.id),
+                again.time
+            ),
         )
     } else if waits {
         (
@@ -160,9 +177,12 @@ fn schedule(key: &str, state: &KeyState, act: &Act, later: &[&Act]) -> Finding {
     finding.explanation = format!(
         "{who} scheduled the deletion of {{key}} at {}. {state_of_things} {}",
         act.time,
-        impact.sentence()
+        impact.sentence(Loss::until(enabled))
     );
-    finding.runbook = runbook(&finding, cancelled.is_some(), enabled.is_some(), deleted.is_some());
+    // Of a key that is pending again, the finding about the new schedule says what to do.
+    let over = again.is_some();
+    finding.runbook =
+        runbook(&finding, over || cancelled.is_some(), over || enabled.is_some(), deleted.is_some());
     finding
 }
 
@@ -177,7 +197,7 @@ fn deletion(key: &str, state: &KeyState, act: &Act) -> Finding {
         "The waiting period of {{key}} ended at {}: what was encrypted under it is lost. Who scheduled the deletion \
          is not in the logs at hand. {}",
         act.time,
-        impact.sentence()
+        impact.sentence(Loss::Now)
     );
     finding.runbook = runbook(&finding, false, false, true);
     finding
@@ -332,7 +352,9 @@ mod tests {
         // The cancellation between the two is not in the logs.
         let found = findings(&DETECTOR, &[schedule(), schedule().at("2026-05-04T12:00:00Z"), cancel]);
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
-        assert_eq!(severities, [Severity::High, Severity::Medium]);
+        assert_eq!(severities, [Severity::Medium, Severity::Medium]);
+        let cancelled = |finding: &Finding| finding.evidence.details.contains_key("cancelled");
+        assert!(!cancelled(&found[0]) && cancelled(&found[1]));
     }
 
     #[test]
@@ -401,5 +423,31 @@ mod tests {
             .set("requestParameters.pendingWindowInDays", Value::Null)
             .remove("sourceIPAddress");
         assert_eq!(only(&DETECTOR, &[record]).severity, Severity::High);
+    }
+
+    #[test]
+    fn a_schedule_that_a_later_one_replaced_tells_no_date_and_no_steps() {
+        let again = schedule().at("2026-05-04T12:00:00Z");
+        for between in [vec![], vec![kms("CancelKeyDeletion").at("2026-05-04T11:00:00Z")]] {
+            let records: Vec<_> = [used("2026-05-03T10:00:00Z"), schedule(), again.clone()]
+                .into_iter()
+                .chain(between)
+                .collect();
+            let found = findings(&DETECTOR, &records);
+            let [first, second] = found.as_slice() else { panic!("{}", found.len()) };
+            assert_eq!((first.severity, second.severity), (Severity::Medium, Severity::Critical));
+            assert!(!first.title.contains("will be deleted"), "{}", first.title);
+            assert!(first.explanation.contains("again at 2026-05-04T12:00:00Z"), "{}", first.explanation);
+            assert!(!first.runbook.iter().any(|step| step.contains("enable-key") || step.contains("cancel")));
+            assert!(second.runbook[0].contains("cancel-key-deletion"));
+        }
+    }
+
+    #[test]
+    fn who_used_a_key_that_is_usable_again_is_not_said_to_be_locked_out() {
+        let cancel = kms("CancelKeyDeletion").at("2026-05-04T11:00:00Z");
+        let enable = kms("EnableKey").at("2026-05-04T12:00:00Z");
+        let finding = only(&DETECTOR, &[used("2026-05-03T10:00:00Z"), schedule(), cancel, enable]);
+        assert!(finding.explanation.contains("could meanwhile not decrypt"), "{}", finding.explanation);
     }
 }

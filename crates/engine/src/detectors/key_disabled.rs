@@ -35,7 +35,7 @@
 //! * AWS KMS developer guide, "Enable and disable keys"
 //! * MITRE ATT&CK T1489, Service Stop
 
-use super::impact::{Impact, look_further, on_key, short};
+use super::impact::{Impact, Loss, look_further, on_key, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -87,7 +87,8 @@ fn disabled(key: &str, state: &KeyState, act: &Act, enabled: Option<&Act>) -> Fi
             "Until somebody enables it, all encryption and decryption with it fails.".to_owned()
         }
     };
-    finding.explanation = format!("{who} disabled {{key}} at {}. {now} {}", act.time, impact.sentence());
+    finding.explanation =
+        format!("{who} disabled {{key}} at {}. {now} {}", act.time, impact.sentence(Loss::until(enabled)));
     if enabled.is_none() {
         finding.runbook.push(format!("Make the key usable again: {}", on_key("kms enable-key", &finding)));
     }

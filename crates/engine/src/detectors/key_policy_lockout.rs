@@ -108,7 +108,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let suffix = if refused { " (attempted, refused by KMS)" } else { deed.suffix() };
     finding.title = format!("Key policy of {named} {}{suffix}", outcome.title());
     finding.explanation = explanation(&outcome, bypass, if refused { REFUSED } else { deed.preface() });
-    finding.runbook = runbook(&outcome, key.as_ref(), event);
+    finding.runbook = runbook(&outcome, key.as_ref(), event, deed == Deed::Done);
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(bypass));
     finding.evidence.details.insert("left", outcome.detail());
@@ -224,24 +224,25 @@ fn explanation(left: &Left, bypass: bool, preface: &str) -> String {
     )
 }
 
-fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>) -> Vec<String> {
+fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>, done: bool) -> Vec<String> {
     let id = key.map_or("KEY_ID", |key| &key.arn);
     let region = key.and_then(|key| key.region.as_deref()).unwrap_or(&event.region);
     let policy = [("key-id", id), ("policy-name", "default"), ("region", region)];
     let mut steps = Vec::new();
+    // No text out of a log stands in a step but inside a command, quoted: whoever writes a policy chooses the names
+    // in it, and could choose them so that they look like the command to run.
     let who = match left {
-        Left::Caller(name) => format!(", as {}", runbook::quote(deed::clip(name))),
-        Left::Named(names) => {
-            let names: Vec<_> = names.iter().take(3).map(|name| runbook::quote(deed::clip(name))).collect();
-            format!(", as one of {}", names.join(", "))
-        }
-        _ => String::new(),
+        Left::Caller(_) => ", as the caller, who alone can",
+        Left::Named(_) => ", as one of those who are left (see the evidence)",
+        _ => "",
     };
-    steps.push(format!(
-        "Put the last good policy back{who}: {} --policy file://last-good-policy.json",
-        runbook::aws("kms put-key-policy", &policy)
-    ));
-    if *left == Left::Nobody {
+    if done {
+        steps.push(format!(
+            "Put the last good policy back{who}: {} --policy file://last-good-policy.json",
+            runbook::aws("kms put-key-policy", &policy)
+        ));
+    }
+    if done && *left == Left::Nobody {
         steps.push(
             "If that is denied: sign in as the root user of the account and open a case with AWS Support, KMS, to \
              regain the key policy."
@@ -249,7 +250,7 @@ fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>) -> Vec<String>
         );
     }
     steps.push(format!(
-        "Read the policy in force, for the case: {} --query Policy --output text",
+        "Read the policy in force: {} --query Policy --output text",
         runbook::aws("kms get-key-policy", &policy)
     ));
     steps.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
@@ -323,7 +324,8 @@ mod tests {
         assert_eq!(finding.severity, Severity::High);
         assert_eq!(finding.title, "Key policy of {key} leaves only its caller who can change it");
         assert_eq!(finding.evidence.details["left"], json!([ROLE]));
-        assert!(finding.runbook[0].contains(ROLE));
+        assert!(finding.runbook[0].contains("as the caller"));
+        assert!(finding.evidence.details["left"].to_string().contains(ROLE));
     }
 
     #[test]
@@ -403,5 +405,25 @@ mod tests {
             .remove("requestParameters.keyId");
         assert!(find(&nowhere).is_none());
         assert!(find(&testing::kms("EnableKey")).is_none());
+    }
+
+    #[test]
+    fn no_name_out_of_a_policy_stands_in_a_step() {
+        let name = format!("arn:aws:iam::{ACCOUNT}:user/x: aws iam create-access-key --user-name admin #");
+        let record = put(json!([allow(&name)]));
+        for record in [record.clone(), record.denied()] {
+            let finding = find(&record).unwrap();
+            assert!(
+                !finding.runbook.iter().any(|step| step.contains("create-access-key")),
+                "{:?}",
+                finding.runbook
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_denied_needs_no_policy_put_back() {
+        let finding = find(&put(json!([])).denied()).unwrap();
+        assert!(!finding.runbook.iter().any(|step| step.contains("put-key-policy")), "{:?}", finding.runbook);
     }
 }

@@ -103,7 +103,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let named = the_policys_key(event);
     finding.title = format!("Key policy of {named} opened to {to_whom}{}", deed.suffix());
     finding.explanation = explanation(&opened, deed, named, &to_whom);
-    finding.runbook = runbook(key.as_ref(), event);
+    finding.runbook = runbook(key.as_ref(), event, deed);
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(change.bypass_lockout_check));
     finding
@@ -216,25 +216,29 @@ fn explanation(opened: &[Access], deed: Deed, key: &str, to_whom: &str) -> Strin
     text
 }
 
-fn runbook(key: Option<&KeyName>, event: &Event<'_>) -> Vec<String> {
+fn runbook(key: Option<&KeyName>, event: &Event<'_>, deed: Deed) -> Vec<String> {
     let id = key.map_or("KEY_ID", |key| &key.arn);
     let region = key.and_then(|key| key.region.as_deref()).unwrap_or(&event.region);
     let policy = [("key-id", id), ("policy-name", "default"), ("region", region)];
-    vec![
-        format!(
-            "Look at the policy in force: {} --query Policy --output text",
-            runbook::aws("kms get-key-policy", &policy)
-        ),
-        format!(
-            "Put the last good policy back (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
-            runbook::aws("kms put-key-policy", &policy)
-        ),
-        format!("See who used the key since: {}", deed::look_up_key(id, region)),
-        format!(
-            "Look for grants made since; they outlive the policy: {}",
-            runbook::aws("kms list-grants", &[("key-id", id), ("region", region)])
-        ),
-    ]
+    let mut steps = vec![format!(
+        "Look at the policy in force: {} --query Policy --output text",
+        runbook::aws("kms get-key-policy", &policy)
+    )];
+    if deed == Deed::Denied {
+        // Nothing has changed, so there is nothing to put back.
+        steps.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
+        return steps;
+    }
+    steps.push(format!(
+        "Put the last good policy back (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
+        runbook::aws("kms put-key-policy", &policy)
+    ));
+    steps.push(format!("See who used the key since: {}", deed::look_up_key(id, region)));
+    steps.push(format!(
+        "Look for grants made since; they outlive the policy: {}",
+        runbook::aws("kms list-grants", &[("key-id", id), ("region", region)])
+    ));
+    steps
 }
 
 fn detail(access: &Access, policy: &Policy) -> serde_json::Value {
@@ -284,7 +288,7 @@ fn unreadable(
     finding.explanation = format!(
         "A key policy was set, and its text in the log could not be evaluated: {error}. Whether it opens the key is not known."
     );
-    finding.runbook = runbook(key.as_ref(), event);
+    finding.runbook = runbook(key.as_ref(), event, deed);
     finding.key = key;
     finding.evidence.details.insert("policy_error", json!(error.to_string()));
     Some(finding)

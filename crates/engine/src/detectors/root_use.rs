@@ -35,7 +35,7 @@
 
 use super::deed::{self, Deed};
 use super::{Detector, Look, page};
-use crate::estate::Estate;
+use crate::estate::{Estate, is_account_id};
 use crate::event::operation::Category;
 use crate::event::{Event, PrincipalKind};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -143,9 +143,12 @@ impl Use {
 
 fn runbook(event: &Event<'_>) -> Vec<String> {
     let account = event.principal.account.as_deref().unwrap_or(&event.account);
+    // No text out of a log stands in a step but inside a command, quoted.
+    let account =
+        if is_account_id(account) { format!("account {account}") } else { "the account".to_owned() };
     let root = "AttributeKey=Username,AttributeValue=root";
     vec![
-        format!("Ask the owners of account {} whether this was theirs.", runbook::quote(deed::clip(account))),
+        format!("Ask the owners of {account} whether this was theirs."),
         format!(
             "See what else root did: {}",
             runbook::aws(
@@ -154,7 +157,7 @@ fn runbook(event: &Event<'_>) -> Vec<String> {
             )
         ),
         format!(
-            "If nobody knows of it: change the root password and second factor, and look for root access keys: {}",
+            "If nobody knows of it, change the root password and second factor, and look for root access keys: {}",
             runbook::aws("iam get-account-summary", &[])
         ),
     ]

@@ -77,6 +77,8 @@ struct Group<'s> {
     cause: Option<&'s Act>,
     refusals: Refusals,
     states: BTreeSet<RefusedState>,
+    /// The act that made the key usable again after the last of these calls.
+    restored: Option<&'s Act>,
 }
 
 fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
@@ -95,11 +97,13 @@ fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
             cause,
             refusals: Refusals::default(),
             states: BTreeSet::new(),
+            restored: None,
         });
         group.refusals.merge(refusals);
         group.states.insert(*reason);
     }
-    for ([what, which], group) in groups {
+    for ([what, which], mut group) in groups {
+        group.restored = restored(&timeline, &group);
         let about = [key, what.as_str(), which.as_str()];
         found.push(finding(key, &about, &group));
     }
@@ -129,6 +133,24 @@ fn cause<'s>(timeline: &[&'s Act], reason: RefusedState, refusals: &Refusals) ->
     });
     // Else the day holds calls from before, and the first act within it explains the rest.
     known.or_else(|| before(last).filter(|act| act.time > first).find(is_cause)).copied()
+}
+
+/// The act that made the key usable after the last call, if nothing has taken it away since.
+fn restored<'s>(timeline: &[&'s Act], group: &Group<'_>) -> Option<&'s Act> {
+    let last = group.refusals.calls.last()?;
+    let import = group.states.contains(&RefusedState::PendingImport);
+    let undo = if import { ActKind::ImportMaterial } else { ActKind::Enable };
+    // Calls fail for a while after the act that undoes their cause.
+    let after = timeline.iter().copied().filter(|act| act.time.plus(CONSISTENCY) >= last);
+    after.fold(None, |restored, act| match act.kind {
+        kind if kind == undo => Some(act),
+        ActKind::Disable
+        | ActKind::ScheduleDeletion
+        | ActKind::Delete
+        | ActKind::DeleteMaterial
+        | ActKind::ExpireMaterial => None,
+        _ => restored,
+    })
 }
 
 fn finding(key: &str, about: &[&str], group: &Group<'_>) -> Finding {
@@ -181,8 +203,23 @@ fn finding(key: &str, about: &[&str], group: &Group<'_>) -> Finding {
         }
         None => "The act that made it so is not in the logs at hand.".to_owned(),
     };
+    let again = match group.restored {
+        Some(act) => {
+            let undone = json!({
+                "operation": act.kind.operation(), "at": act.time, "by": act.by.id, "event_id": act.event_id,
+            });
+            finding.evidence.details.insert("restored", undone);
+            let by = short(&act.by.id);
+            format!(" {} by {by} at {} made it usable again.", act.kind.operation(), act.time)
+        }
+        None => String::new(),
+    };
     finding.title = match affected {
         0 => "{key} was tried after being taken out of use".to_owned(),
+        1 if group.restored.is_some() => "{key} was needed while out of use: 1 principal failed".to_owned(),
+        _ if group.restored.is_some() => {
+            format!("{{key}} was needed while out of use: {affected} principals failed")
+        }
         1 => "{key} is needed and cannot be used: 1 principal fails".to_owned(),
         _ => format!("{{key}} is needed and cannot be used: {affected} principals fail"),
     };
@@ -193,13 +230,16 @@ fn finding(key: &str, about: &[&str], group: &Group<'_>) -> Finding {
     let more = affected.saturating_sub(who.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     finding.explanation = format!(
-        "{}{more} called cryptographic operations on {{key}} between {} and {}, and KMS refused, since the key is \
-         {states}. {cause}",
+        "{}{more} called cryptographic operations on {{key}} between {} and {}, and KMS refused, since the key {} \
+         {states}. {cause}{again}",
         who.join(", "),
         finding.time.start,
-        finding.time.end
+        finding.time.end,
+        if group.restored.is_some() { "was" } else { "is" }
     );
-    finding.runbook = runbook(&finding, &group.states);
+    let nothing_to_undo = BTreeSet::new();
+    let to_undo = if group.restored.is_some() { &nothing_to_undo } else { &group.states };
+    finding.runbook = runbook(&finding, to_undo);
     finding
 }
 
@@ -408,5 +448,24 @@ mod tests {
         ] {
             assert!(findings(&DETECTOR, &[record]).is_empty());
         }
+    }
+
+    #[test]
+    fn a_key_that_is_usable_again_is_told_as_such_and_needs_no_undoing() {
+        let schedule = act("ScheduleKeyDeletion", "2026-05-04T10:00:00Z");
+        let call = refused("pending deletion", "app", "2026-05-04T10:30:00Z");
+        let cancel = act("CancelKeyDeletion", "2026-05-04T11:00:00Z");
+        let enable = act("EnableKey", "2026-05-04T12:00:00Z");
+        let mut records = vec![schedule, call, cancel];
+        let undone = |finding: &Finding| !finding.runbook.iter().any(|step| step.contains("enable-key"));
+        let cancelled = only(&DETECTOR, &records);
+        assert!(cancelled.title.contains("cannot be used") && !undone(&cancelled), "disabled it still is");
+        records.push(enable);
+        let over = only(&DETECTOR, &records);
+        assert!(over.title.contains("was needed while out of use: 1 principal failed"), "{}", over.title);
+        assert!(over.explanation.contains("at 2026-05-04T12:00:00Z made it usable again"));
+        assert!(undone(&over));
+        records.push(act("DisableKey", "2026-05-04T13:00:00Z"));
+        assert!(!undone(&only(&DETECTOR, &records)), "taken away again");
     }
 }
