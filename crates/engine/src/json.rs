@@ -9,6 +9,8 @@
 use crate::trail::{end_of_container, quote_or_backslash};
 use std::borrow::Cow;
 
+mod surrogates;
+
 /// Text borrowed from a record, owned only where an escape had to be resolved.
 pub type Text<'a> = Cow<'a, str>;
 
@@ -135,7 +137,8 @@ impl<'a> Value<'a> {
         if quote_or_backslash(bytes, 1) == Some(bytes.len() - 1) {
             return Some(Cow::Borrowed(self.inner()));
         }
-        serde_json::from_str::<String>(self.raw).ok().map(Cow::Owned)
+        let strict = serde_json::from_str::<String>(self.raw);
+        strict.or_else(|_| serde_json::from_str(&surrogates::replace_lone(self.raw))).ok().map(Cow::Owned)
     }
 
     /// What stands between the first and the last byte: the text of a string without escapes.

@@ -27,13 +27,40 @@ pub fn quote(text: &str) -> Cow<'_, str> {
 /// An AWS CLI command, such as `aws kms revoke-grant --key-id ... --region eu-west-1`.
 ///
 /// `command` is ours and stays as it is; each value of `options` is quoted. Options with an empty value are left
-/// out, so that a record without a Region gives a command that uses the default one.
+/// out, so that a record without a Region gives a command that uses the default one. A value that the AWS CLI
+/// itself would take for an option or for a file to read is replaced by [`UNSAFE`]: no real id looks like that.
 pub fn aws(command: &str, options: &[(&str, &str)]) -> String {
     let mut line = format!("aws {command}");
     for (name, value) in options.iter().filter(|(_, value)| !value.is_empty()) {
-        line.push_str(&format!(" --{name} {}", quote(value)));
+        let word = if means_more(value) { Cow::Borrowed(UNSAFE) } else { quote(value) };
+        line.push_str(&format!(" --{name} {word}"));
     }
     line
+}
+
+/// Whether the AWS CLI takes the value for an option or for a file to read. Invisible characters are dropped
+/// before it sees the value.
+fn means_more(value: &str) -> bool {
+    let visible: String = value.chars().filter(|c| !is_invisible(*c)).take(8).collect();
+    ["-", "file://", "fileb://"].iter().any(|prefix| visible.starts_with(prefix))
+}
+
+/// Stands in a command for a value out of a log that must not be passed on.
+pub const UNSAFE: &str = "UNSAFE_VALUE_LEFT_OUT";
+
+/// The command that looks events up by one attribute (`AccessKeyId`, `Username`, `ResourceName`, `EventSource`).
+///
+/// The short form of the attribute has no way to write a comma or an equals sign, which session names may hold;
+/// such values take the JSON form.
+pub fn look_up(attribute: &str, value: &str, options: &[(&str, &str)]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+:./_-".contains(c);
+    let by = match value.chars().all(is_plain) {
+        true => format!("AttributeKey={attribute},AttributeValue={value}"),
+        false => serde_json::json!([{ "AttributeKey": attribute, "AttributeValue": value }]).to_string(),
+    };
+    let options: Vec<(&str, &str)> =
+        [("lookup-attributes", by.as_str())].iter().chain(options).copied().collect();
+    aws("cloudtrail lookup-events", &options)
 }
 
 /// Control characters (Unicode Cc), and the format characters that set direction or have no width.
@@ -77,6 +104,29 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_value_that_the_command_line_would_read_as_more_is_left_out() {
+        for value in ["file:///etc/passwd", "fileb://x", "--endpoint-url=http://evil.example"] {
+            assert_eq!(
+                aws("kms enable-key", &[("key-id", value)]),
+                "aws kms enable-key --key-id UNSAFE_VALUE_LEFT_OUT"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_with_commas_and_equals_signs_is_looked_up_whole() {
+        assert_eq!(
+            look_up("Username", "a,AttributeKey=b", &[("region", "eu-west-1")]),
+            "aws cloudtrail lookup-events --lookup-attributes \
+             '[{\"AttributeKey\":\"Username\",\"AttributeValue\":\"a,AttributeKey=b\"}]' --region eu-west-1"
+        );
+        assert_eq!(
+            look_up("Username", "alice@example.com", &[]),
+            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue=alice@example.com"
+        );
+    }
+
     /// The words of a line, as a POSIX shell splits it; `None` if a quote stays open or something would expand.
     fn words(line: &str) -> Option<Vec<String>> {
         let (mut words, mut word, mut chars) = (Vec::new(), None::<String>, line.chars());
@@ -105,7 +155,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_value_comes_out_of_the_shell_as_it_went_in(value in "[ -~]{1,30}|\\PC{1,30}") {
-            let expected: String = value.chars().filter(|c| !is_invisible(*c)).collect();
+            let expected: String = match means_more(&value) {
+                true => UNSAFE.to_owned(),
+                false => value.chars().filter(|c| !is_invisible(*c)).collect(),
+            };
             prop_assert_eq!(
                 words(&aws("kms x", &[("key-id", &value)])),
                 Some(vec!["aws".into(), "kms".into(), "x".into(), "--key-id".into(), expected])

@@ -71,24 +71,20 @@ pub(crate) fn key_and_region<'e>(key: Option<&'e Key<'_>>, event: &'e Event<'_>)
 
 /// The command that shows what else was done with a key.
 pub(crate) fn look_up_key(key: &str, region: &str) -> String {
-    let attribute = format!("AttributeKey=ResourceName,AttributeValue={key}");
-    runbook::aws("cloudtrail lookup-events", &[("lookup-attributes", &attribute), ("region", region)])
+    runbook::look_up("ResourceName", key, &[("region", region)])
 }
 
 /// The command that shows what else a principal did: by access key where the record has one.
 pub(crate) fn look_up_actor(event: &Event<'_>) -> String {
-    let attribute = match (&event.principal.access_key, &event.principal.via_service) {
-        (Some(key), None) => format!("AttributeKey=AccessKeyId,AttributeValue={key}"),
+    let (attribute, value) = match (&event.principal.access_key, &event.principal.via_service) {
+        (Some(key), None) => ("AccessKeyId", key.as_ref()),
         _ => {
             let id = event.principal.id.as_ref();
             let name = event.principal.session.as_deref();
-            format!(
-                "AttributeKey=Username,AttributeValue={}",
-                name.unwrap_or_else(|| id.rsplit(['/', ':']).next().unwrap_or(id))
-            )
+            ("Username", name.unwrap_or_else(|| id.rsplit(['/', ':']).next().unwrap_or(id)))
         }
     };
-    runbook::aws("cloudtrail lookup-events", &[("lookup-attributes", &attribute), ("region", &event.region)])
+    runbook::look_up(attribute, value, &[("region", &event.region)])
 }
 
 /// At most 200 characters of a text out of a log.

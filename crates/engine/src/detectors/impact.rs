@@ -1,7 +1,7 @@
 //! What breaks: who would miss a key that is taken away, as its State knows it. Shared by several detectors.
 
 use crate::finding::Finding;
-use crate::runbook::aws;
+use crate::runbook::{self, aws};
 use crate::state::{Act, KeyState, Sight};
 use crate::time::{DAY, Timestamp};
 use serde_json::{Value, json};
@@ -164,15 +164,12 @@ pub(super) fn on_key(command: &str, finding: &Finding) -> String {
 /// The command that shows what else was done with the same credentials, or else to the same key.
 pub(super) fn look_further(finding: &Finding) -> String {
     let access_key = finding.principal.as_ref().and_then(|actor| actor.access_key.as_deref());
-    let by = match (access_key, &finding.key) {
-        (Some(access_key), _) => format!("AttributeKey=AccessKeyId,AttributeValue={access_key}"),
-        (None, Some(key)) => format!("AttributeKey=ResourceName,AttributeValue={}", key.arn),
-        (None, None) => "AttributeKey=EventSource,AttributeValue=kms.amazonaws.com".to_owned(),
+    let (attribute, value) = match (access_key, &finding.key) {
+        (Some(access_key), _) => ("AccessKeyId", access_key),
+        (None, Some(key)) => ("ResourceName", key.arn.as_str()),
+        (None, None) => ("EventSource", "kms.amazonaws.com"),
     };
     let start = finding.time.start.plus(-DAY).to_string();
-    let command = aws(
-        "cloudtrail lookup-events",
-        &[("lookup-attributes", &by), ("start-time", &start), ("region", &finding.region)],
-    );
+    let command = runbook::look_up(attribute, value, &[("start-time", &start), ("region", &finding.region)]);
     format!("See what else was done: {command}")
 }

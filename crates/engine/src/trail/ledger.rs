@@ -100,7 +100,16 @@ impl<'a> Ledger<'a> {
             }
             Err(error) if suggestion.watched => {
                 let at = error.valid_up_to();
-                self.broken(offset, format!("the record is not valid UTF-8 at its byte {at}"));
+                let index = self.index();
+                self.problem(
+                    offset,
+                    format!(
+                        "record {index} is not valid UTF-8 at its byte {at}: read with U+FFFD in its place"
+                    ),
+                );
+                self.handed_out += 1;
+                // One bad byte, in a user agent say, must not hide what was done.
+                (self.sink)(Record { text: &String::from_utf8_lossy(text), index, offset });
             }
             _ => self.passed_over += 1,
         }

@@ -460,13 +460,15 @@ fn the_limits_of_a_record_hold_to_the_byte_and_to_the_level() {
 }
 
 #[test]
-fn a_candidate_that_is_not_utf8_is_broken() {
+fn a_candidate_that_is_not_utf8_is_read_with_a_mark_in_place_of_the_bad_byte() {
     let mut bytes = json!({"Records": [kms(), kms(), other()]}).to_string().into_bytes();
     let at = bytes.windows(5).position(|window| window == b"alias").unwrap();
     bytes[at] = 0xff;
     let (report, seen) = read(&bytes);
-    assert_eq!((seen.len(), report.broken_records, report.passed_over), (1, 1, 1));
-    assert_eq!((report.problems[0].record, report.problems[0].offset), (Some(0), 12));
+    assert_eq!((seen.len(), report.broken_records, report.passed_over), (2, 0, 1));
+    assert!(seen[0].text.contains('\u{fffd}'), "{}", seen[0].text);
+    assert_eq!((report.problem_count, report.problems[0].offset), (1, 12));
+    assert!(report.problems[0].message.contains("not valid UTF-8"));
 }
 
 #[test]
