@@ -16,6 +16,7 @@ pub mod estate;
 pub mod event;
 pub mod finding;
 pub mod json;
+pub mod measures;
 pub mod pipeline;
 pub mod policy;
 pub mod runbook;
