@@ -1,2 +1,62 @@
-//! The `kmswatch` command.
-fn main() {}
+//! The `kmswatch` command: files, threads and the terminal around the pure engine.
+//!
+//! `main` only wires. In reading order: [`args`] what can be asked for, [`config`] the settings, [`inputs`] which
+//! objects there are and in which order, [`replay`] the threads, [`output`] what is said, [`terminal`] how text out
+//! of hostile logs is made safe to print.
+
+mod args;
+mod config;
+mod detectors;
+mod inputs;
+mod moment;
+mod output;
+mod progress;
+mod replay;
+mod run;
+mod schema;
+mod simulate;
+mod terminal;
+mod troubles;
+
+use args::{Args, Command};
+use clap::Parser;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Nothing was found, and everything could be read.
+const NOTHING_FOUND: u8 = 0;
+/// There are findings, and everything could be read.
+const FOUND: u8 = 1;
+/// Something could not be read, or the command was not understood. Findings are printed all the same.
+const TROUBLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    args.color.apply();
+    let done = match args.command {
+        Command::Replay(args) => run::run(&args),
+        Command::Detectors(args) => detectors::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        // Whoever reads our output has seen enough: `kmswatch replay logs | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(NOTHING_FOUND),
+        Err(error) => {
+            let text = terminal::safe_lines(&format!("{error:#}"));
+            // If even this cannot be written, the status still tells.
+            let _ =
+                writeln!(anstream::stderr(), "{}error:{} {text}", output::BAD, output::BAD.render_reset());
+            ExitCode::from(TROUBLE)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -6,7 +6,7 @@
 //! evidence, which grows by union.
 
 use crate::event::Event;
-use crate::state::distinct::Distinct;
+use crate::state::{Act, Merge, Sightings};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -170,6 +170,18 @@ pub struct KeyName {
 }
 
 impl KeyName {
+    /// The key with this ARN; its aliases are known later.
+    pub fn of_arn(arn: &str) -> KeyName {
+        let part = |n: usize| arn.split(':').nth(n).filter(|part| !part.is_empty()).map(str::to_owned);
+        let alias = arn.split_once(":alias/").map(|(_, name)| format!("alias/{name}"));
+        KeyName {
+            arn: arn.to_owned(),
+            aliases: alias.into_iter().collect(),
+            account: part(4),
+            region: part(3),
+        }
+    }
+
     /// The key in a line of text: its alias if it has one, else its short id.
     pub fn label(&self) -> String {
         let id = self.arn.rsplit('/').next().unwrap_or(&self.arn);
@@ -185,62 +197,62 @@ impl KeyName {
 pub struct Evidence {
     /// Ids of the earliest events, at most [`Evidence::SAMPLE`], in order of time.
     pub event_ids: Vec<String>,
-    /// Distinct events, exact up to [`Distinct::EXACT`], then an estimate.
+    /// Distinct events, exact up to
+    /// [`crate::state::distinct::Distinct::EXACT`], then an estimate.
     pub count: u64,
     /// What was measured, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<f64>,
     /// What was expected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<f64>,
     /// The probability of what was observed, if all were normal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<&'static str, serde_json::Value>,
     #[serde(skip)]
-    sample: Vec<(Timestamp, String)>,
+    sightings: Sightings,
+    /// The event that the words of the finding are about: the first that was added. Merging leaves it, so that
+    /// which words win does not depend on what else was merged before.
     #[serde(skip)]
-    last: Option<Timestamp>,
-    #[serde(skip)]
-    distinct: Distinct,
+    lead: Option<(Timestamp, String)>,
 }
 
 impl Evidence {
     /// Event ids kept as a sample.
-    pub const SAMPLE: usize = 10;
+    pub const SAMPLE: usize = Sightings::SAMPLE;
 
     /// Adds one event. Adding it again changes nothing.
     pub fn add(&mut self, time: Timestamp, event_id: &str) {
-        let at = self.sample.binary_search_by(|(t, id)| (*t, id.as_str()).cmp(&(time, event_id)));
-        if let Err(at) = at
-            && at < Self::SAMPLE
-        {
-            self.sample.insert(at, (time, event_id.to_owned()));
-            self.sample.truncate(Self::SAMPLE);
-            self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
+        if self.lead.is_none() {
+            self.lead = Some((time, event_id.to_owned()));
         }
-        self.last = self.last.max(Some(time));
-        self.distinct.add(event_id.as_bytes());
-        self.count = self.distinct.count();
+        self.sightings.add(time, event_id);
+        self.show();
+    }
+
+    /// Adds events that a State has counted.
+    pub fn add_all(&mut self, sightings: &Sightings) {
+        if self.lead.is_none() {
+            self.lead = sightings.earliest().first().cloned();
+        }
+        self.sightings.merge(sightings);
+        self.show();
     }
 
     /// The union with `other`: sample, count and span. Other fields stay.
     pub fn merge(&mut self, other: &Evidence) {
-        self.sample.extend(other.sample.iter().cloned());
-        self.sample.sort();
-        self.sample.dedup();
-        self.sample.truncate(Self::SAMPLE);
-        self.event_ids = self.sample.iter().map(|(_, id)| id.clone()).collect();
-        self.last = self.last.max(other.last);
-        self.distinct.merge(&other.distinct);
-        self.count = self.distinct.count();
+        self.sightings.merge(&other.sightings);
+        self.show();
+    }
+
+    fn show(&mut self) {
+        self.event_ids = self.sightings.earliest().iter().map(|(_, id)| id.clone()).collect();
+        self.count = self.sightings.distinct().count();
     }
 
     /// First and last event; `None` without events.
     pub fn span(&self) -> Option<Span> {
-        Some(Span { start: self.sample.first()?.0, end: self.last? })
+        Some(Span { start: self.sightings.first()?, end: self.sightings.last()? })
     }
 }
 
@@ -266,28 +278,43 @@ pub fn finding_id(detector: &str, about: &[&str]) -> String {
 
 impl Finding {
     /// Merges another finding with the same id: evidence by union, the words of the more severe one, of equals
-    /// those of the one that began first.
+    /// those of the one whose event came first, of two copies of one event those of the caller's account.
     pub fn merge(&mut self, mut other: Finding) {
         debug_assert_eq!(self.id, other.id);
         let rank = |finding: &Finding| {
+            let by = finding.principal.as_ref().and_then(|actor| actor.account.clone());
             (
                 std::cmp::Reverse(finding.severity),
-                finding.time.start,
-                finding.evidence.event_ids.first().cloned(),
+                finding.evidence.lead.clone(),
+                by.as_deref() != Some(finding.account.as_str()),
             )
         };
-        let key = |finding: &Finding| (rank(finding), serde_json::to_string(finding).unwrap_or_default());
-        // The whole text breaks a tie that only differing texts for the very same event can leave.
         let other_leads = match rank(&other).cmp(&rank(self)) {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => self.title != other.title && key(&other) < key(self),
+            std::cmp::Ordering::Equal => other.words() < self.words(),
         };
         if other_leads {
             std::mem::swap(self, &mut other);
         }
         self.evidence.merge(&other.evidence);
         self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Everything but the evidence that grows: breaks the ties between copies of one event.
+    fn words(&self) -> String {
+        let words = (
+            &self.title,
+            &self.account,
+            &self.region,
+            &self.principal,
+            &self.key,
+            &self.explanation,
+            &self.runbook,
+            &self.evidence.details,
+            &self.rests_on_foreign,
+        );
+        serde_json::to_string(&words).unwrap_or_default()
     }
 
     /// Puts the name of the key into the texts, once its aliases are known.
@@ -321,6 +348,32 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         region: event.region.to_string(),
         principal: Some(event.actor()),
         key: event.key.as_ref().map(crate::event::Key::name),
+        evidence,
+        mitre: detector.mitre,
+        explanation: String::new(),
+        runbook: Vec::new(),
+        rests_on_foreign: None,
+    }
+}
+
+/// Begins a finding about an act that a State remembers; the detector adds what it knows.
+///
+/// `about` alone makes the id: name things in it that stay the same as evidence grows, such as the key and the id
+/// of the act.
+pub fn of_act(detector: &crate::detectors::Detector, act: &Act, about: &[&str]) -> Finding {
+    let mut evidence = Evidence::default();
+    evidence.add(act.time, &act.event_id);
+    Finding {
+        id: finding_id(detector.id, about),
+        detector: detector.id,
+        severity: detector.severity,
+        kind: detector.kind,
+        title: String::new(),
+        time: Span { start: act.time, end: act.time },
+        account: act.account.clone(),
+        region: act.region.clone(),
+        principal: Some(act.by.actor()),
+        key: (!act.key.is_empty()).then(|| KeyName::of_arn(&act.key)),
         evidence,
         mitre: detector.mitre,
         explanation: String::new(),

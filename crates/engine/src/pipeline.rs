@@ -2,19 +2,24 @@
 //!
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
-//! Watch::absorb(ObjectOutcome)               merges its Delta into the States, judges what changed
-//! Watch::findings(), Watch::summary()        what there is to say so far
+//! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
+//!
+//! Findings about single events merge by id. Findings about States are a function of the States as they are when
+//! one asks: what a State no longer supports is no longer said. Both, and so the answer, depend only on the set of
+//! events, not on their order, on repetition or on how they were cut into objects.
 
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, SkipReason, Source, normalize};
-use crate::finding::{Finding, Severity};
-use crate::state::{Merge, States};
+use crate::finding::{Finding, KeyName, Severity, Span};
+use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 use indexmap::IndexMap;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use xxhash_rust::xxh3::xxh3_64;
@@ -48,6 +53,8 @@ pub struct ObjectOutcome {
     pub report: ObjectReport,
     /// Records left out, by reason (duplicates are known only to the [`Watch`]).
     pub skipped: BTreeMap<SkipReason, u64>,
+    /// Time of the first and of the last event.
+    pub span: Option<Span>,
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
@@ -72,10 +79,11 @@ impl Worker {
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
         let mut outcome = ObjectOutcome::default();
+        let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
         let report = self.reader.read(source, &estate.settings.limits, |record| match normalize(&record) {
-            Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate),
+            Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
             Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
             Normalized::Skip(reason) => outcome.skip(reason),
             Normalized::Problem(message) => {
@@ -97,8 +105,21 @@ impl Worker {
     }
 }
 
+type EventLook = fn(&Event<'_>, &Estate) -> Option<Finding>;
+
+/// What the detectors that are on do with single events.
+fn event_looks(estate: &Estate) -> Vec<EventLook> {
+    detectors::on(&estate.settings.detectors)
+        .flat_map(|detector| detector.look.each())
+        .filter_map(|look| if let Look::Event(look) = look { Some(*look) } else { None })
+        .collect()
+}
+
 impl ObjectOutcome {
-    fn take(&mut self, event: &Event<'_>, estate: &Estate) {
+    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook]) {
+        let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
+        span.start = span.start.min(event.time);
+        span.end = span.end.max(event.time);
         self.events.push(EventMark {
             hour: event.time.hour(),
             // The same event in another account's log has another id; the same id there would be another event.
@@ -108,10 +129,8 @@ impl ObjectOutcome {
         if !self.accounts.contains(event.account.as_ref()) {
             self.accounts.insert(event.account.to_string());
         }
-        for detector in detectors::ALL {
-            if let Look::Event(look) = detector.look
-                && let Some(finding) = look(event, estate)
-            {
+        for look in looks {
+            if let Some(finding) = look(event, estate) {
                 merge_finding(&mut self.findings, finding);
             }
         }
@@ -179,7 +198,7 @@ pub struct Summary {
     pub findings_by_detector: BTreeMap<&'static str, u64>,
     /// Findings by severity.
     pub findings_by_severity: BTreeMap<Severity, u64>,
-    /// Time of the first and of the last event.
+    /// Time of the first event.
     pub first_event: Option<Timestamp>,
     /// Time of the last event.
     pub last_event: Option<Timestamp>,
@@ -191,39 +210,14 @@ impl Watch {
         Watch { estate, ..Watch::default() }
     }
 
-    /// Takes up what an object gave: counts it, merges its Delta, and judges the States that it touched.
+    /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
         self.count(&outcome);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
         for (_, finding) in outcome.findings {
             merge_finding(&mut self.findings, finding);
         }
-        let mut found = Vec::new();
-        merge_and_judge(&mut self.states.keys, outcome.delta.keys, |id, state| {
-            for detector in detectors::ALL {
-                if let Look::Key(judge) = detector.look {
-                    judge(id, state, &self.estate, &mut found);
-                }
-            }
-        });
-        merge_and_judge(&mut self.states.principals, outcome.delta.principals, |id, state| {
-            for detector in detectors::ALL {
-                if let Look::Principal(judge) = detector.look {
-                    judge(id, state, &self.estate, &mut found);
-                }
-            }
-        });
-        merge_and_judge(&mut self.states.accounts, outcome.delta.accounts, |id, state| {
-            for detector in detectors::ALL {
-                if let Look::Account(judge) = detector.look {
-                    judge(id, state, &self.estate, &mut found);
-                }
-            }
-        });
-        for finding in found {
-            // A State holds everything that its findings rest on: what it says now replaces what it said before.
-            self.findings.insert(finding.id.clone(), finding);
-        }
+        self.states.merge(&outcome.delta);
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -235,6 +229,10 @@ impl Watch {
         summary.records += report.records;
         summary.broken_records += report.broken_records;
         summary.problems += report.problem_count;
+        if let Some(span) = outcome.span {
+            summary.first_event = Some(summary.first_event.map_or(span.start, |first| first.min(span.start)));
+            summary.last_event = summary.last_event.max(Some(span.end));
+        }
         for (reason, n) in &outcome.skipped {
             *summary.skipped.entry(*reason).or_default() += n;
         }
@@ -252,23 +250,90 @@ impl Watch {
         summary.duplicates_incomplete = self.seen.forgot;
     }
 
+    /// What is ours, with the accounts learned so far.
+    pub fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
     /// The States of all entities.
     pub fn states(&self) -> &States {
         &self.states
     }
 
     /// All findings, ready to show: in order of time, keys by their aliases.
+    ///
+    /// Judges all States anew, which takes time in proportion to the number of entities: ask once per batch, not
+    /// once per object.
     pub fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self
-            .findings
-            .values()
-            .filter(|finding| {
-                !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
-            })
-            .cloned()
-            .collect();
+        let names = self.states.names();
+        let mut findings = self.judge(&names);
+        findings.extend(self.findings.values().cloned());
+        findings.retain(|finding| {
+            !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
+        });
+        for finding in &mut findings {
+            self.name(finding, &names);
+        }
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
+    }
+
+    /// What the States say.
+    fn judge(&self, names: &Names) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
+            .flat_map(|detector| detector.look.each())
+            .collect();
+        for (id, state) in &self.states.keys {
+            // What is known of a key under one of its aliases belongs to the key.
+            if names.key_of(id).is_some_and(|key| self.states.keys.contains_key(key)) {
+                continue;
+            }
+            let whole = self.with_aliases(id, state, names);
+            for look in &looks {
+                if let Look::Key(judge) = look {
+                    judge(id, &whole, &self.estate, &mut found);
+                }
+            }
+        }
+        for (id, state) in &self.states.principals {
+            for look in &looks {
+                if let Look::Principal(judge) = look {
+                    judge(id, state, &self.estate, &mut found);
+                }
+            }
+        }
+        for (id, state) in &self.states.accounts {
+            for look in &looks {
+                if let Look::Account(judge) = look {
+                    judge(id, state, &self.estate, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// The State of a key with what is known of it under its aliases, which is seldom anything.
+    fn with_aliases<'s>(&self, key: &str, state: &'s KeyState, names: &Names) -> Cow<'s, KeyState> {
+        let mut whole = Cow::Borrowed(state);
+        for alias in names.aliases_of(key, state) {
+            if let Some(other) = self.states.keys.get(&alias) {
+                whole.to_mut().merge(other);
+            }
+        }
+        whole
+    }
+
+    /// Puts the name of the key into the texts: an alias in the place of the key becomes the key it means.
+    fn name(&self, finding: &mut Finding, names: &Names) {
+        let Some(key) = &mut finding.key else { return };
+        if let Some(arn) = names.key_of(&key.arn) {
+            *key = KeyName::of_arn(arn);
+        }
+        let known = self.states.keys.get(&key.arn).map(|state| names.of(&key.arn, state));
+        // Where no alias is known, the one by which the event itself named the key is the best.
+        let aliases = known.filter(|names| !names.is_empty()).unwrap_or_else(|| key.aliases.clone());
+        finding.name_key(aliases);
     }
 
     /// The account of everything absorbed so far.
@@ -282,20 +347,6 @@ impl Watch {
         summary.entities.insert("principals", self.states.principals.len() as u64);
         summary.entities.insert("accounts", self.states.accounts.len() as u64);
         summary
-    }
-}
-
-fn merge_and_judge<S: Merge + Default>(
-    states: &mut IndexMap<String, S>,
-    delta: IndexMap<String, S>,
-    mut judge: impl FnMut(&str, &S),
-) {
-    for (id, change) in delta {
-        let entry = states.entry(id);
-        let id = entry.key().clone();
-        let state = entry.or_default();
-        state.merge(&change);
-        judge(&id, state);
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
+use crate::settings::DetectorSettings;
 use crate::state::{AccountState, KeyState, PrincipalState};
 
 /// A thing that makes findings.
@@ -34,16 +35,33 @@ pub struct Detector {
 pub enum Look {
     /// One event.
     Event(fn(&Event<'_>, &Estate) -> Option<Finding>),
-    /// The State of one key, whenever it has changed.
+    /// The State of one key.
     Key(fn(&str, &KeyState, &Estate, &mut Vec<Finding>)),
-    /// The State of one principal, whenever it has changed.
+    /// The State of one principal.
     Principal(fn(&str, &PrincipalState, &Estate, &mut Vec<Finding>)),
-    /// The State of one account, whenever it has changed.
+    /// The State of one account.
     Account(fn(&str, &AccountState, &Estate, &mut Vec<Finding>)),
+    /// Several of these.
+    Several(&'static [Look]),
+}
+
+impl Look {
+    /// The looks one by one.
+    pub fn each(&'static self) -> impl Iterator<Item = &'static Look> {
+        match self {
+            Look::Several(looks) => looks.iter(),
+            one => std::slice::from_ref(one).iter(),
+        }
+    }
 }
 
 /// All detectors, in the order of the catalogue: the worst loss first.
 pub const ALL: &[&Detector] = &[];
+
+/// The detectors that are not switched off.
+pub fn on(settings: &DetectorSettings) -> impl Iterator<Item = &'static Detector> {
+    ALL.iter().copied().filter(|detector| !settings.off.iter().any(|off| off == detector.id))
+}
 
 /// The head comment (`//!` lines) of a source file, cut out at compile time.
 #[allow(clippy::indexing_slicing)] // Runs at compile time only, where a bad index is a compile error.

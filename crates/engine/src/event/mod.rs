@@ -4,8 +4,13 @@
 //! file of its own: [`operation`], [`principal`], [`key`], [`outcome`], [`context`], [`network`], [`params`].
 //! Normalising is total: any JSON gives an Event, a Skip with a reason, or a Problem; nothing panics.
 
+mod arn;
 pub mod context;
+#[cfg(test)]
+mod corpus;
 pub mod dates;
+mod extra;
+mod fields;
 pub mod key;
 pub mod network;
 pub mod normalize;

@@ -1,7 +1,16 @@
 //! Record → Event.
 
-use super::Event;
+use super::extra::Extra;
+use super::fields::{Read, bounded, fields, string};
+use super::key::{Clues, RequestedKeys};
+use super::network::Origin;
+use super::params::{Params, Sources};
+use super::principal::{Around, Principal};
+use super::{Event, Form, Operation, Outcome, Source, arn, context};
+use crate::json::{Kind, Malformed, Text, Value};
+use crate::time::Timestamp;
 use crate::trail::Record;
+use sha2::{Digest, Sha256};
 
 /// What became of a record.
 #[derive(Debug)]
@@ -32,7 +41,385 @@ pub enum SkipReason {
     UnknownVersion,
 }
 
+/// Operations of CloudTrail that decide what is logged, and who may change that.
+const LOG_CHANGES: [&str; 25] = [
+    "StopLogging",
+    "StartLogging",
+    "CreateTrail",
+    "UpdateTrail",
+    "DeleteTrail",
+    "PutEventSelectors",
+    "PutInsightSelectors",
+    "PutEventConfiguration",
+    "AddTags",
+    "RemoveTags",
+    "CreateEventDataStore",
+    "UpdateEventDataStore",
+    "DeleteEventDataStore",
+    "RestoreEventDataStore",
+    "StopEventDataStoreIngestion",
+    "StartEventDataStoreIngestion",
+    "DisableFederation",
+    "CreateChannel",
+    "UpdateChannel",
+    "DeleteChannel",
+    "RegisterOrganizationDelegatedAdmin",
+    "DeregisterOrganizationDelegatedAdmin",
+    "PutResourcePolicy",
+    "DeleteResourcePolicy",
+    "StopImport",
+];
+
 /// Reads a record into an Event.
-pub fn normalize<'a>(_record: &Record<'a>) -> Normalized<'a> {
-    Normalized::Skip(SkipReason::NotWatched)
+///
+/// Total: any text gives an Event, a Skip or a Problem. What is missing, null, empty or of an odd type is taken
+/// as missing; only what no event can do without (its time, its name, its source) makes a Problem.
+pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
+    match read(record) {
+        Ok(event) => Normalized::Event(Box::new(event)),
+        Err(Left::Skip(reason)) => Normalized::Skip(reason),
+        Err(Left::Problem(problem)) => Normalized::Problem(problem),
+    }
+}
+
+/// Why a record became no event.
+enum Left {
+    Skip(SkipReason),
+    Problem(String),
+}
+
+/// Names the part of the record in which malformed JSON was found.
+trait In<T> {
+    fn within(self, field: &str) -> Result<T, Left>;
+}
+
+impl<T> In<T> for Read<T> {
+    fn within(self, field: &str) -> Result<T, Left> {
+        self.map_err(|Malformed { .. }| Left::Problem(format!("malformed JSON in {field}")))
+    }
+}
+
+fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
+    let top = TopLevel::read(Value::new(record.text)).map_err(|Malformed { at }| {
+        Left::Problem(format!(
+            "malformed JSON at byte {at} of the record: read the object again from its source"
+        ))
+    })?;
+    let name = top.event_name.text().filter(|name| !name.is_empty()).map(bounded);
+    let source = top.source(name.as_deref())?;
+    let name = name.ok_or_else(|| problem("eventName", top.event_name, "is not a name"))?;
+    let time = top
+        .event_time
+        .text()
+        .and_then(|text| Timestamp::parse(&text))
+        .ok_or_else(|| problem("eventTime", top.event_time, "is not a time"))?;
+    let operation = match source {
+        Source::Kms => Operation::from_name(&name),
+        Source::CloudTrail => Operation::Other,
+    };
+    let service_event = top.event_type.text().as_deref() == Some("AwsServiceEvent");
+
+    let request = Request::read(top.request).within("requestParameters")?;
+    let (context, told) =
+        context::of_call(operation, request.context, request.source_context, request.destination_context)
+            .within("encryptionContext")?;
+    let address = string(top.source_ip).within("sourceIPAddress")?;
+    let principal = Principal::read(
+        top.identity,
+        &Around {
+            service_event,
+            source: match source {
+                Source::Kms => "kms",
+                Source::CloudTrail => "cloudtrail",
+            },
+            address: address.as_ref(),
+            context_service: told.service,
+            console: top.from_console.bool() == Some(true),
+        },
+    )
+    .within("userIdentity")?;
+    let caller = Origin {
+        address,
+        vpc_endpoint: top.vpc_endpoint,
+        user_agent: top.user_agent,
+        tls: top.tls,
+        by_service: principal.through_service(),
+    }
+    .caller()
+    .within("userAgent, vpcEndpointId or tlsDetails")?;
+    let outcome = Outcome::read(top.error_code, top.error_message).within("errorCode or errorMessage")?;
+
+    let region = string(top.region).within("awsRegion")?.unwrap_or_default();
+    let recipient = string(top.recipient).within("recipientAccountId")?;
+    let log_account = recipient.or_else(|| principal.account.clone());
+    let keys = Clues {
+        operation,
+        resources: top.resources,
+        request: request.keys,
+        response: top.response,
+        details: top.details,
+        message: outcome.error.as_ref().and_then(|error| error.message.as_ref()),
+        // A bare name means the caller's own account; services that call for themselves have none.
+        account: principal.account.as_deref().or(log_account.as_deref()).unwrap_or_default(),
+        region: &region,
+        partition: arn::Arn::parse(&principal.id).map(|arn| arn.partition),
+    };
+    let keys = match source {
+        Source::Kms => keys.keys().within("resources, responseElements or requestParameters")?,
+        Source::CloudTrail => Default::default(),
+    };
+    let extra = Extra::read(top.extra).within("additionalEventData")?;
+    let params = Params::read(
+        operation,
+        Sources { request: top.request, response: top.response, details: top.details, extra: &extra },
+    )
+    .within("requestParameters, responseElements or serviceEventDetails")?;
+    let account =
+        log_account.or_else(|| keys.key.as_ref().and_then(|key| key.account.clone())).unwrap_or_default();
+    Ok(Event {
+        id: match string(top.event_id).within("eventID")? {
+            Some(id) => bounded(id),
+            None => Text::Owned(hash_id(record.text)),
+        },
+        shared_id: string(top.shared_id).within("sharedEventID")?.map(bounded),
+        corrects: corrected(top.addendum).within("addendum")?,
+        time,
+        source,
+        form: if service_event || operation.is_service_event() { Form::ServiceEvent } else { Form::ApiCall },
+        operation,
+        name,
+        account,
+        dry_run: request.dry_run || outcome.class() == Some(super::ErrorClass::DryRun),
+        region,
+        principal,
+        key: keys.key,
+        destination_key: keys.destination,
+        alias: keys.alias,
+        outcome,
+        context,
+        resource: told.resource,
+        caller,
+        attestation: extra.attestation,
+        key_material: extra.key_material,
+        params,
+        request: top.request,
+        response: top.response,
+    })
+}
+
+/// Declares the members of a record that are used, and their walk.
+macro_rules! top_level {
+    ($($slot:ident: $name:literal,)*) => {
+        /// The members of a record that are used, found in one walk.
+        struct TopLevel<'a> {
+            $($slot: Value<'a>,)*
+        }
+
+        impl<'a> TopLevel<'a> {
+            fn read(record: Value<'a>) -> Read<TopLevel<'a>> {
+                if record.kind() != Kind::Object {
+                    return Err(Malformed { at: 0 });
+                }
+                let mut top = TopLevel { $($slot: Value::NULL,)* };
+                for member in record.members() {
+                    let (name, value) = member?;
+                    match name.as_ref() {
+                        $($name => top.$slot = value,)*
+                        _ => {}
+                    }
+                }
+                Ok(top)
+            }
+        }
+    };
+}
+
+top_level! {
+    version: "eventVersion",
+    identity: "userIdentity",
+    event_time: "eventTime",
+    event_source: "eventSource",
+    event_name: "eventName",
+    region: "awsRegion",
+    source_ip: "sourceIPAddress",
+    user_agent: "userAgent",
+    error_code: "errorCode",
+    error_message: "errorMessage",
+    request: "requestParameters",
+    response: "responseElements",
+    extra: "additionalEventData",
+    event_id: "eventID",
+    resources: "resources",
+    event_type: "eventType",
+    recipient: "recipientAccountId",
+    shared_id: "sharedEventID",
+    vpc_endpoint: "vpcEndpointId",
+    details: "serviceEventDetails",
+    category: "eventCategory",
+    addendum: "addendum",
+    from_console: "sessionCredentialFromConsole",
+    tls: "tlsDetails",
+}
+
+impl TopLevel<'_> {
+    /// Which service wrote the record, if its events are watched.
+    fn source(&self, name: Option<&str>) -> Result<Source, Left> {
+        let source = self.event_source.text().unwrap_or_default();
+        let category = self.category.text().unwrap_or_default();
+        let event_type = self.event_type.text().unwrap_or_default();
+        if category == "Insight" || event_type == "AwsCloudTrailInsight" {
+            return Err(Left::Skip(SkipReason::Insight));
+        }
+        let source = match source.as_ref() {
+            "kms.amazonaws.com" | "kms.amazonaws.com.cn" => Some(Source::Kms),
+            "cloudtrail.amazonaws.com" | "cloudtrail.amazonaws.com.cn"
+                if name.is_none_or(|name| LOG_CHANGES.contains(&name)) =>
+            {
+                Some(Source::CloudTrail)
+            }
+            "" => None,
+            _ => return Err(Left::Skip(SkipReason::NotWatched)),
+        };
+        if category == "NetworkActivity" || event_type.starts_with("AwsVpceEvent") {
+            return Err(Left::Skip(SkipReason::NetworkActivity));
+        }
+        if !is_known_version(self.version) {
+            return Err(Left::Skip(SkipReason::UnknownVersion));
+        }
+        source.ok_or_else(|| problem("eventSource", self.event_source, "is not a service"))
+    }
+}
+
+/// Major version 1, of any minor: those only add fields. Very old exports have no version.
+fn is_known_version(version: Value<'_>) -> bool {
+    let text = match version.kind() {
+        Kind::Number => Text::Borrowed(version.raw()),
+        _ => version.text().unwrap_or_default(),
+    };
+    text.is_empty() || text.split('.').next().and_then(|major| major.parse().ok()) == Some(1u32)
+}
+
+/// The members of `requestParameters` that are used for all operations.
+struct Request<'a> {
+    keys: RequestedKeys<'a>,
+    context: Value<'a>,
+    source_context: Value<'a>,
+    destination_context: Value<'a>,
+    dry_run: bool,
+}
+
+impl<'a> Request<'a> {
+    fn read(request: Value<'a>) -> Read<Request<'a>> {
+        let [key, target, source, destination, alias, context, source_context, destination_context, dry_run] =
+            fields(
+                request,
+                [
+                    "keyId",
+                    "targetKeyId",
+                    "sourceKeyId",
+                    "destinationKeyId",
+                    "aliasName",
+                    "encryptionContext",
+                    "sourceEncryptionContext",
+                    "destinationEncryptionContext",
+                    "dryRun",
+                ],
+            )?;
+        Ok(Request {
+            keys: RequestedKeys { key, target, source, destination, alias },
+            context,
+            source_context,
+            destination_context,
+            dry_run: dry_run.bool() == Some(true),
+        })
+    }
+}
+
+/// The event that a late record replaces.
+fn corrected(addendum: Value<'_>) -> Read<Option<Text<'_>>> {
+    let [reason, original] = fields(addendum, ["reason", "originalEventID"])?;
+    if reason.text().as_deref() == Some("UPDATED_DATA") {
+        Ok(string(original)?.map(bounded))
+    } else {
+        Ok(None)
+    }
+}
+
+/// A stand-in for a missing `eventID`: the same text gives the same id.
+fn hash_id(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let mut id = String::from("hash:");
+    for byte in digest.iter().take(16) {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
+}
+
+/// Longest piece of a record that a problem quotes, in characters.
+const LONGEST_QUOTE: usize = 60;
+
+fn problem(field: &str, value: Value<'_>, fault: &str) -> Left {
+    if value.is_empty() {
+        return Left::Problem(format!("{field} is missing"));
+    }
+    let mut quote: String = value.raw().chars().take(LONGEST_QUOTE).flat_map(char::escape_debug).collect();
+    if value.raw().chars().nth(LONGEST_QUOTE).is_some() {
+        quote.push_str("...");
+    }
+    Left::Problem(format!("{field} {fault}: {quote}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{self, ACCOUNT, KEY, OTHER_KEY, ROLE};
+    use crate::event::{ErrorClass, PrincipalKind};
+
+    #[test]
+    fn a_modern_record_is_read_in_full() {
+        let record = testing::kms("Decrypt")
+            .set("requestParameters.encryptionContext.tenant", "t-4711")
+            .set("additionalEventData.keyMaterialId", "a1")
+            .set("vpcEndpointId", "vpce-0123456789abcdef0")
+            .id("0b8f5a2e-2f0e-4d0c-8f4b-6a7b8c9d0e1f");
+        record.event(|event| {
+            assert_eq!(event.id, "0b8f5a2e-2f0e-4d0c-8f4b-6a7b8c9d0e1f");
+            assert_eq!(event.time.to_string(), "2026-05-04T10:15:42Z");
+            assert_eq!((event.source, event.form), (Source::Kms, Form::ApiCall));
+            assert_eq!((event.operation, event.name.as_ref()), (Operation::Decrypt, "Decrypt"));
+            assert_eq!((event.account.as_ref(), event.region.as_ref()), (ACCOUNT, "eu-west-1"));
+            assert_eq!((event.principal.id.as_ref(), event.principal.kind), (ROLE, PrincipalKind::Role));
+            assert_eq!(event.key.as_ref().unwrap().arn, KEY);
+            assert!(event.succeeded() && event.outcome.error.is_none());
+            assert_eq!(event.context.names().collect::<Vec<_>>(), ["tenant"]);
+            assert_eq!(event.caller.ip, Some("203.0.113.17".parse().unwrap()));
+            assert_eq!(event.caller.agent_family.as_deref(), Some("aws-sdk-rust/1"));
+            assert_eq!(event.caller.vpc_endpoint.as_deref(), Some("vpce-0123456789abcdef0"));
+            assert_eq!(event.key_material.as_deref(), Some("a1"));
+            assert!(matches!(event.params, Params::None));
+        });
+    }
+
+    #[test]
+    fn every_operation_becomes_an_event() {
+        for operation in Operation::ALL {
+            testing::kms(operation.name()).event(|event| {
+                assert_eq!(event.operation, *operation);
+                let keyless = operation.info().key_place == crate::event::operation::KeyPlace::None;
+                assert_eq!(event.key.is_none(), keyless, "{operation:?}");
+            });
+        }
+        testing::kms("ReEncrypt").event(|event| {
+            assert_eq!(event.key.as_ref().unwrap().arn, KEY);
+            assert_eq!(event.destination_key.as_ref().unwrap().arn, OTHER_KEY);
+        });
+    }
+
+    #[test]
+    fn a_denied_call_keeps_its_key() {
+        testing::kms("Decrypt").denied().remove("resources").event(|event| {
+            assert_eq!(event.outcome.class(), Some(ErrorClass::Denied));
+            assert_eq!(event.key.as_ref().unwrap().arn, KEY);
+        });
+    }
 }

@@ -393,14 +393,7 @@ mod tests {
 
     #[test]
     fn the_table_equals_the_collected_one() {
-        let Ok(corpus) = std::env::var("KMSWATCH_CORPUS") else {
-            println!("skipped: KMSWATCH_CORPUS is not set");
-            return;
-        };
-        let Ok(text) = std::fs::read_to_string(format!("{corpus}/../domain/kms-operations.csv")) else {
-            println!("skipped: no ../domain/kms-operations.csv beside KMSWATCH_CORPUS");
-            return;
-        };
+        let Some(text) = crate::event::testing::corpus("../domain/kms-operations.csv") else { return };
         let mut lines = text.lines();
         let columns = csv_fields(lines.next().unwrap());
         let mut n = 0;

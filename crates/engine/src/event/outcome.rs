@@ -1,6 +1,7 @@
 //! How a call ended: its error class (reference: KMS API common errors and key-state table).
 
-use crate::json::Text;
+use super::fields::{Read, string};
+use crate::json::{Kind, Text, Value};
 
 /// What an error means for detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,5 +48,108 @@ impl Outcome<'_> {
     /// The class of the error, if it failed.
     pub fn class(&self) -> Option<ErrorClass> {
         self.error.as_ref().map(|error| error.class)
+    }
+}
+
+impl<'a> Outcome<'a> {
+    /// Reads `errorCode` and `errorMessage`. No code means success, whatever the message says.
+    pub(super) fn read(code: Value<'a>, message: Value<'a>) -> Read<Outcome<'a>> {
+        let code = match code.kind() {
+            // A code of another type is odd, but it still says that the call failed.
+            Kind::Number | Kind::Bool => Some(Text::Borrowed(code.raw())),
+            _ => string(code)?,
+        };
+        let Some(code) = code else { return Ok(Outcome::default()) };
+        let class = ErrorClass::of(&code);
+        Ok(Outcome { error: Some(CallError { code, message: string(message)?, class }) })
+    }
+}
+
+/// Longest code that can be a known one, in bytes, with room for a prefix such as `Client.`.
+const LONGEST_CODE: usize = 96;
+
+impl ErrorClass {
+    /// The class of an `errorCode`, in any case and with or without a prefix such as `KMS.` or `Client.`.
+    /// Modelled codes are from the KMS API model, the others from the common errors of AWS APIs.
+    pub fn of(code: &str) -> ErrorClass {
+        let mut buffer = [0u8; LONGEST_CODE];
+        let Some(lower) = buffer.get_mut(..code.len()) else { return ErrorClass::Other };
+        lower.copy_from_slice(code.as_bytes());
+        lower.make_ascii_lowercase();
+        let name = lower.rsplit(|b| matches!(b, b'.' | b'#' | b':')).next().unwrap_or_default();
+        // Some services write the code with the ending, some without: AccessDenied, AccessDeniedException.
+        let name = name.strip_suffix(b"exception").unwrap_or(name);
+        match name {
+            b"accessdenied"
+            | b"vpceaccessdenied"
+            | b"unauthorizedoperation"
+            | b"unauthorized"
+            | b"notauthorized"
+            | b"optinrequired"
+            | b"unrecognizedclient"
+            | b"invalidclienttokenid"
+            | b"expiredtoken"
+            | b"incompletesignature"
+            | b"signaturedoesnotmatch"
+            | b"forbidden" => ErrorClass::Denied,
+            b"disabled"
+            | b"kmsinvalidstate"
+            | b"keyunavailable"
+            | b"customkeystoreinvalidstate"
+            | b"customkeystorenotfound"
+            | b"xkskeynotfound"
+            | b"cloudhsmclusternotactive"
+            | b"cloudhsmclusterinvalidconfiguration" => ErrorClass::KeyState,
+            b"throttling"
+            | b"throttled"
+            | b"limitexceeded"
+            | b"requestlimitexceeded"
+            | b"toomanyrequests" => ErrorClass::Throttled,
+            b"validation"
+            | b"validationerror"
+            | b"invalidarn"
+            | b"invalidaliasname"
+            | b"invalidgrantid"
+            | b"invalidgranttoken"
+            | b"invalidmarker"
+            | b"invalidkeyusage"
+            | b"unsupportedoperation"
+            | b"malformedpolicydocument"
+            | b"tag"
+            | b"alreadyexists"
+            | b"conflict"
+            | b"invalidimporttoken"
+            | b"expiredimporttoken"
+            | b"incorrectkeymaterial"
+            | b"incorrecttrustanchor"
+            | b"customkeystorehascmks"
+            | b"customkeystorenameinuse"
+            | b"cloudhsmclusterinuse"
+            | b"cloudhsmclusternotfound"
+            | b"cloudhsmclusternotrelated"
+            | b"xkskeyalreadyinuse"
+            | b"xkskeyinvalidconfiguration"
+            | b"xksproxyinvalidconfiguration"
+            | b"xksproxyuriendpointinuse"
+            | b"xksproxyuriinuse"
+            | b"xksproxyvpcendpointserviceinuse"
+            | b"xksproxyvpcendpointserviceinvalidconfiguration"
+            | b"xksproxyvpcendpointservicenotfound" => ErrorClass::BadInput,
+            b"notfound" => ErrorClass::NotFound,
+            b"invalidciphertext" | b"incorrectkey" | b"kmsinvalidsignature" | b"kmsinvalidmac" => {
+                ErrorClass::CryptoMismatch
+            }
+            b"dryrunoperation" => ErrorClass::DryRun,
+            b"kmsinternal"
+            | b"dependencytimeout"
+            | b"internalfailure"
+            | b"internalerror"
+            | b"internalserver"
+            | b"serviceunavailable"
+            | b"xksproxyuriunreachable"
+            | b"xksproxyinvalidresponse"
+            | b"xksproxyincorrectauthenticationcredential" => ErrorClass::ServiceFault,
+            _ => ErrorClass::Other,
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::operation::{KeyPlace, Logged};
 use super::{Event, Normalized, Operation, normalize};
 use crate::trail::Record;
 use serde_json::{Value, json};
+use std::io::Read as _;
 
 /// The account of everything that is not said to be elsewhere.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -265,7 +266,7 @@ impl RecordBuilder {
     /// Done by an AWS service for itself: `by_service("cloudtrail")`.
     pub(crate) fn by_service(self, service: &str) -> RecordBuilder {
         let name = format!("{service}.amazonaws.com");
-        self.set("userIdentity", json!({"type": "AWSService", "invokedBy": name.clone()}))
+        self.set("userIdentity", json!({"type": "AWSService", "invokedBy": name}))
             .set("sourceIPAddress", name.clone())
             .set("userAgent", name)
             .remove("tlsDetails")
@@ -324,4 +325,27 @@ pub(crate) fn with_event<R>(json: &str, look: impl FnOnce(&Event<'_>) -> R) -> R
         Normalized::Event(event) => look(&event),
         other => panic!("no event but {other:?}: {json}"),
     }
+}
+
+/// Text of a file below the folder that `KMSWATCH_CORPUS` names (`.gz` is unpacked); `None`, with a printed
+/// note, if there is none. Tests on real records pass where nobody has them.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests on real records are told by the environment where those are"
+)]
+pub(crate) fn corpus(path: &str) -> Option<String> {
+    let Ok(folder) = std::env::var("KMSWATCH_CORPUS") else {
+        println!("skipped: KMSWATCH_CORPUS is not set");
+        return None;
+    };
+    let Ok(bytes) = std::fs::read(format!("{folder}/{path}")) else {
+        println!("skipped: no {path} below KMSWATCH_CORPUS");
+        return None;
+    };
+    if !path.ends_with(".gz") {
+        return Some(String::from_utf8(bytes).unwrap());
+    }
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+    Some(text)
 }

@@ -2,13 +2,47 @@
 //!
 //! A State is a join-semilattice: [`Merge::merge`] is commutative, associative and idempotent. What one object
 //! adds (the Delta) is itself a small [`States`], so applying an object twice, or two objects in either order,
-//! gives the same States.
+//! gives the same States, to the byte of their stored form.
+//!
+//! They are made of few pieces, each with its laws tested: [`Register`] (the last writer wins), [`Newest`] (a
+//! bounded map by time), [`Seen`] (names with first and last time), [`Sightings`] (events that are counted) and
+//! [`distinct::Distinct`]. Everything is bounded, and says so when a bound was hit.
 
+pub mod account;
+pub mod act;
+pub mod aliases;
 pub mod distinct;
+pub mod key;
+#[cfg(test)]
+pub(crate) mod laws;
+mod lifecycle;
+pub mod names;
+pub mod newest;
+pub mod principal;
+pub mod refusals;
+pub mod register;
+pub mod resources;
+pub mod seen;
+pub mod sightings;
+
+pub use account::AccountState;
+pub use act::{Act, ActKind, By, Detail};
+pub use aliases::Aliases;
+pub use key::{KeyState, PolicyText};
+pub use names::Names;
+pub use newest::Newest;
+pub use principal::PrincipalState;
+pub use refusals::{Refusals, RefusedState};
+pub use register::Register;
+pub use resources::Resources;
+pub use seen::{Seen, Sight};
+pub use sightings::Sightings;
 
 use crate::estate::Estate;
-use crate::event::Event;
+use crate::event::{ErrorClass, Event, Key, Params, Source};
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// A value that grows by union with others of its kind.
 pub trait Merge {
@@ -16,42 +50,102 @@ pub trait Merge {
     fn merge(&mut self, other: &Self);
 }
 
-/// What is remembered of one key.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct KeyState {}
-
-/// What is remembered of one principal.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PrincipalState {}
-
-/// What is remembered of one account.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AccountState {}
-
 /// The States of many entities: all that are known, or those that one object touches (a Delta).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct States {
     /// By key ARN.
+    #[serde(serialize_with = "in_order")]
     pub keys: IndexMap<String, KeyState>,
     /// By principal id.
+    #[serde(serialize_with = "in_order")]
     pub principals: IndexMap<String, PrincipalState>,
     /// By account id.
+    #[serde(serialize_with = "in_order")]
     pub accounts: IndexMap<String, AccountState>,
+}
+
+/// The order in which entities were first met must not show in what is stored.
+fn in_order<T: Serialize, S: Serializer>(
+    map: &IndexMap<String, T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    map.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
 }
 
 impl States {
     /// Takes up what `event` says about its entities.
-    pub fn observe(&mut self, _event: &Event<'_>, _estate: &Estate) {}
+    ///
+    /// Most events are cryptographic calls by a known principal on a known key: they allocate nothing.
+    pub fn observe(&mut self, event: &Event<'_>, _estate: &Estate) {
+        if event.source != Source::Kms || event.dry_run {
+            return;
+        }
+        match event.outcome.class() {
+            None => self.observe_success(event),
+            Some(ErrorClass::KeyState) if event.operation.is_cryptographic() => {
+                if let Some(key) = refused_key(event) {
+                    entry(&mut self.keys, &key.arn).refuse(event, key);
+                }
+            }
+            Some(ErrorClass::Denied) if PrincipalState::concerns(event) => {
+                entry(&mut self.principals, &event.principal.id).note(event);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn observe_success(&mut self, event: &Event<'_>) {
+        if let Some(key) = &event.key {
+            entry(&mut self.keys, &key.arn).succeed(event, key);
+        }
+        if let Some(key) = &event.destination_key {
+            entry(&mut self.keys, &key.arn).succeed(event, key);
+        }
+        if let Params::Policy(change) = &event.params
+            && let Some(replica) = &change.replica_arn
+        {
+            entry(&mut self.keys, replica).set_policy(event, change.policy.as_deref());
+        }
+        if PrincipalState::concerns(event) {
+            entry(&mut self.principals, &event.principal.id).note(event);
+        }
+        if !event.account.is_empty() {
+            entry(&mut self.accounts, &event.account).succeed(event);
+        }
+    }
+
+    /// The alias that each key is known by, and the key that each alias means, over all States.
+    pub fn names(&self) -> Names {
+        Names::new(&self.keys)
+    }
 }
 
-impl Merge for KeyState {
-    fn merge(&mut self, _other: &Self) {}
+impl Merge for States {
+    fn merge(&mut self, other: &Self) {
+        fn all<S: Merge + Default>(mine: &mut IndexMap<String, S>, theirs: &IndexMap<String, S>) {
+            for (id, state) in theirs {
+                entry(mine, id).merge(state);
+            }
+        }
+        all(&mut self.keys, &other.keys);
+        all(&mut self.principals, &other.principals);
+        all(&mut self.accounts, &other.accounts);
+    }
 }
 
-impl Merge for PrincipalState {
-    fn merge(&mut self, _other: &Self) {}
+/// The key that a call was refused for. The message of KMS begins with its ARN, which decides for ReEncrypt.
+fn refused_key<'e, 'a>(event: &'e Event<'a>) -> Option<&'e Key<'a>> {
+    let message = event.outcome.error.as_ref().and_then(|error| error.message.as_deref()).unwrap_or_default();
+    let named = event.destination_key.as_ref().filter(|key| message.contains(key.arn.as_ref()));
+    named.or(event.key.as_ref()).or(event.destination_key.as_ref())
 }
 
-impl Merge for AccountState {
-    fn merge(&mut self, _other: &Self) {}
+/// The State of an entity, new if it is not known. Allocates only then.
+fn entry<'a, S: Default>(states: &'a mut IndexMap<String, S>, id: &str) -> &'a mut S {
+    match states.get_index_of(id) {
+        #[allow(clippy::indexing_slicing)] // The map has just said that it is there.
+        Some(at) => &mut states[at],
+        None => states.entry(id.to_owned()).or_default(),
+    }
 }

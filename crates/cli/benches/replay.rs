@@ -1,0 +1,193 @@
+//! The cost of a whole replay, as ratios taken in the same run.
+//!
+//! ```text
+//! cargo bench -p kmswatch --bench replay -- [--mb 200] [--pairs 5]
+//! ```
+//!
+//! Three corpora of generated log objects: *kms* (80 % KMS records), *org* (10 %), *sparse* (0.5 %). For each, the
+//! CPU time of the whole process `kmswatch replay --threads 1` against that of only decompressing the same files,
+//! run in turns (A B A B ...): by `libdeflate-gzip -dc` if it is installed (Debian: libdeflate-tools), the fastest
+//! known, and by the library that the engine uses. Then two threads against one, and peak memory over inputs of
+//! growing size and for one huge object. Shared machines are noisy: read medians of ratios, not single times.
+
+#![allow(clippy::print_stdout, clippy::expect_used, missing_docs)] // A bench reports to a person and may fail loudly.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use wait4::Wait4;
+
+const MIXES: [(&str, f64); 3] = [("kms", 0.8), ("org", 0.1), ("sparse", 0.005)];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let [flag, folder] = args.as_slice()
+        && flag == "--inflate"
+    {
+        return inflate(Path::new(folder));
+    }
+    let option = |name: &str, default: usize| {
+        let at = args.iter().position(|arg| arg == name);
+        at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
+    };
+    let (megabytes, pairs) = (option("--mb", 200), option("--pairs", 5));
+    println!(
+        "{megabytes} MB of uncompressed log a corpus, {pairs} pairs; ratios are A/B of CPU time: median (min-max)\n"
+    );
+    let mut folders = Vec::new();
+    for (mix, share) in MIXES {
+        let folder = corpus(mix, share, megabytes);
+        compare(mix, &folder, pairs);
+        folders.push(folder);
+    }
+    threads(&folders, pairs);
+    memory(megabytes);
+}
+
+/// Writes the corpus once; it is kept under `target/`, so a second run starts at once.
+fn corpus(mix: &str, share: f64, megabytes: usize) -> PathBuf {
+    let folder = target().join(format!("{mix}-{megabytes}"));
+    if !folder.join("complete").exists() {
+        let _ = fs::remove_dir_all(&folder);
+        let scenario = kmswatch_scenario::Scenario::benchmark(share, megabytes as u64 * 1_000_000);
+        kmswatch_scenario::write(&scenario, &folder).expect("the corpus can be written");
+        fs::write(folder.join("complete"), "").expect("the corpus can be marked");
+    }
+    folder
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay-bench")
+}
+
+fn compare(mix: &str, folder: &Path, pairs: usize) {
+    let files = log_files(folder);
+    let summary = target().join("summary.json");
+    let mut against_tool = Vec::new();
+    let mut against_library = Vec::new();
+    let mut replays = Vec::new();
+    for _ in 0..pairs {
+        let replay = run(replay_command(folder, 1).arg("--summary").arg(&summary));
+        if let Some(tool) = try_run(Command::new("libdeflate-gzip").arg("-dc").args(&files)) {
+            against_tool.push(ratio(replay.cpu, tool.cpu));
+        }
+        let library =
+            run(Command::new(std::env::current_exe().expect("own path")).arg("--inflate").arg(folder));
+        against_library.push(ratio(replay.cpu, library.cpu));
+        replays.push(replay);
+    }
+    let text = fs::read_to_string(&summary).expect("replay wrote its summary");
+    let records = kmswatch_engine::json::Value::new(&text).get("records").integer().unwrap_or(0);
+    replays.sort_by_key(|usage| usage.cpu);
+    let cpu = replays[replays.len() / 2].cpu.as_secs_f64();
+    println!("{mix:7} {records} records, {cpu:.3} CPU s: {:.0} records/s/core", records as f64 / cpu);
+    println!("        / libdeflate-gzip -dc     {}", spread(&mut against_tool));
+    println!("        / flate2 with zlib-rs     {}", spread(&mut against_library));
+}
+
+fn threads(folders: &[PathBuf], pairs: usize) {
+    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        let command = |threads| {
+            let mut command = replay_command(&folders[0], threads);
+            command.args(&folders[1..]);
+            command
+        };
+        let (one, two) = (run(&mut command(1)), run(&mut command(2)));
+        wall.push(ratio(one.wall, two.wall));
+        cpu.push(ratio(two.cpu, one.cpu));
+    }
+    println!("threads all corpora, 2 threads: speed-up {}, CPU {}", spread(&mut wall), spread(&mut cpu));
+}
+
+fn memory(megabytes: usize) {
+    for part in [megabytes / 8, megabytes / 2, megabytes * 2] {
+        let usage = run(&mut replay_command(&corpus("org", 0.1, part.max(1)), 1));
+        println!("memory  org, {part:4} MB of log: peak {:.1} MB", usage.peak as f64 / 1e6);
+    }
+    let folder = target().join("huge");
+    let object = folder.join("one.json.gz");
+    if !object.exists() {
+        fs::create_dir_all(&folder).expect("folder");
+        let mut file = fs::File::create(&object).expect("file");
+        // Members of gzip may follow each other, and so may documents: one object of many.
+        for part in log_files(&corpus("org", 0.1, megabytes)) {
+            file.write_all(&fs::read(part).expect("part")).expect("write");
+        }
+    }
+    let usage = run(&mut replay_command(&folder, 1));
+    println!("memory  one object of {megabytes} MB: peak {:.1} MB", usage.peak as f64 / 1e6);
+}
+
+fn replay_command(folder: &Path, threads: usize) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kmswatch"));
+    command.args(["replay", "--format", "jsonl", "--threads", &threads.to_string()]).arg(folder);
+    command
+}
+
+struct Usage {
+    cpu: Duration,
+    wall: Duration,
+    peak: u64,
+}
+
+fn run(command: &mut Command) -> Usage {
+    try_run(command).unwrap_or_else(|| panic!("{command:?} can be run"))
+}
+
+fn try_run(command: &mut Command) -> Option<Usage> {
+    let start = Instant::now();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let result = child.wait4().ok()?;
+    let usage = result.rusage;
+    Some(Usage { cpu: usage.utime + usage.stime, wall: start.elapsed(), peak: usage.maxrss })
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+fn spread(ratios: &mut [f64]) -> String {
+    ratios.sort_by(f64::total_cmp);
+    match ratios {
+        [] => "not installed".to_owned(),
+        [first, .., last] => format!("{:.2} ({first:.2}-{last:.2})", ratios[ratios.len() / 2]),
+        [only] => format!("{only:.2}"),
+    }
+}
+
+/// Decompresses every file of the folder and throws the bytes away.
+fn inflate(folder: &Path) {
+    let mut window = vec![0; 256 << 10];
+    let mut total = 0;
+    for path in log_files(folder) {
+        let file = fs::File::open(path).expect("file");
+        let mut reader = flate2::read::MultiGzDecoder::new(file);
+        loop {
+            match reader.read(&mut window).expect("gzip") {
+                0 => break,
+                n => total += n as u64,
+            }
+        }
+    }
+    writeln!(io::stdout(), "{total}").expect("stdout");
+}
+
+fn log_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("folder") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "gz") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,158 @@
+//! Settings: from a file, checked, and with their defaults explained.
+
+use crate::args::ConfigArgs;
+use crate::terminal;
+use anyhow::{Context, bail};
+use kmswatch_engine::detectors;
+use kmswatch_engine::estate::is_account_id;
+use kmswatch_engine::settings::Settings;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// The defaults with their explanations; tests hold it to [`Settings`].
+const DEFAULT: &str = include_str!("default.toml");
+
+/// `kmswatch config`.
+pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<u8> {
+    let mut out = anstream::stdout().lock();
+    match &args.check {
+        None => out.write_all(DEFAULT.as_bytes())?,
+        Some(file) => {
+            load(file)?;
+            writeln!(out, "{}: fine", terminal::safe(&file.display().to_string()))?;
+        }
+    }
+    Ok(crate::NOTHING_FOUND)
+}
+
+/// Reads a file of settings. What is not in it keeps its default.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Settings> {
+    let name = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read the settings in {name}"))?;
+    let settings = parse(&text).with_context(|| format!("cannot use the settings in {name}"))?;
+    check(&settings).with_context(|| format!("cannot use the settings in {name}"))?;
+    Ok(settings)
+}
+
+fn parse(text: &str) -> anyhow::Result<Settings> {
+    toml::from_str(text).map_err(|error| {
+        let hint = match unknown_key(error.message()) {
+            Some((key, known)) => {
+                nearest(key, known.iter().copied())
+                    .map_or_else(String::new, |key| format!("did you mean `{key}`?\n"))
+                    + "`kmswatch config` prints all keys"
+            }
+            None => "`kmswatch config` shows what is expected".to_owned(),
+        };
+        anyhow::anyhow!("{}\n{hint}", error.to_string().trim_end())
+    })
+}
+
+/// The key and the keys that there are, out of serde's message: unknown field `a`, expected one of `b`, `c`.
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.collect()))
+}
+
+/// The word of `known` that `word` was most likely meant to be.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))
+        // Half the letters right: less is another word.
+        .filter(|(likeness, _)| *likeness >= 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// What has the right type and still cannot be meant.
+fn check(settings: &Settings) -> anyhow::Result<()> {
+    let estate = &settings.estate;
+    for (key, accounts) in
+        [("estate.accounts", &estate.accounts), ("estate.trusted_accounts", &estate.trusted_accounts)]
+    {
+        if let Some(account) = accounts.iter().find(|account| !is_account_id(account)) {
+            bail!("{key}: {account:?} is no account id: write its twelve digits in quotes");
+        }
+    }
+    if let Some(organization) = estate.organizations.iter().find(|id| !id.starts_with("o-")) {
+        bail!("estate.organizations: {organization:?} is no organisation id: they begin with \"o-\"");
+    }
+    for id in &settings.detectors.off {
+        let known = || detectors::ALL.iter().map(|detector| detector.id);
+        if !known().any(|known| known == id) {
+            let hint = nearest(id, known()).map_or_else(String::new, |id| format!("did you mean {id:?}? "));
+            bail!("detectors.off: there is no detector {id:?}: {hint}`kmswatch detectors` lists them");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_file_says_what_the_engine_does() {
+        assert_eq!(parse(DEFAULT).unwrap(), Settings::default());
+    }
+
+    /// Every key with a value, as `section.key`.
+    fn keys(table: &toml::Table, prefix: &str) -> Vec<String> {
+        table
+            .iter()
+            .flat_map(|(key, value)| match value {
+                toml::Value::Table(inner) => keys(inner, &format!("{prefix}{key}.")),
+                _ => vec![format!("{prefix}{key}")],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_setting_stands_in_the_default_file_and_nothing_else() {
+        let written: toml::Table = DEFAULT.parse().unwrap();
+        let known = toml::Table::try_from(Settings::default()).unwrap();
+        assert_eq!(keys(&written, ""), keys(&known, ""), "left: default.toml, right: engine/src/settings.rs");
+    }
+
+    #[test]
+    fn every_setting_of_the_default_file_is_explained_above_it() {
+        let mut explained = false;
+        for line in DEFAULT.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(explained, "no comment above: {line}");
+            }
+            explained = line.starts_with('#');
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_a_hint() {
+        let error = parse("[estate]\nacounts = [\"111122223333\"]\n").unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+        assert!(error.contains("acounts"), "{error}");
+        assert!(error.contains("did you mean `accounts`?"), "{error}");
+        let error = parse("[surprise]\n").unwrap_err().to_string();
+        assert!(error.contains("`kmswatch config` prints all keys"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_an_error_with_its_line() {
+        let error = parse("[limits]\nnesting = \"deep\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("kmswatch config"), "{error}");
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused() {
+        for (text, expected) in [
+            ("[estate]\naccounts = [\"prod\"]", "twelve digits"),
+            ("[estate]\ntrusted_accounts = [\"1234\"]", "estate.trusted_accounts"),
+            ("[estate]\norganizations = [\"r-1\"]", "o-"),
+            ("[detectors]\noff = [\"no_such_detector\"]", "kmswatch detectors"),
+        ] {
+            let error = check(&parse(text).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Which objects there are to read, and in which order.
+//!
+//! The order is that of time: the delivery stamp in the name of a log file, else the time of the first event in
+//! it; equals go by name. So it depends neither on the order of the arguments nor on that of a directory, and
+//! findings become known roughly as they did when the logs were written.
+//!
+//! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
+
+use crate::troubles::{InputProblem, Troubles};
+use kmswatch_engine::settings::Limits;
+use kmswatch_engine::time::Timestamp;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Endings of files that a folder is searched for. A file that is named on the command line is always read.
+const ENDINGS: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
+
+/// The folder that CloudTrail begins its keys with, after the prefix of the trail.
+const LOG_ROOT: &str = "AWSLogs";
+
+/// One object to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    place: Place,
+    /// Found in a folder under a name that CloudTrail does not write, so that it may well be something else.
+    pub(crate) maybe_no_log: bool,
+    time: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Stdin,
+    File { folder: Arc<Path>, name: Box<OsStr> },
+}
+
+impl Input {
+    /// What people call it: the path as it was named or found, or `-`.
+    pub(crate) fn name(&self) -> String {
+        match &self.place {
+            Place::Stdin => "-".to_owned(),
+            Place::File { .. } => self.path().display().to_string(),
+        }
+    }
+
+    /// Opens it.
+    pub(crate) fn open(&self) -> io::Result<Opened> {
+        match &self.place {
+            Place::Stdin => Ok(Opened::Stdin(io::stdin())),
+            Place::File { .. } => File::open(self.path()).map(Opened::File),
+        }
+    }
+
+    /// Bytes to read; `None` where that cannot be known before.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Stdin => None,
+            Place::File { .. } => fs::metadata(self.path()).ok().map(|data| data.len()),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.place {
+            Place::Stdin => PathBuf::new(),
+            Place::File { folder, name } => folder.join(&**name),
+        }
+    }
+}
+
+/// An open input.
+pub(crate) enum Opened {
+    /// A file.
+    File(File),
+    /// Standard input.
+    Stdin(io::Stdin),
+}
+
+impl io::Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Opened::File(file) => file.read(buffer),
+            Opened::Stdin(stdin) => stdin.read(buffer),
+        }
+    }
+}
+
+/// All objects below some paths.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// The objects, in the order in which they are to be absorbed.
+    pub(crate) list: Vec<Input>,
+    /// Accounts in whose folders logs lie: ours, since only own accounts deliver to own trails.
+    pub(crate) accounts: BTreeSet<String>,
+}
+
+/// Finds the objects below `paths` and puts them in order. What cannot be listed goes to `troubles`.
+pub(crate) fn find(paths: &[PathBuf], limits: &Limits, threads: usize, troubles: &mut Troubles) -> Inputs {
+    let mut search = Search {
+        troubles,
+        named: HashSet::new(),
+        folders: HashSet::new(),
+        candidates: 0,
+        inputs: Inputs::default(),
+    };
+    let mut paths: Vec<(bool, &PathBuf)> = paths.iter().map(|path| (path.is_dir(), path)).collect();
+    // Files before folders, each by name: what is named twice is told by the same name, whatever the order of
+    // the arguments.
+    paths.sort();
+    for (is_folder, path) in paths {
+        if is_folder { search.folder(path) } else { search.named(path) }
+    }
+    let mut inputs = search.inputs;
+    look_up_times(&mut inputs.list, limits, threads);
+    // Without any time, and for standard input, last.
+    inputs.list.sort_by_cached_key(|input| (input.time.is_none(), input.time, input.name()));
+    inputs
+}
+
+struct Search<'a> {
+    troubles: &'a mut Troubles,
+    /// Real paths of the files named on the command line: one that lies in a folder as well is read once.
+    named: HashSet<PathBuf>,
+    /// Real paths of the folders already searched: it ends circles of links, too.
+    folders: HashSet<PathBuf>,
+    /// Files that are worth reading, also those met before.
+    candidates: u64,
+    inputs: Inputs,
+}
+
+impl Search<'_> {
+    fn named(&mut self, path: &Path) {
+        if path == Path::new("-") {
+            if self.named.insert(path.to_owned()) {
+                self.inputs.list.push(Input { place: Place::Stdin, maybe_no_log: false, time: None });
+            }
+            return;
+        }
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            // Only `..` and `/` end without a name, and both are folders where they exist.
+            return self.fail(path, "no such file or folder");
+        };
+        match fs::metadata(path) {
+            Ok(_) if self.named.insert(real(folder).join(name)) => {
+                self.take(&folder.into(), name, Found::Named);
+            }
+            Ok(_) => {}
+            Err(error) => self.fail(path, &error.to_string()),
+        }
+    }
+
+    /// Takes every log below a folder. A stack instead of recursion, since the depth is not ours to choose.
+    fn folder(&mut self, root: &Path) {
+        if self.folders.contains(&real(root)) {
+            return;
+        }
+        let before = self.candidates;
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let real = real(&folder);
+            if self.folders.contains(&real) {
+                continue;
+            }
+            match list(&folder) {
+                Ok(entries) => folders.extend(self.entries(&folder, &real, entries)),
+                Err(error) => self.fail(&folder, &format!("the folder cannot be listed: {error}")),
+            }
+            self.folders.insert(real);
+        }
+        if self.candidates == before {
+            // Nothing found in logs that were not there would be a false comfort.
+            self.fail(root, &format!("no log files below this folder (looked for {})", ENDINGS.join(", ")));
+        }
+    }
+
+    /// Takes the files of a folder, and gives back its folders.
+    ///
+    /// Beside a tree of `AWSLogs` lie notes, labels and indexes about it, but no logs: there, only the tree counts.
+    fn entries(&mut self, folder: &Path, real: &Path, entries: Vec<Entry>) -> Vec<PathBuf> {
+        let holds_root = entries.iter().any(|entry| entry.is_folder && entry.name == LOG_ROOT);
+        let shared: Arc<Path> = folder.into();
+        let mut folders = Vec::new();
+        for Entry { name, is_folder } in entries {
+            let is_log = ENDINGS.iter().any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
+            let worth_it = if holds_root { is_folder && name == LOG_ROOT } else { is_folder || is_log };
+            if !worth_it {
+                self.troubles.ignored.push(shared.join(&name).display().to_string());
+            } else if is_folder {
+                folders.push(shared.join(&name));
+            } else {
+                self.candidates += 1;
+                if self.named.is_empty() || !self.named.contains(&real.join(&name)) {
+                    self.take(&shared, &name, Found::InFolder);
+                }
+            }
+        }
+        folders
+    }
+
+    fn take(&mut self, folder: &Arc<Path>, name: &OsStr, found: Found) {
+        let key = LogName::read(&folder.join(name));
+        if let Some(account) = key.as_ref().and_then(|key| key.account.as_ref())
+            && !self.inputs.accounts.contains(account)
+        {
+            self.inputs.accounts.insert(account.clone());
+        }
+        self.inputs.list.push(Input {
+            place: Place::File { folder: Arc::clone(folder), name: name.into() },
+            maybe_no_log: key.is_none() && found == Found::InFolder,
+            time: key.and_then(|key| key.delivered),
+        });
+    }
+
+    fn fail(&mut self, path: &Path, message: &str) {
+        self.troubles.unread(InputProblem::whole(path.display().to_string(), message));
+    }
+}
+
+/// The path without links in it; as it is where that cannot be told.
+fn real(path: &Path) -> PathBuf {
+    let named = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    fs::canonicalize(named).unwrap_or_else(|_| path.to_owned())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Named,
+    InFolder,
+}
+
+struct Entry {
+    name: OsString,
+    is_folder: bool,
+}
+
+fn list(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        // A link that leads nowhere is taken for a file, whose opening then fails and is told.
+        let is_folder =
+            kind.is_dir() || kind.is_symlink() && fs::metadata(entry.path()).is_ok_and(|data| data.is_dir());
+        entries.push(Entry { name: entry.file_name(), is_folder });
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Finds the time of the first event in all files without a stamp in their name, side by side, since it means
+/// opening each of them. A lone file needs no order.
+fn look_up_times(inputs: &mut [Input], limits: &Limits, threads: usize) {
+    if inputs.len() < 2 {
+        return;
+    }
+    let share = inputs.len().div_ceil(threads.max(1));
+    std::thread::scope(|scope| {
+        for chunk in inputs.chunks_mut(share) {
+            scope.spawn(move || {
+                for input in chunk.iter_mut().filter(|input| input.time.is_none()) {
+                    input.time = first_event(input, limits);
+                }
+            });
+        }
+    });
+}
+
+fn first_event(input: &Input, limits: &Limits) -> Option<Timestamp> {
+    match &input.place {
+        // It can be read only once.
+        Place::Stdin => None,
+        Place::File { .. } => first_event_time(input.open().ok()?, limits),
+    }
+}
+
+/// What the name of a log file says, where CloudTrail chose it.
+struct LogName {
+    account: Option<String>,
+    delivered: Option<Timestamp>,
+}
+
+impl LogName {
+    fn read(path: &Path) -> Option<LogName> {
+        let name = path.file_name()?.to_str()?;
+        let (account, rest) = name.split_once("_CloudTrail")?;
+        let stamp = rest.split('_').find_map(|part| {
+            let digits = part.strip_suffix('Z')?;
+            let (date, time) = digits.split_once('T')?;
+            let (year, month, day) = (date.get(0..4)?, date.get(4..6)?, date.get(6..8)?);
+            Timestamp::parse(&format!("{year}-{month}-{day}T{}:{}:00Z", time.get(0..2)?, time.get(2..4)?))
+        });
+        Some(LogName { account: Some(account.to_owned()), delivered: stamp })
+    }
+}
+
+fn first_event_time(_source: impl io::Read, _limits: &Limits) -> Option<Timestamp> {
+    None
+}

@@ -1,0 +1,72 @@
+//! Findings for programs: one JSON object a line, as `kmswatch schema finding` describes it.
+
+use kmswatch_engine::finding::Finding;
+use std::io::{self, Write};
+
+/// Writes all findings.
+pub(crate) fn write(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    for finding in findings {
+        serde_json::to_writer(&mut *out, finding)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::samples;
+    use kmswatch_engine::finding::Severity;
+    use serde_json::Value;
+
+    fn schema() -> jsonschema::Validator {
+        let schema: Value = serde_json::from_str(include_str!("../../schema/finding.schema.json")).unwrap();
+        assert!(jsonschema::draft202012::meta::is_valid(&schema), "the schema itself");
+        jsonschema::draft202012::new(&schema).unwrap()
+    }
+
+    fn written(finding: Finding) -> Value {
+        let mut out = Vec::new();
+        write(&mut out, &[finding]).unwrap();
+        assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1, "one line");
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn findings_of_every_sort_keep_to_the_schema() {
+        let schema = schema();
+        for finding in
+            [samples::usual(Severity::Critical, 1), samples::storm(), samples::bare(), samples::hostile()]
+        {
+            let json = written(finding);
+            let errors: Vec<String> = schema.iter_errors(&json).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?}\n{json:#}");
+        }
+    }
+
+    #[test]
+    fn the_schema_asks_for_every_field_and_minds_its_type() {
+        let schema = schema();
+        let good = written(samples::storm());
+        let Value::Object(fields) = &good else { panic!("an object") };
+        for field in fields.keys() {
+            let mut without = good.clone();
+            without.as_object_mut().unwrap().remove(field);
+            assert!(!schema.is_valid(&without), "{field} may not be missing");
+            let mut wrong = good.clone();
+            wrong[field] = serde_json::json!(7);
+            assert!(!schema.is_valid(&wrong), "{field} may not be a number");
+        }
+        let mut more = good;
+        more["later"] = serde_json::json!("a field of a later version");
+        assert!(schema.is_valid(&more));
+    }
+
+    #[test]
+    fn what_is_not_there_is_null() {
+        let json = written(samples::bare());
+        assert!(json["principal"].is_null() && json["key"].is_null());
+        assert!(json["evidence"]["expected"].is_null(), "NaN is no number of JSON");
+        assert_eq!(json["time"]["start"], "2026-05-04T10:15:42Z");
+    }
+}

@@ -1,0 +1,256 @@
+//! Reading objects side by side, and absorbing them in order.
+//!
+//! Workers take the objects in order of the list and turn each into an outcome, which needs no other object.
+//! Outcomes wait until it is their turn; a worker that brings one looks whether the turn has come to any that
+//! wait, and if nobody else is doing so, absorbs them. So the watch sees the objects in the order of the list for
+//! any number of threads, no thread only waits for others, and output is the same to the byte.
+//!
+//! At most [`WAITING`] objects for each thread are taken ahead of the one whose turn it is; whoever would take one
+//! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
+//! end of a run: all the smaller ones before them would have to wait in memory.
+//!
+//! A panic while one object is read or absorbed becomes a problem of this object, and the run goes on.
+
+use crate::inputs::Input;
+use crate::progress::Progress;
+use crate::troubles::{InputProblem, Troubles};
+use kmswatch_engine::estate::Estate;
+use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
+use kmswatch_engine::trail::ObjectKind;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+
+/// Objects that a thread may be ahead of the one whose turn it is. Fewer make threads wait behind one large
+/// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
+const WAITING: usize = 16;
+
+/// Reads all inputs. Whatever cannot be read is in `troubles`.
+pub(crate) fn replay(
+    inputs: &[Input],
+    estate: &Estate,
+    filter: &Filter,
+    threads: NonZeroUsize,
+    progress: &Progress,
+    troubles: &mut Troubles,
+) -> Watch {
+    keep_panics_quiet();
+    let threads = threads.get().min(inputs.len()).max(1);
+    let order = Order::new(inputs.len(), threads * WAITING);
+    let end = Mutex::new(End { watch: Watch::new(estate.clone()), troubles });
+    let work = || {
+        let mut worker = Worker::default();
+        while let Some(at) = order.take() {
+            let Some(input) = inputs.get(at) else { break };
+            let read = read(&mut worker, input, estate, filter, progress);
+            order.bring(at, read, |at, read| {
+                if let Some(input) = inputs.get(at) {
+                    locked(&end).absorb(input, read);
+                }
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| {
+            scope.spawn(work);
+        });
+        work();
+    });
+    end.into_inner().unwrap_or_else(PoisonError::into_inner).watch
+}
+
+/// What came of one object: an outcome, or why there is none.
+type Read = Result<ObjectOutcome, String>;
+
+fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, progress: &Progress) -> Read {
+    let source = input.open().map_err(|error| error.to_string())?;
+    caught(|| worker.process(progress.watch(source), estate, filter)).inspect_err(|_| {
+        // Its buffers may be in any state.
+        *worker = Worker::default();
+    })
+}
+
+/// Where everything comes together, in order.
+struct End<'a> {
+    watch: Watch,
+    troubles: &'a mut Troubles,
+}
+
+impl End<'_> {
+    fn absorb(&mut self, input: &Input, read: Read) {
+        let mut outcome = match read {
+            Ok(outcome) => outcome,
+            Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
+        };
+        let report = &mut outcome.report;
+        if report.kind == ObjectKind::Unrecognized && report.records == 0 {
+            if input.maybe_no_log {
+                // A folder holds all sorts of things. It is told, but nothing of a log is missing.
+                report.problems.clear();
+                report.problem_count = 0;
+                self.troubles.not_logs.push(input.name());
+            } else if report.problem_count == 0 {
+                let message = "not a log of CloudTrail in any form that this version knows";
+                self.troubles.problems.push(InputProblem::whole(input.name(), message));
+            }
+        }
+        let problems = report.problems.drain(..).map(|problem| InputProblem {
+            input: input.name(),
+            record: problem.record,
+            offset: Some(problem.offset),
+            message: problem.message,
+        });
+        self.troubles.problems.extend_counted(problems, report.problem_count);
+        if let Err(message) = caught(|| self.watch.absorb(outcome)) {
+            self.troubles.problems.push(InputProblem::whole(input.name(), message));
+        }
+    }
+}
+
+/// Hands out the places of a list, and takes results back so that they come out in the order of the list.
+struct Order<T> {
+    state: Mutex<OrderState<T>>,
+    turn: Condvar,
+    length: usize,
+    ahead: usize,
+}
+
+struct OrderState<T> {
+    taken: usize,
+    next: usize,
+    waiting: BTreeMap<usize, T>,
+    busy: bool,
+}
+
+impl<T> Order<T> {
+    fn new(length: usize, ahead: usize) -> Order<T> {
+        let state = OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), busy: false };
+        Order { state: Mutex::new(state), turn: Condvar::new(), length, ahead }
+    }
+
+    /// The next place, once it is not too far ahead; `None` at the end.
+    ///
+    /// The place whose turn it is has always been taken by a thread that is not waiting here, or is free for the
+    /// one that asks: so somebody always moves on.
+    fn take(&self) -> Option<usize> {
+        let mut state = locked(&self.state);
+        while state.taken < self.length && state.taken >= state.next + self.ahead {
+            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let at = state.taken;
+        (at < self.length).then(|| {
+            state.taken += 1;
+            at
+        })
+    }
+
+    /// Brings the result of a place. If nobody else is at it, all results whose turn has come go to `sink`.
+    fn bring(&self, at: usize, result: T, mut sink: impl FnMut(usize, T)) {
+        let mut state = locked(&self.state);
+        state.waiting.insert(at, result);
+        if state.busy {
+            // Whoever is at it looks again before leaving, under the same lock.
+            return;
+        }
+        state.busy = true;
+        loop {
+            let next = state.next;
+            let Some(result) = state.waiting.remove(&next) else { break };
+            drop(state);
+            sink(next, result);
+            state = locked(&self.state);
+            state.next += 1;
+            self.turn.notify_all();
+        }
+        state.busy = false;
+    }
+}
+
+/// The lock, even if a thread panicked while it held it: every panic within is caught and told of.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// Whether a panic is about to be caught and reported as a problem.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic of this thread happened.
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Runs `work`; a panic in it becomes a message.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    CAUGHT.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.set(false);
+    result.map_err(|payload| {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        let place = PLACE.take().unwrap_or_default();
+        format!("a fault of kmswatch itself, please report it: {text} ({place})")
+    })
+}
+
+/// A panic that is caught is told as a problem; it must not be written across the terminal as well.
+fn keep_panics_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CAUGHT.get() {
+                PLACE.set(info.location().map(ToString::to_string));
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_out_in_order_whoever_brings_them_when() {
+        for threads in 1..6 {
+            let order = Order::new(500, threads * 2);
+            let out = Mutex::new(Vec::new());
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        while let Some(at) = order.take() {
+                            if at % 7 == 0 {
+                                std::thread::yield_now();
+                            }
+                            order.bring(at, at * 10, |at, result| locked(&out).push((at, result)));
+                        }
+                    });
+                }
+            });
+            let expected: Vec<(usize, usize)> = (0..500).map(|at| (at, at * 10)).collect();
+            assert_eq!(*locked(&out), expected);
+        }
+    }
+
+    #[test]
+    fn nobody_gets_further_ahead_than_allowed() {
+        let order: Order<()> = Order::new(10, 3);
+        assert_eq!([order.take(), order.take(), order.take()], [Some(0), Some(1), Some(2)]);
+        let state = locked(&order.state);
+        assert!(state.taken >= state.next + order.ahead, "the next one would wait");
+    }
+
+    #[test]
+    fn a_panic_becomes_a_message_that_names_its_place() {
+        keep_panics_quiet();
+        let message = caught(|| panic!("index {} of {}", 3, 2)).unwrap_err();
+        assert!(message.contains("index 3 of 2"), "{message}");
+        assert!(message.contains("replay.rs"), "{message}");
+        assert_eq!(caught(|| 5), Ok(5));
+    }
+}

@@ -1,0 +1,15 @@
+//! The JSON Schema of an output.
+
+use crate::args::{SchemaArgs, SchemaOf};
+use std::io::Write;
+
+const FINDING: &str = include_str!("../schema/finding.schema.json");
+
+/// `kmswatch schema`.
+pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
+    let schema = match args.of {
+        SchemaOf::Finding => FINDING,
+    };
+    anstream::stdout().lock().write_all(schema.as_bytes())?;
+    Ok(crate::NOTHING_FOUND)
+}

@@ -1,0 +1,116 @@
+//! `additionalEventData`: what KMS tells beside request and response. Sometimes JSON inside a string.
+
+use super::Attestation;
+use super::fields::{Read, fields, first_string, string};
+use crate::json::{Kind, Text, Value};
+
+/// Members of `additionalEventData` that anything here uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extra<'a> {
+    pub(super) key_material: Option<Text<'a>>,
+    pub(super) grant_id: Option<Text<'a>>,
+    pub(super) key_store_id: Option<Text<'a>>,
+    pub(super) key_store_name: Option<Text<'a>>,
+    pub(super) cluster: Option<Text<'a>>,
+    pub(super) attestation: Option<Attestation<'a>>,
+}
+
+impl<'a> Extra<'a> {
+    pub(super) fn read(value: Value<'a>) -> Read<Extra<'a>> {
+        match value.kind() {
+            Kind::Object => Extra::of_object(value),
+            Kind::String => {
+                let text = value.embedded();
+                // Text that holds no JSON says nothing, and is no fault of the record.
+                Ok(Extra::of_object(Value::new(&text)).map(Extra::into_owned).unwrap_or_default())
+            }
+            _ => Ok(Extra::default()),
+        }
+    }
+
+    fn of_object(object: Value<'_>) -> Read<Extra<'_>> {
+        let mut extra = Extra::default();
+        for member in object.members() {
+            let (name, value) = member?;
+            match name.as_ref() {
+                "keyMaterialId" | "sourceKeyMaterialId" => extra.key_material = string(value)?,
+                "grantId" => extra.grant_id = string(value)?,
+                "customKeyStoreId" => extra.key_store_id = string(value)?,
+                "customKeyStoreName" => extra.key_store_name = string(value)?,
+                "clusterId" => extra.cluster = string(value)?,
+                "recipient" => extra.attestation = Attestation::read(value)?,
+                _ => {}
+            }
+        }
+        Ok(extra)
+    }
+
+    fn into_owned(self) -> Extra<'static> {
+        Extra {
+            key_material: owned(self.key_material),
+            grant_id: owned(self.grant_id),
+            key_store_id: owned(self.key_store_id),
+            key_store_name: owned(self.key_store_name),
+            cluster: owned(self.cluster),
+            attestation: self.attestation.map(|attestation| Attestation {
+                module: Text::Owned(attestation.module.into_owned()),
+                image: owned(attestation.image),
+            }),
+        }
+    }
+}
+
+fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
+    text.map(|text| Text::Owned(text.into_owned()))
+}
+
+impl<'a> Attestation<'a> {
+    fn read(recipient: Value<'a>) -> Read<Option<Attestation<'a>>> {
+        let [module, digest] =
+            fields(recipient, ["attestationDocumentModuleId", "attestationDocumentEnclaveImageDigest"])?;
+        let mut first_pcr = Value::NULL;
+        for member in recipient.members() {
+            let (name, value) = member?;
+            let measured = name.strip_prefix("attestationDocument");
+            if measured.is_some_and(|part| part.starts_with("EnclavePCR") || part.starts_with("NitroTPMPCR"))
+            {
+                first_pcr = value;
+                break;
+            }
+        }
+        let image = first_string([digest, first_pcr])?;
+        Ok(match string(module)? {
+            Some(module) => Some(Attestation { module, image }),
+            None => image.map(|image| Attestation { module: Text::Borrowed(""), image: Some(image) }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_is_read_from_an_object_and_from_json_inside_a_string() {
+        let object = r#"{"keyMaterialId":"aa","grantId":"g","recipient":{"attestationDocumentModuleId":"i-1-enc2","attestationDocumentEnclaveImageDigest":"d"}}"#;
+        let text = serde_json::to_string(object).unwrap();
+        let read = Extra::read(Value::new(object)).unwrap();
+        assert_eq!(read, Extra::read(Value::new(&text)).unwrap());
+        assert_eq!(read.key_material.as_deref(), Some("aa"));
+        assert_eq!(read.attestation.unwrap().image.as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_tpm_attestation_gives_its_first_register() {
+        let json = r#"{"recipient":{"attestationDocumentModuleId":"i-1-tpm2","attestationDocumentNitroTPMPCR4":"p4","attestationDocumentNitroTPMPCR7":"p7"}}"#;
+        let attestation = Extra::read(Value::new(json)).unwrap().attestation.unwrap();
+        assert_eq!((attestation.module.as_ref(), attestation.image.as_deref()), ("i-1-tpm2", Some("p4")));
+    }
+
+    #[test]
+    fn text_that_is_no_json_and_omitted_data_say_nothing() {
+        for json in [r#""some text""#, r#""{broken""#, r#"{"omitted":true}"#, "null", "[]", "7"] {
+            assert_eq!(Extra::read(Value::new(json)).unwrap(), Extra::default(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! An act on a key, as it is remembered: what a finding that is judged from a State is made of.
+
+use super::{Merge, seen::bounded};
+use crate::event::{Event, Form, Operation, Params, Source};
+use crate::finding::Actor;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What was done to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActKind {
+    /// CreateKey.
+    Create,
+    /// ScheduleKeyDeletion.
+    ScheduleDeletion,
+    /// CancelKeyDeletion. Leaves the key disabled.
+    CancelDeletion,
+    /// DisableKey.
+    Disable,
+    /// EnableKey.
+    Enable,
+    /// ImportKeyMaterial.
+    ImportMaterial,
+    /// DeleteImportedKeyMaterial.
+    DeleteMaterial,
+    /// DeleteExpiredKeyMaterial, a service event.
+    ExpireMaterial,
+    /// DeleteKey, a service event: the deletion is final.
+    Delete,
+    /// ReplicateKey.
+    Replicate,
+    /// UpdatePrimaryRegion.
+    UpdatePrimary,
+}
+
+impl ActKind {
+    /// The act of an event of KMS, if it is one that is remembered.
+    pub fn of(event: &Event<'_>) -> Option<ActKind> {
+        if event.source != Source::Kms {
+            return None;
+        }
+        // A service event is believed only in the form of one.
+        match (event.operation, event.form) {
+            (Operation::CreateKey, Form::ApiCall) => Some(ActKind::Create),
+            (Operation::ScheduleKeyDeletion, Form::ApiCall) => Some(ActKind::ScheduleDeletion),
+            (Operation::CancelKeyDeletion, Form::ApiCall) => Some(ActKind::CancelDeletion),
+            (Operation::DisableKey, Form::ApiCall) => Some(ActKind::Disable),
+            (Operation::EnableKey, Form::ApiCall) => Some(ActKind::Enable),
+            (Operation::ImportKeyMaterial, Form::ApiCall) => Some(ActKind::ImportMaterial),
+            (Operation::DeleteImportedKeyMaterial, Form::ApiCall) => Some(ActKind::DeleteMaterial),
+            (Operation::DeleteExpiredKeyMaterial, Form::ServiceEvent) => Some(ActKind::ExpireMaterial),
+            (Operation::DeleteKey, Form::ServiceEvent) => Some(ActKind::Delete),
+            (Operation::ReplicateKey, Form::ApiCall) => Some(ActKind::Replicate),
+            (Operation::UpdatePrimaryRegion, Form::ApiCall) => Some(ActKind::UpdatePrimary),
+            _ => None,
+        }
+    }
+
+    /// The event name.
+    pub fn operation(self) -> &'static str {
+        match self {
+            ActKind::Create => "CreateKey",
+            ActKind::ScheduleDeletion => "ScheduleKeyDeletion",
+            ActKind::CancelDeletion => "CancelKeyDeletion",
+            ActKind::Disable => "DisableKey",
+            ActKind::Enable => "EnableKey",
+            ActKind::ImportMaterial => "ImportKeyMaterial",
+            ActKind::DeleteMaterial => "DeleteImportedKeyMaterial",
+            ActKind::ExpireMaterial => "DeleteExpiredKeyMaterial",
+            ActKind::Delete => "DeleteKey",
+            ActKind::Replicate => "ReplicateKey",
+            ActKind::UpdatePrimary => "UpdatePrimaryRegion",
+        }
+    }
+
+    /// Whether somebody takes the key away from its users with it.
+    pub fn is_destructive(self) -> bool {
+        matches!(self, ActKind::ScheduleDeletion | ActKind::Disable | ActKind::DeleteMaterial)
+    }
+}
+
+/// One act. Ordered by time and event id first; the rest only breaks ties.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Act {
+    /// Event time.
+    pub time: Timestamp,
+    /// Id of the event (of the act, where two accounts have copies).
+    pub event_id: String,
+    /// What was done.
+    pub kind: ActKind,
+    /// ARN of the key; empty if the event does not tell.
+    pub key: String,
+    /// Account in whose log it stands.
+    pub account: String,
+    /// Region in which it was done.
+    pub region: String,
+    /// Who did it.
+    pub by: By,
+    /// What else there is to say of this kind of act.
+    pub detail: Detail,
+}
+
+/// What an act says beside who, what and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    None,
+    /// Of ScheduleKeyDeletion.
+    Deletion {
+        /// Waiting period in days, 7 to 30.
+        window_days: Option<i64>,
+        /// When the key will be deleted.
+        at: Option<Timestamp>,
+        /// A multi-Region primary whose waiting period begins when its last replica is gone.
+        waits_for_replicas: bool,
+    },
+    /// Of ImportKeyMaterial.
+    Import {
+        /// Whether the material expires.
+        expires: bool,
+        /// When it does.
+        valid_to: Option<Timestamp>,
+    },
+    /// Of ReplicateKey, and of the CreateKey that it causes in the other Region.
+    Replica {
+        /// Region of the replica.
+        region: String,
+        /// ARN of the replica, where it is known.
+        arn: Option<String>,
+        /// Whether the call gave the replica a key policy of its own.
+        own_policy: bool,
+    },
+    /// Of UpdatePrimaryRegion.
+    Primary {
+        /// The new primary Region.
+        region: String,
+    },
+}
+
+/// Who did an act: an [`Actor`] that can be stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct By {
+    /// The stable principal.
+    pub id: String,
+    kind: String,
+    account: Option<String>,
+    session: Option<String>,
+    access_key: Option<String>,
+    via_service: Option<String>,
+    source_identity: Option<String>,
+    source: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl By {
+    /// The one who did it, as a finding shows it.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            id: self.id.clone(),
+            kind: known_kind(&self.kind),
+            account: self.account.clone(),
+            session: self.session.clone(),
+            access_key: self.access_key.clone(),
+            via_service: self.via_service.clone(),
+            source_identity: self.source_identity.clone(),
+            source: self.source.clone(),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+impl From<Actor> for By {
+    fn from(actor: Actor) -> By {
+        let short = |text: Option<String>| text.map(|text| bounded(&text).into_owned());
+        By {
+            id: bounded(&actor.id).into_owned(),
+            kind: actor.kind.to_owned(),
+            account: short(actor.account),
+            session: short(actor.session),
+            access_key: short(actor.access_key),
+            via_service: short(actor.via_service),
+            source_identity: short(actor.source_identity),
+            source: short(actor.source),
+            user_agent: short(actor.user_agent),
+        }
+    }
+}
+
+/// The word for a kind of principal as output uses it; a stored word that this version does not know is
+/// `unknown`.
+fn known_kind(stored: &str) -> &'static str {
+    use crate::event::PrincipalKind as K;
+    [
+        K::Root,
+        K::User,
+        K::Role,
+        K::ServiceLinkedRole,
+        K::PermissionSet,
+        K::FederatedUser,
+        K::AwsService,
+        K::ForeignAccount,
+        K::IdentityCenterUser,
+    ]
+    .into_iter()
+    .map(K::name)
+    .find(|name| *name == stored)
+    .unwrap_or(K::Unknown.name())
+}
+
+impl Act {
+    /// The act of an event, successful or not, if it is of a kind that is remembered.
+    pub fn of(event: &Event<'_>) -> Option<Act> {
+        let kind = ActKind::of(event)?;
+        Some(Act {
+            time: event.time,
+            event_id: bounded(event.act_id()).into_owned(),
+            kind,
+            key: event.key.as_ref().map(|key| bounded(&key.arn).into_owned()).unwrap_or_default(),
+            account: bounded(&event.account).into_owned(),
+            region: bounded(&event.region).into_owned(),
+            by: event.actor().into(),
+            detail: detail(event, kind),
+        })
+    }
+}
+
+fn detail(event: &Event<'_>, kind: ActKind) -> Detail {
+    match &event.params {
+        Params::Deletion { window_days, at, key_state } => Detail::Deletion {
+            window_days: *window_days,
+            at: *at,
+            waits_for_replicas: key_state.as_deref() == Some("PendingReplicaDeletion"),
+        },
+        Params::Import(import) if kind == ActKind::ImportMaterial => Detail::Import {
+            // The API takes KEY_MATERIAL_EXPIRES where none is given.
+            expires: import.expiration_model.as_deref() != Some("KEY_MATERIAL_DOES_NOT_EXPIRE"),
+            valid_to: import.valid_to,
+        },
+        Params::Policy(change) if kind == ActKind::Replicate => {
+            let given = event.request.get("policy");
+            Detail::Replica {
+                region: change.replica_region.as_deref().map(bounded).unwrap_or_default().into_owned(),
+                arn: change.replica_arn.as_deref().map(|arn| bounded(arn).into_owned()),
+                own_policy: !given.is_empty(),
+            }
+        }
+        Params::Policy(_) if kind == ActKind::Create && is_replica(event) => Detail::Replica {
+            region: bounded(&event.region).into_owned(),
+            arn: event.key.as_ref().map(|key| bounded(&key.arn).into_owned()),
+            own_policy: false,
+        },
+        Params::PrimaryRegion { region } => {
+            Detail::Primary { region: region.as_deref().map(bounded).unwrap_or_default().into_owned() }
+        }
+        _ => Detail::None,
+    }
+}
+
+/// Whether a CreateKey made a replica: KMS writes one in the other Region for a ReplicateKey.
+fn is_replica(event: &Event<'_>) -> bool {
+    let metadata = event.response.get("keyMetadata");
+    metadata.get("multiRegionConfiguration").get("multiRegionKeyType").text().as_deref() == Some("REPLICA")
+}
+
+/// Two copies of one act differ only in what the accounts see; the greater one stays.
+impl Merge for Act {
+    fn merge(&mut self, other: &Self) {
+        if other > self {
+            self.clone_from(other);
+        }
+    }
+}

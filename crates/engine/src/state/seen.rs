@@ -1,0 +1,365 @@
+//! Who or what was seen: names with first and last time, bounded.
+
+use super::Merge;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// Names (each with a detail, which may be empty) with the first and last time at which they were seen.
+///
+/// Up to `N` names everything is exact. Somebody who makes up names must neither grow memory nor push out what
+/// is known, so beyond `N` names two lists are kept side by side, at most `2 N` entries together:
+///
+/// * the `N` names that were seen **first**, with the exact time at which each was first seen: nothing that
+///   comes later can push them out;
+/// * the `N` names that were seen **last**, with the exact time at which each was last seen.
+///
+/// A name of one list only has its other time masked (`None`), even where this copy happens to know it: another
+/// copy, which met the events in another order, would not. So each list is the `N` least of a map whose values
+/// only shrink (or, mirrored, only grow). A name among the true `N` least has reached its place with the one
+/// event that gives it, and fewer than `N` can be before it, so it stays, whatever the order; and what is
+/// turned away on the way is not among them. Hence merging is commutative, associative and idempotent, and the
+/// content depends only on the set of events.
+///
+/// A bound by hash of the name would be simpler, but an intruder could find names that push out the known ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen<const N: usize> {
+    /// By (hash, name, detail): comparing hashes is quicker than comparing ARNs, which begin alike.
+    entries: Vec<Sight>,
+    full: bool,
+}
+
+/// A name and when it was seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sight {
+    hash: u64,
+    /// The name.
+    pub name: Box<str>,
+    /// What belongs to the name, such as the service through which a principal called; may be empty.
+    pub detail: Box<str>,
+    /// When it was first seen; `None` if it is not among the first of a full list.
+    pub first: Option<Timestamp>,
+    /// When it was last seen; `None` if it is not among the last of a full list.
+    pub last: Option<Timestamp>,
+}
+
+impl Sight {
+    /// Whether it may have been seen between `from` and `to`: its span, as far as it is known, meets them.
+    ///
+    /// Where one end is masked the other stands for it, so this says no more than is known.
+    pub fn meets(&self, from: Timestamp, to: Timestamp) -> bool {
+        let first = self.first.or(self.last);
+        let last = self.last.or(self.first);
+        first.is_some_and(|first| first <= to) && last.is_some_and(|last| last >= from)
+    }
+}
+
+/// Bytes of a name that are kept; longer ones are cut and told apart by a hash of the whole.
+const NAME_BYTES: usize = 512;
+
+impl<const N: usize> Default for Seen<N> {
+    fn default() -> Self {
+        Seen { entries: Vec::new(), full: false }
+    }
+}
+
+impl<const N: usize> Seen<N> {
+    /// Takes up that `name` with `detail` was seen at `time`. Allocates only for a new name.
+    pub fn note(&mut self, name: &str, detail: &str, time: Timestamp) {
+        let (name, detail) = (bounded(name), bounded(detail));
+        let hash = hash(&name, &detail);
+        match self.find(hash, &name, &detail) {
+            Ok(at) => {
+                let Some(sight) = self.entries.get_mut(at) else { return };
+                // Outside its known span, a full list may have to change places: that is for `keep`.
+                let masked = sight.first.is_none() || sight.last.is_none();
+                sight.first = sight.first.map(|first| first.min(time));
+                sight.last = sight.last.map(|last| last.max(time));
+                if masked {
+                    let sight = Sight { first: Some(time), last: Some(time), ..sight.clone() };
+                    self.absorb(sight);
+                    self.keep();
+                }
+            }
+            Err(at) => {
+                let sight = Sight {
+                    hash,
+                    name: name.into(),
+                    detail: detail.into(),
+                    first: Some(time),
+                    last: Some(time),
+                };
+                self.entries.insert(at, sight);
+                self.keep();
+            }
+        }
+    }
+
+    /// All that are kept, in an order that has no meaning but is always the same.
+    pub fn iter(&self) -> impl Iterator<Item = &Sight> + Clone {
+        self.entries.iter()
+    }
+
+    /// The entry of `name` with `detail`.
+    pub fn get(&self, name: &str, detail: &str) -> Option<&Sight> {
+        let (name, detail) = (bounded(name), bounded(detail));
+        self.find(hash(&name, &detail), &name, &detail).ok().and_then(|at| self.entries.get(at))
+    }
+
+    /// How many entries are kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether more than `N` names were seen, so that some are masked or left out.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// When the first of all names was seen: exact, also when full.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(|sight| sight.first).min()
+    }
+
+    /// When the last of all names was seen: exact, also when full.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(|sight| sight.last).max()
+    }
+
+    /// The entries, those seen last first.
+    pub fn newest(&self) -> Vec<&Sight> {
+        let mut sights: Vec<&Sight> = self.entries.iter().collect();
+        sights.sort_by(|a, b| {
+            (b.last.or(b.first), &a.name, &a.detail).cmp(&(a.last.or(a.first), &b.name, &b.detail))
+        });
+        sights
+    }
+
+    fn find(&self, hash: u64, name: &str, detail: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|sight| {
+            sight
+                .hash
+                .cmp(&hash)
+                .then_with(|| sight.name.as_ref().cmp(name))
+                .then_with(|| sight.detail.as_ref().cmp(detail))
+        })
+    }
+
+    fn absorb(&mut self, other: Sight) {
+        match self.find(other.hash, &other.name, &other.detail) {
+            Ok(at) => {
+                if let Some(sight) = self.entries.get_mut(at) {
+                    // `min` of options would prefer `None`.
+                    sight.first = [sight.first, other.first].into_iter().flatten().min();
+                    sight.last = sight.last.max(other.last);
+                }
+            }
+            Err(at) => self.entries.insert(at, other),
+        }
+    }
+
+    /// Masks and drops what is in neither list, once there are more than `N` names.
+    fn keep(&mut self) {
+        self.full |= self.entries.len() > N;
+        if !self.full {
+            return;
+        }
+        let mut by_first: Vec<usize> =
+            (0..self.entries.len()).filter(|at| self.sight(*at).is_some_and(|s| s.first.is_some())).collect();
+        by_first.sort_by(|a, b| self.rank(*a, |s| s.first).cmp(&self.rank(*b, |s| s.first)));
+        let mut by_last: Vec<usize> =
+            (0..self.entries.len()).filter(|at| self.sight(*at).is_some_and(|s| s.last.is_some())).collect();
+        by_last.sort_by(|a, b| self.rank(*b, |s| s.last).cmp(&self.rank(*a, |s| s.last)));
+        for at in by_first.into_iter().skip(N) {
+            if let Some(sight) = self.entries.get_mut(at) {
+                sight.first = None;
+            }
+        }
+        for at in by_last.into_iter().skip(N) {
+            if let Some(sight) = self.entries.get_mut(at) {
+                sight.last = None;
+            }
+        }
+        self.entries.retain(|sight| sight.first.is_some() || sight.last.is_some());
+    }
+
+    fn sight(&self, at: usize) -> Option<&Sight> {
+        self.entries.get(at)
+    }
+
+    fn rank(
+        &self,
+        at: usize,
+        time: impl Fn(&Sight) -> Option<Timestamp>,
+    ) -> Option<(Option<Timestamp>, &str, &str)> {
+        self.sight(at).map(|sight| (time(sight), sight.name.as_ref(), sight.detail.as_ref()))
+    }
+}
+
+impl<const N: usize> Merge for Seen<N> {
+    fn merge(&mut self, other: &Self) {
+        for sight in &other.entries {
+            let known = self.find(sight.hash, &sight.name, &sight.detail).is_ok_and(|at| {
+                self.entries.get(at).is_some_and(|mine| {
+                    mine.first.is_some_and(|first| sight.first.is_none_or(|theirs| first <= theirs))
+                        && mine.last >= sight.last
+                })
+            });
+            if !known {
+                self.absorb(sight.clone());
+            }
+        }
+        self.full |= other.full;
+        self.keep();
+    }
+}
+
+/// The same on every machine and in every version (xxh3, 64 bits, the detail's seeded with the name's).
+fn hash(name: &str, detail: &str) -> u64 {
+    let hash = xxh3_64(name.as_bytes());
+    if detail.is_empty() { hash } else { xxh3_64_with_seed(detail.as_bytes(), hash) }
+}
+
+/// A name that is short enough to keep.
+pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAME_BYTES {
+        return Cow::Borrowed(name);
+    }
+    let mut end = NAME_BYTES;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Owned(format!("{}~{:016x}", name.split_at(end).0, xxh3_64(name.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::laws;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn of(notes: &[(u8, i64)]) -> Seen<3> {
+        let mut seen = Seen::default();
+        notes.iter().for_each(|(name, time)| seen.note(&name.to_string(), "", Timestamp(*time)));
+        seen
+    }
+
+    fn get(seen: &Seen<3>, name: &str) -> Option<(Option<i64>, Option<i64>)> {
+        seen.get(name, "").map(|s| (s.first.map(|t| t.0), s.last.map(|t| t.0)))
+    }
+
+    #[test]
+    fn up_to_its_bound_first_and_last_are_exact() {
+        let seen = of(&[(1, 5), (2, 7), (1, 3), (1, 9)]);
+        assert!(!seen.is_full());
+        assert_eq!(get(&seen, "1"), Some((Some(3), Some(9))));
+        assert_eq!(get(&seen, "2"), Some((Some(7), Some(7))));
+        assert_eq!((seen.first(), seen.last()), (Some(Timestamp(3)), Some(Timestamp(9))));
+    }
+
+    #[test]
+    fn a_spray_of_names_pushes_out_none_of_the_first() {
+        let mut notes = vec![(1, 1), (2, 2), (3, 3)];
+        notes.extend((10..200).map(|name| (name, i64::from(name))));
+        let seen = of(&notes);
+        assert!(seen.is_full());
+        assert_eq!(seen.len(), 6);
+        assert_eq!(get(&seen, "1"), Some((Some(1), None)));
+        assert_eq!(get(&seen, "3"), Some((Some(3), None)));
+        assert_eq!(get(&seen, "199"), Some((None, Some(199))));
+        assert_eq!(get(&seen, "10"), None);
+    }
+
+    #[test]
+    fn a_known_name_is_found_again_after_a_spray() {
+        let mut notes = vec![(1, 1)];
+        notes.extend((10..20).map(|name| (name, i64::from(name))));
+        notes.push((1, 30));
+        assert_eq!(get(&of(&notes), "1"), Some((Some(1), Some(30))));
+    }
+
+    #[test]
+    fn the_detail_makes_another_entry() {
+        let mut seen = Seen::<3>::default();
+        seen.note("role", "s3", Timestamp(1));
+        seen.note("role", "", Timestamp(2));
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen.get("role", "s3").and_then(|s| s.last), Some(Timestamp(1)));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_still_told_apart() {
+        let mut seen = Seen::<3>::default();
+        let long = "ä".repeat(2_000);
+        seen.note(&format!("{long}1"), "", Timestamp(1));
+        seen.note(&format!("{long}2"), "", Timestamp(1));
+        assert_eq!(seen.len(), 2);
+        assert!(seen.iter().all(|s| s.name.len() < 600));
+        assert!(seen.get(&format!("{long}1"), "").is_some());
+    }
+
+    #[test]
+    fn a_span_meets_a_window_that_it_touches() {
+        let seen = of(&[(1, 10), (1, 20)]);
+        let sight = seen.get("1", "").unwrap();
+        assert!(sight.meets(Timestamp(20), Timestamp(30)));
+        assert!(sight.meets(Timestamp(0), Timestamp(10)));
+        assert!(sight.meets(Timestamp(12), Timestamp(15)));
+        assert!(!sight.meets(Timestamp(21), Timestamp(30)));
+        assert!(!sight.meets(Timestamp(0), Timestamp(9)));
+    }
+
+    #[test]
+    fn a_masked_end_claims_no_more_than_is_known() {
+        let mut notes = vec![(1, 1), (2, 1), (3, 1)];
+        notes.extend((10..20).map(|name| (name, i64::from(name))));
+        let seen = of(&notes);
+        assert!(!seen.get("1", "").unwrap().meets(Timestamp(2), Timestamp(30)));
+        assert!(!seen.get("19", "").unwrap().meets(Timestamp(2), Timestamp(18)));
+        assert!(seen.get("19", "").unwrap().meets(Timestamp(19), Timestamp(19)));
+    }
+
+    /// What the type promises, worked out from all events at once.
+    fn model(notes: &[(u8, i64)]) -> BTreeMap<String, (Option<i64>, Option<i64>)> {
+        let mut spans: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for (name, time) in notes {
+            let span = spans.entry(name.to_string()).or_insert((*time, *time));
+            *span = (span.0.min(*time), span.1.max(*time));
+        }
+        if spans.len() <= 3 {
+            return spans.into_iter().map(|(name, (a, b))| (name, (Some(a), Some(b)))).collect();
+        }
+        let mut first: Vec<_> = spans.iter().map(|(name, (a, _))| (*a, name.clone())).collect();
+        let mut last: Vec<_> = spans.iter().map(|(name, (_, b))| (*b, name.clone())).collect();
+        first.sort();
+        last.sort_by(|a, b| b.cmp(a));
+        let mut expected: BTreeMap<String, (Option<i64>, Option<i64>)> = BTreeMap::new();
+        first.into_iter().take(3).for_each(|(a, name)| expected.entry(name).or_default().0 = Some(a));
+        last.into_iter().take(3).for_each(|(b, name)| expected.entry(name).or_default().1 = Some(b));
+        expected
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_semilattice(notes in prop::collection::vec((0u8..9, 0i64..9), 0..24), cuts: [u8; 2]) {
+            laws::check(&notes, cuts, of)?;
+        }
+
+        #[test]
+        fn it_holds_exactly_what_it_promises(notes in prop::collection::vec((0u8..9, 0i64..9), 0..24)) {
+            let seen = of(&notes);
+            let held: BTreeMap<_, _> = seen
+                .iter()
+                .map(|s| (s.name.to_string(), (s.first.map(|t| t.0), s.last.map(|t| t.0))))
+                .collect();
+            prop_assert_eq!(held, model(&notes));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The `kmswatch` command, run as people run it.
+// Helpers of tests stand outside of functions marked as tests.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout)]
+
+mod corpus;
+mod damage;
+mod logs;
+mod replay;
+mod usage;
