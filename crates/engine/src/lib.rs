@@ -6,11 +6,13 @@
 //! 2. [`event`]: Record → [`event::Event`], flat and typed (principal, key, operation, error class);
 //! 3. [`detectors`]: Event or State → [`finding::Finding`], one file a detector;
 //! 4. [`state`]: what is remembered of an entity, as values that merge in any order, any number of times;
-//! 5. [`pipeline`]: the calls that a shell makes, in order.
+//! 5. [`baseline`]: what is usual for an entity, and how unlikely what it did is;
+//! 6. [`pipeline`]: the calls that a shell makes, in order.
 //!
 //! Nothing here reads a clock, the environment or a file, starts a thread or prints:
 //! the same input gives the same bytes out, so a replay is evidence of what production does.
 
+pub mod baseline;
 pub mod detectors;
 pub mod estate;
 pub mod event;

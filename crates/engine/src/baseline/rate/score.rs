@@ -1,0 +1,162 @@
+//! How unusual the count of a window is, with what an explanation needs.
+
+use super::calibration::calibrated;
+use super::windows::Window;
+use super::{Counts, Expectation, Profile, WARM};
+use crate::baseline::tail;
+
+/// How much history stands behind an expectation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Maturity {
+    /// Fewer than nine active hours, or less than two days old: judged by the priors.
+    New,
+    /// Less than three weeks old: level and variation are known, the week is not.
+    Young,
+    /// Three weeks or more.
+    Mature,
+}
+
+/// The history behind a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Hours in which the entity was active.
+    pub active_hours: u32,
+    /// Hours since the stream was born, sealed ones only.
+    pub hours: i64,
+}
+
+impl History {
+    /// Whole weeks of history.
+    pub fn weeks(self) -> i64 {
+        self.hours / 168
+    }
+
+    /// How far the history carries.
+    pub fn maturity(self) -> Maturity {
+        if self.active_hours <= WARM || self.hours < 48 {
+            Maturity::New
+        } else if self.hours < 3 * 168 {
+            Maturity::Young
+        } else {
+            Maturity::Mature
+        }
+    }
+}
+
+/// The judgement of one window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The window.
+    pub window: Window,
+    /// The hour it ends with, in whole hours since the epoch.
+    pub hour: i64,
+    /// Its count.
+    pub observed: u64,
+    /// S: -log10 of the probability of so many or more, by the model. 0 up to the expectation.
+    pub surprise: f64,
+    /// T: the same, calibrated by how often and how far this stream has exceeded the model before.
+    pub calibrated: f64,
+    /// Expected count, silence included.
+    pub mean: f64,
+    /// Expected count given that the entity is active in the hour; equal to `mean` for the longer windows.
+    pub mean_if_active: f64,
+    /// π: probability that the entity is active in the hour; 1 for the longer windows, whose mean includes it.
+    pub activity: f64,
+    /// φ: over-dispersion of the window.
+    pub dispersion: f64,
+    /// What the expectation rests on.
+    pub history: History,
+}
+
+impl Score {
+    /// log10 of the probability of so many or more in this window of this stream, as far as is known.
+    pub fn log10_probability(&self) -> f64 {
+        -self.calibrated
+    }
+
+    /// The counts between which nine of ten such windows lie: from the 5 % to the 95 % quantile.
+    pub fn expected_interval(&self) -> (u64, u64) {
+        (self.quantile(0.05), self.quantile(0.95))
+    }
+
+    fn quantile(&self, level: f64) -> u64 {
+        match self.window {
+            Window::Hour if level <= 1.0 - self.activity => 0,
+            Window::Hour => {
+                let level = 1.0 - (1.0 - level) / self.activity;
+                1 + tail::quantile(level, self.mean_if_active - 1.0, self.dispersion) as u64
+            }
+            Window::SixHours | Window::Day => tail::quantile(level, self.mean, self.dispersion) as u64,
+        }
+    }
+}
+
+impl Expectation {
+    /// Means against which deviations are measured: given activity for the hour, unconditional for the rest.
+    pub(super) fn window_means(&self) -> [f64; 3] {
+        let [six, day] = self.long_means.map(f64::from);
+        [self.mean_if_active(), six, day]
+    }
+
+    /// Frozen dispersion of a window.
+    pub(super) fn dispersion_of(&self, window: Window) -> f64 {
+        let [hour, six, day] = self.dispersion.map(|half| half.get());
+        match window {
+            Window::Hour => hour,
+            Window::SixHours => six,
+            Window::Day => day,
+        }
+    }
+
+    /// S of a window with this count.
+    fn surprise(&self, window: Window, count: u64, mean: f64) -> f64 {
+        let dispersion = self.dispersion_of(window);
+        match (window, count) {
+            (_, 0) => 0.0,
+            // One event is certain, given activity: the rest is what can be many.
+            (Window::Hour, n) => {
+                -libm::log10(self.activity.get()) + tail::score((n - 1) as f64, mean - 1.0, dispersion)
+            }
+            (Window::SixHours | Window::Day, n) => tail::score(n as f64, mean, dispersion),
+        }
+    }
+}
+
+impl Profile {
+    /// The scores of an hour's windows.
+    pub(super) fn scores(&self, hour: i64, expected: &Expectation, counts: &Counts) -> Vec<Score> {
+        // Exceedances stand as of the moment at which the expectation was frozen.
+        let frozen_at = hour - self.open.len() as i64;
+        let mut scores = Vec::with_capacity(3);
+        for ((((window, count), mean), number), excess) in Window::ALL
+            .into_iter()
+            .zip(counts)
+            .zip(expected.window_means())
+            .zip(expected.exceedances)
+            .zip(expected.excess)
+        {
+            let Some(observed) = *count else { continue };
+            let surprise = expected.surprise(window, observed, mean);
+            let age = frozen_at - self.first + 1;
+            let activity = if window == Window::Hour { expected.activity.get() } else { 1.0 };
+            scores.push(Score {
+                window,
+                hour,
+                observed,
+                surprise,
+                calibrated: calibrated(surprise, window, number.get(), excess.get(), age),
+                mean: activity * mean,
+                mean_if_active: mean,
+                activity,
+                dispersion: expected.dispersion_of(window),
+                history: self.history(),
+            });
+        }
+        scores
+    }
+
+    /// The history behind the present expectations.
+    pub fn history(&self) -> History {
+        History { active_hours: self.active_hours, hours: self.sealed - self.first + 1 }
+    }
+}

@@ -1,0 +1,244 @@
+//! When an entity is active, and how its amount moves over the week.
+//!
+//! Each of the 168 hours of the week has three decayed sums (half-life of three visits): level-normalised count,
+//! active visits, visits. Visits follow from the age of the profile alone and are not stored. The other two are
+//! stored **forward-decayed** (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay", 2009): what is added is scaled
+//! up by 2^(week/3) instead of scaling down what is there. So cells change only when the entity is active, silence
+//! costs nothing, and 16-bit cells do not lose bits to repeated decay. Every third week the reference week moves on
+//! and all cells are halved, which is exact.
+//!
+//! Cells are shrunk to their hour of day over weekdays or weekend, and those to the entity's mean, so that a cell
+//! needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are averaged by their
+//! decayed predictive likelihood: a flat service is not given a season made of noise.
+
+use crate::baseline::quantity::{Half, decayed_ones, kept, left_after};
+use crate::baseline::tail::ln_probability;
+
+/// Hours of a week.
+pub(super) const CELLS: usize = 168;
+/// Half-life of a cell, in weeks, that is, in visits.
+pub(super) const CELL_HALF_LIFE: f64 = 3.0;
+/// Half-life of the share of active hours over all hours of the week, in hours: the same three weeks.
+const SHARE_HALF_LIFE: f64 = CELL_HALF_LIFE * 168.0;
+/// Visits that the mean of the next coarser grouping is worth against a cell's own, for amounts.
+const AMOUNT_SHRINKAGE: f64 = 2.0;
+/// The same for the probability of activity.
+const ACTIVITY_SHRINKAGE: f64 = 1.0;
+/// Half-life of the likelihood of the hypotheses, in hours (ten days).
+const FIT_HALF_LIFE: f64 = 240.0;
+/// Least probability of activity: an hour that was never active costs at most four points of score.
+const MIN_ACTIVITY: f64 = 1e-4;
+/// 1970-01-01 was a Thursday: so many hours later than the Monday that begins its week.
+const EPOCH_HOUR_OF_WEEK: i64 = 72;
+
+/// Hour of the week, 0 for Monday 00:00 UTC.
+fn cell_of(hour: i64) -> usize {
+    (hour + EPOCH_HOUR_OF_WEEK).rem_euclid(CELLS as i64) as usize
+}
+
+fn week_of(hour: i64) -> i64 {
+    (hour + EPOCH_HOUR_OF_WEEK).div_euclid(CELLS as i64)
+}
+
+/// The week of the last visit of `cell` up to and including `hour`.
+fn last_visit(cell: usize, hour: i64) -> i64 {
+    week_of(hour) - i64::from(cell > cell_of(hour))
+}
+
+/// What is expected of one hour: how likely it is to be active, and its amount relative to the level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shape {
+    /// Probability that the entity is active in the hour.
+    pub(super) activity: f64,
+    /// Amount relative to the level: averaged over the hypotheses.
+    pub(super) amount: f64,
+    /// The same by hour of day alone, and by hour of week alone. The flat hypothesis says 1.
+    pub(super) hypotheses: [f64; 2],
+}
+
+/// Active hours of the whole profile, decayed: the coarsest grouping, and all there is without a weekly season.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Share {
+    pub(super) active: f32,
+}
+
+impl Share {
+    /// Share of active hours, as of the end of `as_of`; the sums stand as of `touched`.
+    fn mean(self, first: i64, touched: i64, as_of: i64) -> f64 {
+        let active = f64::from(self.active) * left_after(as_of - touched, SHARE_HALF_LIFE);
+        (active + 0.5) / (decayed_ones(as_of - first + 1, SHARE_HALF_LIFE) + 1.0)
+    }
+
+    /// The shape of an hour of a stream without season.
+    pub(super) fn shape(self, first: i64, touched: i64, as_of: i64) -> Shape {
+        let activity = self.mean(first, touched, as_of).max(MIN_ACTIVITY);
+        Shape { activity, amount: 1.0, hypotheses: [1.0; 2] }
+    }
+
+    /// Takes up a sealed hour, `elapsed` hours after the last one taken up.
+    pub(super) fn learn(&mut self, elapsed: i64, active: bool) {
+        let before = f64::from(self.active) * left_after(elapsed - 1, SHARE_HALF_LIFE);
+        self.active = kept((before + f64::from(u8::from(active))) * left_after(1, SHARE_HALF_LIFE));
+    }
+}
+
+/// The weekly season of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Season {
+    /// The week in whose units the cells are stored.
+    pub(super) reference: i64,
+    /// Level-normalised counts of the hours of the week.
+    pub(super) amounts: [Half; CELLS],
+    /// Active visits of the hours of the week.
+    pub(super) active: [Half; CELLS],
+    /// Decayed log-likelihoods of the three hypotheses, less that of the best.
+    pub(super) fit: [f32; 3],
+}
+
+impl Season {
+    /// The season of a stream that is born in hour `first`.
+    pub(super) fn born(first: i64) -> Season {
+        Season {
+            reference: week_of(first),
+            amounts: [Half(0); CELLS],
+            active: [Half(0); CELLS],
+            fit: [0.0; 3],
+        }
+    }
+
+    /// What to expect of `hour`, knowing the hours up to and including `as_of`.
+    pub(super) fn shape(&self, share: Share, first: i64, touched: i64, as_of: i64, hour: i64) -> Shape {
+        let cell = cell_of(hour);
+        let days = if cell / 24 < 5 { 0..5 } else { 5..7 };
+        let (mut amount, mut active, mut visits) = (0.0, 0.0, 0.0);
+        for day in days {
+            let at = day * 24 + cell % 24;
+            amount += self.amount(at, as_of);
+            active += self.active(at, as_of);
+            visits += visits_of(at, first, as_of);
+        }
+        let overall = share.mean(first, touched, as_of);
+        let by_day = (active + ACTIVITY_SHRINKAGE * overall) / (visits + ACTIVITY_SHRINKAGE);
+        let activity = (self.active(cell, as_of) + ACTIVITY_SHRINKAGE * by_day)
+            / (visits_of(cell, first, as_of) + ACTIVITY_SHRINKAGE);
+
+        let mean = (self.total(&self.amounts, as_of) + 1.0) / (self.total(&self.active, as_of) + 1.0);
+        let by_day = (amount + AMOUNT_SHRINKAGE * mean) / (active + AMOUNT_SHRINKAGE);
+        let by_week = (self.amount(cell, as_of) + AMOUNT_SHRINKAGE * by_day)
+            / (self.active(cell, as_of) + AMOUNT_SHRINKAGE);
+        let hypotheses = [by_day / mean, by_week / mean];
+        let decay = left_after(as_of - touched, FIT_HALF_LIFE);
+        let [flat, day, week] = self.fit.map(|fit| libm::exp(f64::from(fit) * decay));
+        let amount = (flat + day * hypotheses[0] + week * hypotheses[1]) / (flat + day + week);
+        Shape { activity: activity.max(MIN_ACTIVITY), amount, hypotheses }
+    }
+
+    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and `dispersion` are
+    /// what was expected; `norm` is the level by which the count is normalised.
+    pub(super) fn learn(
+        &mut self,
+        hour: i64,
+        count: f64,
+        [expected, norm]: [f64; 2],
+        hypotheses: [f64; 2],
+        dispersion: f64,
+    ) {
+        let behind = (week_of(hour) - self.reference).div_euclid(CELL_HALF_LIFE as i64);
+        if behind > 0 {
+            self.reference += behind * CELL_HALF_LIFE as i64;
+            for cell in self.amounts.iter_mut().chain(&mut self.active) {
+                *cell = cell.halved(behind);
+            }
+        }
+        let weight = libm::exp2((week_of(hour) - self.reference) as f64 / CELL_HALF_LIFE);
+        if let (Some(amount), Some(active)) =
+            (self.amounts.get_mut(cell_of(hour)), self.active.get_mut(cell_of(hour)))
+        {
+            *amount = Half::of(amount.get() + weight * count / norm.max(0.05));
+            *active = Half::of(active.get() + weight);
+        }
+        let [day, week] = hypotheses;
+        for (fit, shape) in self.fit.iter_mut().zip([1.0, day, week]) {
+            *fit = kept(
+                f64::from(*fit) + ln_probability(count, (expected * shape).max(super::MIN_MEAN), dispersion),
+            );
+        }
+        // Only differences matter; kept small, they keep their bits.
+        let best = self.fit.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        self.fit = self.fit.map(|fit| fit - best);
+    }
+
+    /// Lets `elapsed` hours pass for the likelihoods.
+    pub(super) fn decay(&mut self, elapsed: i64) {
+        self.fit = self.fit.map(|fit| kept(f64::from(fit) * left_after(elapsed, FIT_HALF_LIFE)));
+    }
+
+    fn amount(&self, cell: usize, as_of: i64) -> f64 {
+        self.amounts.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
+    }
+
+    fn active(&self, cell: usize, as_of: i64) -> f64 {
+        self.active.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
+    }
+
+    fn scale(&self, cell: usize, as_of: i64) -> f64 {
+        libm::exp2((self.reference - last_visit(cell, as_of)) as f64 / CELL_HALF_LIFE)
+    }
+
+    fn total(&self, cells: &[Half; CELLS], as_of: i64) -> f64 {
+        // All cells up to the present hour of the week were last visited this week, all others the week before.
+        let (this, before) = cells.split_at(cell_of(as_of) + 1);
+        let sum = |cells: &[Half]| cells.iter().map(|half| half.get()).sum::<f64>();
+        let scale = self.scale(cell_of(as_of), as_of);
+        sum(this) * scale + sum(before) * scale * libm::exp2(1.0 / CELL_HALF_LIFE)
+    }
+}
+
+/// Decayed number of visits of a cell between `first` and `as_of`.
+fn visits_of(cell: usize, first: i64, as_of: i64) -> f64 {
+    decayed_ones(last_visit(cell, as_of) - last_visit(cell, first - 1), CELL_HALF_LIFE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_week_begins_on_monday() {
+        // 2026-05-04 was a Monday.
+        let monday = crate::time::Timestamp::parse("2026-05-04T00:00:00Z").unwrap().hour();
+        assert_eq!(cell_of(monday), 0);
+        assert_eq!(cell_of(monday + 25), 25);
+        assert_eq!(cell_of(monday - 1), 167);
+        assert_eq!(week_of(monday) - week_of(monday - 1), 1);
+    }
+
+    #[test]
+    fn visits_are_counted_without_being_stored() {
+        let first = 123_456;
+        let mut stepwise = [0.0; CELLS];
+        for hour in first..first + 2_000 {
+            stepwise[cell_of(hour)] = stepwise[cell_of(hour)] * (-1.0f64 / 3.0).exp2() + 1.0;
+            for cell in [0, 5, cell_of(hour), 167] {
+                assert!((visits_of(cell, first, hour) - stepwise[cell]).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn forward_decay_equals_stepwise_decay_within_the_rounding_of_cells() {
+        let first = 493_000;
+        let mut season = Season::born(first);
+        let mut stepwise = [0.0; CELLS];
+        for hour in first..first + 168 * 12 {
+            let count = if hour % 5 == 0 && hour % 4_000 < 1_500 { (hour % 90) as f64 } else { 0.0 };
+            let cell = cell_of(hour);
+            stepwise[cell] = stepwise[cell] * (-1.0f64 / 3.0).exp2() + count;
+            if count > 0.0 {
+                season.learn(hour, count, [1.0; 2], [1.0; 2], 0.3);
+            }
+            let error = (season.amount(cell, hour) - stepwise[cell]).abs();
+            assert!(error <= 0.004 * stepwise[cell] + 1e-6, "{hour}: {error} of {}", stepwise[cell]);
+        }
+    }
+}
