@@ -34,7 +34,8 @@ fn accounted(path: &Path) {
     let (said, summary) = replay(&[path], &[]);
     println!("{}: status {}, {summary:#}", path.display(), said.status);
     assert_accounted(&summary);
-    assert!(summary["records"].as_u64().unwrap() > 0, "{}", path.display());
+    // Originals may be packed in what is no log (tests of other tools).
+    assert!(path.is_dir() || summary["records"].as_u64().unwrap() > 0, "{}", path.display());
     assert!(!summary["problem_list"].to_string().contains("fault of kmswatch"), "{summary:#}");
     let (again, other) = replay(&[path], &["--threads", "3"]);
     assert_eq!((again.out, other), (said.out, summary));

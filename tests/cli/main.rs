@@ -7,4 +7,5 @@ mod corpus;
 mod damage;
 mod logs;
 mod replay;
+mod simulate;
 mod usage;

@@ -10,8 +10,9 @@
 //! known, and by the library that the engine uses. Then two threads against one, and peak memory over inputs of
 //! growing size and for one huge object. Shared machines are noisy: read medians of ratios, not single times.
 
-#![allow(clippy::print_stdout, clippy::expect_used, missing_docs)] // A bench reports to a person and may fail loudly.
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
 
+use kmswatch_scenario::{Mix, Scenario};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
-const MIXES: [(&str, f64); 3] = [("kms", 0.8), ("org", 0.1), ("sparse", 0.005)];
+const MIXES: [(&str, Mix); 3] = [("kms", Mix::KmsHeavy), ("org", Mix::Mixed), ("sparse", Mix::Sparse)];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -37,9 +38,9 @@ fn main() {
         "{megabytes} MB of uncompressed log a corpus, {pairs} pairs; ratios are A/B of CPU time: median (min-max)\n"
     );
     let mut folders = Vec::new();
-    for (mix, share) in MIXES {
-        let folder = corpus(mix, share, megabytes);
-        compare(mix, &folder, pairs);
+    for (name, mix) in MIXES {
+        let folder = corpus(name, mix, megabytes);
+        compare(name, &folder, pairs);
         folders.push(folder);
     }
     threads(&folders, pairs);
@@ -47,12 +48,12 @@ fn main() {
 }
 
 /// Writes the corpus once; it is kept under `target/`, so a second run starts at once.
-fn corpus(mix: &str, share: f64, megabytes: usize) -> PathBuf {
-    let folder = target().join(format!("{mix}-{megabytes}"));
+fn corpus(name: &str, mix: Mix, megabytes: usize) -> PathBuf {
+    let folder = target().join(format!("{name}-{megabytes}"));
     if !folder.join("complete").exists() {
         let _ = fs::remove_dir_all(&folder);
-        let scenario = kmswatch_scenario::Scenario::benchmark(share, megabytes as u64 * 1_000_000);
-        kmswatch_scenario::write(&scenario, &folder).expect("the corpus can be written");
+        let scenario = Scenario::benchmark(mix, megabytes as u64 * 1_000_000);
+        kmswatch_scenario::write(&scenario, &folder, |_| ()).expect("the corpus can be written");
         fs::write(folder.join("complete"), "").expect("the corpus can be marked");
     }
     folder
@@ -104,7 +105,7 @@ fn threads(folders: &[PathBuf], pairs: usize) {
 
 fn memory(megabytes: usize) {
     for part in [megabytes / 8, megabytes / 2, megabytes * 2] {
-        let usage = run(&mut replay_command(&corpus("org", 0.1, part.max(1)), 1));
+        let usage = run(&mut replay_command(&corpus("org", Mix::Mixed, part.max(1)), 1));
         println!("memory  org, {part:4} MB of log: peak {:.1} MB", usage.peak as f64 / 1e6);
     }
     let folder = target().join("huge");
@@ -113,7 +114,7 @@ fn memory(megabytes: usize) {
         fs::create_dir_all(&folder).expect("folder");
         let mut file = fs::File::create(&object).expect("file");
         // Members of gzip may follow each other, and so may documents: one object of many.
-        for part in log_files(&corpus("org", 0.1, megabytes)) {
+        for part in log_files(&corpus("org", Mix::Mixed, megabytes)) {
             file.write_all(&fs::read(part).expect("part")).expect("write");
         }
     }
@@ -139,8 +140,7 @@ fn run(command: &mut Command) -> Usage {
 
 fn try_run(command: &mut Command) -> Option<Usage> {
     let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
-    let result = child.wait4().ok()?;
+    let result = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?.wait4().ok()?;
     let usage = result.rusage;
     Some(Usage { cpu: usage.utime + usage.stime, wall: start.elapsed(), peak: usage.maxrss })
 }
@@ -151,10 +151,10 @@ fn ratio(a: Duration, b: Duration) -> f64 {
 
 fn spread(ratios: &mut [f64]) -> String {
     ratios.sort_by(f64::total_cmp);
-    match ratios {
+    match &*ratios {
         [] => "not installed".to_owned(),
-        [first, .., last] => format!("{:.2} ({first:.2}-{last:.2})", ratios[ratios.len() / 2]),
         [only] => format!("{only:.2}"),
+        [first, .., last] => format!("{:.2} ({first:.2}-{last:.2})", ratios[ratios.len() / 2]),
     }
 }
 

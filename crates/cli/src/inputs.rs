@@ -6,8 +6,9 @@
 //!
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
+use crate::first_event;
 use crate::troubles::{InputProblem, Troubles};
-use kmswatch_engine::settings::Limits;
+use kmswatch_engine::estate::is_account_id;
 use kmswatch_engine::time::Timestamp;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -97,7 +98,7 @@ pub(crate) struct Inputs {
 }
 
 /// Finds the objects below `paths` and puts them in order. What cannot be listed goes to `troubles`.
-pub(crate) fn find(paths: &[PathBuf], limits: &Limits, threads: usize, troubles: &mut Troubles) -> Inputs {
+pub(crate) fn find(paths: &[PathBuf], threads: usize, troubles: &mut Troubles) -> Inputs {
     let mut search = Search {
         troubles,
         named: HashSet::new(),
@@ -113,7 +114,7 @@ pub(crate) fn find(paths: &[PathBuf], limits: &Limits, threads: usize, troubles:
         if is_folder { search.folder(path) } else { search.named(path) }
     }
     let mut inputs = search.inputs;
-    look_up_times(&mut inputs.list, limits, threads);
+    look_up_times(&mut inputs.list, threads);
     // Without any time, and for standard input, last.
     inputs.list.sort_by_cached_key(|input| (input.time.is_none(), input.time, input.name()));
     inputs
@@ -200,11 +201,11 @@ impl Search<'_> {
     }
 
     fn take(&mut self, folder: &Arc<Path>, name: &OsStr, found: Found) {
-        let key = LogName::read(&folder.join(name));
-        if let Some(account) = key.as_ref().and_then(|key| key.account.as_ref())
-            && !self.inputs.accounts.contains(account)
+        let key = LogName::read(name);
+        if let Some(key) = &key
+            && !self.inputs.accounts.contains(&key.account)
         {
-            self.inputs.accounts.insert(account.clone());
+            self.inputs.accounts.insert(key.account.clone());
         }
         self.inputs.list.push(Input {
             place: Place::File { folder: Arc::clone(folder), name: name.into() },
@@ -251,7 +252,7 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
 
 /// Finds the time of the first event in all files without a stamp in their name, side by side, since it means
 /// opening each of them. A lone file needs no order.
-fn look_up_times(inputs: &mut [Input], limits: &Limits, threads: usize) {
+fn look_up_times(inputs: &mut [Input], threads: usize) {
     if inputs.len() < 2 {
         return;
     }
@@ -260,41 +261,96 @@ fn look_up_times(inputs: &mut [Input], limits: &Limits, threads: usize) {
         for chunk in inputs.chunks_mut(share) {
             scope.spawn(move || {
                 for input in chunk.iter_mut().filter(|input| input.time.is_none()) {
-                    input.time = first_event(input, limits);
+                    input.time = first_event(input);
                 }
             });
         }
     });
 }
 
-fn first_event(input: &Input, limits: &Limits) -> Option<Timestamp> {
+fn first_event(input: &Input) -> Option<Timestamp> {
     match &input.place {
         // It can be read only once.
         Place::Stdin => None,
-        Place::File { .. } => first_event_time(input.open().ok()?, limits),
+        Place::File { .. } => first_event::time(input.open().ok()?),
     }
 }
 
-/// What the name of a log file says, where CloudTrail chose it.
+/// What the name of a log file says, where CloudTrail chose it:
+/// `ACCOUNT_CloudTrail_REGION_20260504T1015Z_HASH.json.gz`, `ACCOUNT_CloudTrail-Digest_...`.
 struct LogName {
-    account: Option<String>,
+    account: String,
     delivered: Option<Timestamp>,
 }
 
 impl LogName {
-    fn read(path: &Path) -> Option<LogName> {
-        let name = path.file_name()?.to_str()?;
-        let (account, rest) = name.split_once("_CloudTrail")?;
-        let stamp = rest.split('_').find_map(|part| {
-            let digits = part.strip_suffix('Z')?;
-            let (date, time) = digits.split_once('T')?;
-            let (year, month, day) = (date.get(0..4)?, date.get(4..6)?, date.get(6..8)?);
-            Timestamp::parse(&format!("{year}-{month}-{day}T{}:{}:00Z", time.get(0..2)?, time.get(2..4)?))
-        });
-        Some(LogName { account: Some(account.to_owned()), delivered: stamp })
+    fn read(name: &OsStr) -> Option<LogName> {
+        let (account, rest) = name.to_str()?.split_once("_CloudTrail")?;
+        if !is_account_id(account) {
+            return None;
+        }
+        Some(LogName { account: account.to_owned(), delivered: rest.split(['_', '.']).find_map(stamp) })
     }
 }
 
-fn first_event_time(_source: impl io::Read, _limits: &Limits) -> Option<Timestamp> {
-    None
+/// The time of `20260504T1015Z`.
+fn stamp(part: &str) -> Option<Timestamp> {
+    let (date, time) = part.strip_suffix('Z')?.split_once('T')?;
+    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+    Timestamp::parse(&format!("{year}-{month}-{day}T{}:{}:00Z", time.get(..2)?, time.get(2..4)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_log_file_tells_account_and_time() {
+        let read = |name: &str| LogName::read(OsStr::new(name));
+        for (name, time) in [
+            (
+                "111122223333_CloudTrail_eu-west-1_20260504T1015Z_AbCdEfTZ01.json.gz",
+                Some("2026-05-04T10:15:00Z"),
+            ),
+            (
+                "111122223333_CloudTrail-Digest_eu-west-1_trail_eu-west-1_20260504T101530Z.json.gz",
+                Some("2026-05-04T10:15:00Z"),
+            ),
+            ("111122223333_CloudTrail_renamed.json", None),
+        ] {
+            let found = read(name).unwrap();
+            assert_eq!(found.account, "111122223333");
+            assert_eq!(found.delivered.map(|time| time.to_string()).as_deref(), time, "{name}");
+        }
+        for name in [
+            "events.json",
+            "1111_CloudTrail_eu-west-1_20260504T1015Z_x.json.gz",
+            "_CloudTrail_",
+            "é_CloudTrail",
+        ] {
+            assert!(read(name).is_none(), "{name}");
+        }
+        assert_eq!(stamp("éTéZ"), None);
+        assert_eq!(stamp("20261304T1015Z"), None);
+    }
+
+    #[test]
+    fn inputs_are_in_order_of_time_whatever_their_names() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+        file("z.json", r#"{"Records":[{"eventVersion":"1.11","eventTime":"2026-05-01T00:00:00Z"}]}"#);
+        file("111122223333_CloudTrail_eu-west-1_20260504T1015Z_x.json.gz", "");
+        file("a.json", r#"{"Records":[{"eventTime":"2026-05-09T00:00:00Z"}]}"#);
+        file("b.json", "{}");
+        let mut troubles = Troubles::default();
+        let inputs = find(&[folder.path().to_owned(), PathBuf::from("-")], 2, &mut troubles);
+        let names: Vec<String> = inputs
+            .list
+            .iter()
+            .map(|input| input.name().rsplit('/').next().unwrap_or_default().chars().take(6).collect())
+            .collect();
+        assert_eq!(names, ["z.json", "111122", "a.json", "-", "b.json"]);
+        assert_eq!(inputs.accounts.iter().collect::<Vec<_>>(), ["111122223333"]);
+        assert_eq!(troubles, Troubles::default());
+    }
 }

@@ -18,19 +18,26 @@ impl Progress {
         if !io::stderr().is_terminal() {
             return Progress::hidden();
         }
-        let (bar, template) = match total() {
-            Some(total) => (
-                ProgressBar::new(total),
-                "reading {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}, {eta} left",
-            ),
-            None => (ProgressBar::no_length(), "reading {spinner} {bytes}  {bytes_per_sec}"),
-        };
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        // The templates are constants that a test has read; a bar in the wrong style is still a bar.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸ "));
+        Progress(Some(match total() {
+            Some(total) => bar(ProgressBar::new(total), READING),
+            None => bar(ProgressBar::no_length(), READING_STDIN),
+        }))
+    }
+
+    /// A bar that moves with a share of work, if stderr is a terminal.
+    pub(crate) fn of_work() -> Progress {
+        if !io::stderr().is_terminal() {
+            return Progress::hidden();
         }
-        Progress(Some(bar))
+        Progress(Some(bar(ProgressBar::new(STEPS), WRITING)))
+    }
+
+    /// Sets the share of the work that is done, 0 to 1.
+    pub(crate) fn set(&self, done: f64) {
+        if let Some(bar) = &self.0 {
+            // The cast saturates: a share outside of 0 to 1 shows an odd bar and does no harm.
+            bar.set_position((done * STEPS as f64) as u64);
+        }
     }
 
     /// The reader, with every byte that it gives counted.
@@ -46,6 +53,23 @@ impl Progress {
     }
 }
 
+const READING: &str = "reading {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}, {eta} left";
+/// Standard input: nobody knows how much there will be.
+const READING_STDIN: &str = "reading {spinner} {bytes}  {bytes_per_sec}";
+const WRITING: &str = "writing {bar:24} {percent}%  {eta} left";
+
+/// Steps of a bar that shows a share.
+const STEPS: u64 = 1_000;
+
+fn bar(bar: ProgressBar, template: &str) -> ProgressBar {
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    // A bar in the wrong style is still a bar.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar
+}
+
 /// A reader that moves the bar.
 pub(crate) struct Watched<'a, R> {
     source: R,
@@ -59,5 +83,17 @@ impl<R: Read> Read for Watched<'_, R> {
             bar.inc(n as u64);
         }
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_sound() {
+        for template in [READING, READING_STDIN, WRITING] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
     }
 }

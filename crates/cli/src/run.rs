@@ -5,7 +5,7 @@ use crate::config;
 use crate::inputs;
 use crate::output::{self, Outcome, jsonl, summary, text};
 use crate::progress::Progress;
-use crate::replay::replay;
+use crate::replay::{caught, replay};
 use crate::terminal;
 use crate::troubles::Troubles;
 use kmswatch_engine::estate::Estate;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
 
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, &settings.limits, threads.get(), &mut troubles);
+    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
     let mut estate = Estate::new(settings);
     inputs.accounts.iter().for_each(|account| estate.learn_account(account));
     let progress = if args.quiet {
@@ -37,9 +37,9 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let watch = replay(&inputs.list, &estate, &filter, threads, &progress, &mut troubles);
     progress.finish();
 
-    let mut account = watch.summary();
+    let (mut account, mut findings) =
+        caught(|| (watch.summary(), watch.findings())).map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
-    let mut findings = watch.findings();
     let all = findings.len();
     findings.retain(|finding| finding.severity >= args.severity);
     let less_severe = all - findings.len();

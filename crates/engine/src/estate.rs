@@ -38,6 +38,15 @@ impl Estate {
         is_account_id(account) && !self.is_own(account)
     }
 
+    /// Whether `account` is neither ours nor trusted, as far as is known while the log of account `here` is read.
+    ///
+    /// Only own accounts deliver logs, so `here` is ours even before it is learned.
+    pub fn is_outsider(&self, account: &str, here: &str) -> bool {
+        self.is_foreign(account)
+            && account != here
+            && !self.settings.estate.trusted_accounts.iter().any(|trusted| trusted == account)
+    }
+
     /// The accounts known to be ours, in order.
     pub fn own_accounts(&self) -> impl Iterator<Item = &str> {
         self.own_accounts.iter().map(String::as_str)
@@ -62,6 +71,18 @@ mod tests {
         assert!(estate.is_foreign("444455556666"));
         estate.learn_account("444455556666");
         assert!(estate.is_own("444455556666"));
+    }
+
+    #[test]
+    fn an_outsider_is_not_ours_not_trusted_and_not_the_owner_of_the_log() {
+        let mut settings = Settings::default();
+        settings.estate.accounts = vec!["111122223333".into()];
+        settings.estate.trusted_accounts = vec!["777788889999".into()];
+        let estate = Estate::new(settings);
+        assert!(estate.is_outsider("444455556666", "111122223333"));
+        for account in ["111122223333", "777788889999", "222233334444", "AWS Internal"] {
+            assert!(!estate.is_outsider(account, "222233334444"), "{account}");
+        }
     }
 
     #[test]

@@ -118,10 +118,10 @@ pub struct Finding {
     pub explanation: String,
     /// What to do now, the first and most reversible step first.
     pub runbook: Vec<String>,
-    /// The account whose being foreign this finding rests on. Should it turn out to be ours (its logs are read
-    /// later), the finding falls away.
+    /// The accounts whose being foreign this finding rests on. Should all of them turn out to be ours (their logs
+    /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
-    pub rests_on_foreign: Option<String>,
+    pub rests_on_foreign: Vec<String>,
 }
 
 /// A span of event time.
@@ -317,6 +317,18 @@ impl Finding {
         serde_json::to_string(&words).unwrap_or_default()
     }
 
+    /// Adds an act to the evidence.
+    pub fn add_act(&mut self, act: &Act) {
+        self.evidence.add(act.time, &act.event_id);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
+    /// Adds counted events to the evidence.
+    pub fn add_sightings(&mut self, sightings: &Sightings) {
+        self.evidence.add_all(sightings);
+        self.time = self.evidence.span().unwrap_or(self.time);
+    }
+
     /// Puts the name of the key into the texts, once its aliases are known.
     pub fn name_key(&mut self, aliases: Vec<String>) {
         let Some(key) = &mut self.key else { return };
@@ -352,7 +364,7 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
     }
 }
 
@@ -361,23 +373,84 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
 /// `about` alone makes the id: name things in it that stay the same as evidence grows, such as the key and the id
 /// of the act.
 pub fn of_act(detector: &crate::detectors::Detector, act: &Act, about: &[&str]) -> Finding {
-    let mut evidence = Evidence::default();
-    evidence.add(act.time, &act.event_id);
+    let mut finding = of_key(detector, &act.key, about);
+    finding.evidence.add(act.time, &act.event_id);
+    finding.time = Span { start: act.time, end: act.time };
+    finding.account.clone_from(&act.account);
+    finding.region.clone_from(&act.region);
+    finding.principal = Some(act.by.actor());
+    finding
+}
+
+/// Begins a finding about a key, done by nobody in particular; the detector adds at least the evidence and with it
+/// the time. With an empty ARN it is about no key.
+pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) -> Finding {
+    let key = (!arn.is_empty()).then(|| KeyName::of_arn(arn));
+    let part = |part: fn(&KeyName) -> &Option<String>| key.as_ref().and_then(|key| part(key).clone());
     Finding {
         id: finding_id(detector.id, about),
         detector: detector.id,
         severity: detector.severity,
         kind: detector.kind,
         title: String::new(),
-        time: Span { start: act.time, end: act.time },
-        account: act.account.clone(),
-        region: act.region.clone(),
-        principal: Some(act.by.actor()),
-        key: (!act.key.is_empty()).then(|| KeyName::of_arn(&act.key)),
-        evidence,
+        time: Span { start: Timestamp::default(), end: Timestamp::default() },
+        account: part(|key| &key.account).unwrap_or_default(),
+        region: part(|key| &key.region).unwrap_or_default(),
+        principal: None,
+        key,
+        evidence: Evidence::default(),
         mitre: detector.mitre,
         explanation: String::new(),
         runbook: Vec::new(),
-        rests_on_foreign: None,
+        rests_on_foreign: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A finding about one event: severity, time, event id, title.
+    fn finding((severity, time, event, title): (usize, i64, u8, u8)) -> Finding {
+        let mut finding = of_key(&crate::detectors::trail_blinded::DETECTOR, "", &["one"]);
+        finding.severity = Severity::ALL[severity];
+        finding.title = title.to_string();
+        finding.evidence.add(Timestamp(time), &event.to_string());
+        finding.time = finding.evidence.span().unwrap();
+        finding
+    }
+
+    fn merged(findings: impl IntoIterator<Item = (usize, i64, u8, u8)>) -> Option<Finding> {
+        findings.into_iter().map(finding).reduce(|mut a, b| {
+            a.merge(b);
+            a
+        })
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_worst_and_then_of_the_first_event() {
+        let words = |findings: &[_]| merged(findings.iter().copied()).unwrap().title;
+        assert_eq!(words(&[(3, 1, 1, 7), (4, 2, 2, 8)]), "8");
+        assert_eq!(words(&[(3, 2, 2, 8), (3, 1, 1, 7)]), "7");
+        // Evidence that comes in between does not make the second one the first.
+        assert_eq!(words(&[(4, 5, 1, 7), (3, 1, 2, 8), (4, 3, 3, 9)]), "9");
+    }
+
+    proptest! {
+        #[test]
+        fn merging_depends_neither_on_order_nor_on_repetition(
+            findings in prop::collection::vec((0usize..5, 0i64..4, 0u8..4, 0u8..3), 1..8),
+            cut: usize,
+        ) {
+            let all = merged(findings.clone());
+            prop_assert_eq!(&merged(findings.iter().rev().copied()), &all);
+            prop_assert_eq!(&merged(findings.iter().chain(&findings).copied()), &all);
+            let (left, right) = findings.split_at(cut % findings.len());
+            if let (Some(left), Some(mut right)) = (merged(left.to_vec()), merged(right.to_vec())) {
+                right.merge(left);
+                prop_assert_eq!(&Some(right), &all);
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! [`Malformed`] instead of a guess. Nesting needs no recursion. Of a repeated member name the last one counts,
 //! as in `serde_json::Value`.
 
+use crate::trail::end_of_container;
 use memchr::memchr2;
 use std::borrow::Cow;
 
@@ -115,11 +116,16 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::String || self.raw.len() < 2 || !self.raw.ends_with('"') {
             return None;
         }
-        let inner = self.raw.get(1..self.raw.len() - 1)?;
-        if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-            return Some(Cow::Borrowed(inner));
+        let bytes = self.raw.as_bytes();
+        if quote_or_backslash(bytes, 1) == Some(bytes.len() - 1) {
+            return Some(Cow::Borrowed(self.inner()));
         }
         serde_json::from_str::<String>(self.raw).ok().map(Cow::Owned)
+    }
+
+    /// What stands between the first and the last byte: the text of a string without escapes.
+    fn inner(self) -> &'a str {
+        self.raw.get(1..self.raw.len().saturating_sub(1)).unwrap_or_default()
     }
 
     /// [`Value::text`], with the empty string taken as missing.
@@ -202,7 +208,10 @@ impl<'a> Cursor<'a> {
         if !self.step(first, b'}')? {
             return Ok(None);
         }
-        let name = self.string()?.text().ok_or(Malformed { at: self.at })?;
+        let name = match self.string_and_escapes()? {
+            (name, false) => Cow::Borrowed(name.inner()),
+            (name, true) => name.text().ok_or(Malformed { at: self.at })?,
+        };
         self.expect(b':')?;
         Ok(Some((name, self.value()?)))
     }
@@ -245,51 +254,33 @@ impl<'a> Cursor<'a> {
     }
 
     fn string(&mut self) -> Result<Value<'a>, Malformed> {
+        self.string_and_escapes().map(|(string, _)| string)
+    }
+
+    /// A string, and whether it has escapes.
+    fn string_and_escapes(&mut self) -> Result<(Value<'a>, bool), Malformed> {
         let start = self.at;
         if self.peek() != Some(b'"') {
             return self.malformed();
         }
-        self.at = self.end_of_string(start + 1)?;
-        self.slice(start)
-    }
-
-    /// The offset behind the closing quote of a string whose content begins at `from`.
-    fn end_of_string(&self, mut from: usize) -> Result<usize, Malformed> {
         let bytes = self.text.as_bytes();
+        let (mut from, mut escapes) = (start + 1, false);
         loop {
-            let rest = bytes.get(from..).ok_or(Malformed { at: from })?;
-            let offset = memchr2(b'"', b'\\', rest).ok_or(Malformed { at: self.text.len() })?;
-            if rest.get(offset) == Some(&b'"') {
-                return Ok(from + offset + 1);
+            let at = quote_or_backslash(bytes, from).ok_or(Malformed { at: self.text.len() })?;
+            if bytes.get(at) == Some(&b'"') {
+                self.at = at + 1;
+                return Ok((self.slice(start)?, escapes));
             }
-            from += offset + 2;
+            escapes = true;
+            from = at + 2;
         }
     }
 
     fn container(&mut self) -> Result<Value<'a>, Malformed> {
         let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut depth = 0usize;
-        let mut at = start;
-        while let Some(&b) = bytes.get(at) {
-            match b {
-                b'"' => {
-                    at = self.end_of_string(at + 1)?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at = at + 1;
-                        return self.slice(start);
-                    }
-                }
-                _ => {}
-            }
-            at += 1;
-        }
-        Err(Malformed { at })
+        let end = end_of_container(self.text.as_bytes(), start);
+        self.at = end.ok_or(Malformed { at: self.text.len() })?;
+        self.slice(start)
     }
 
     fn scalar(&mut self) -> Result<Value<'a>, Malformed> {
@@ -331,6 +322,26 @@ impl<'a> Cursor<'a> {
     fn malformed<T>(&self) -> Result<T, Malformed> {
         Err(Malformed { at: self.at })
     }
+}
+
+/// Where the next quote or backslash stands. Most strings of a record are short: they are searched eight bytes at
+/// a time in place, and only the rest of a longer one by a call.
+#[inline]
+fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    // The highest bit of each byte that is zero (and of some above the first such byte).
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let mut at = from;
+    for _ in 0..4 {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { break };
+        let word = u64::from_le_bytes(*chunk);
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(b'"', b'\\', bytes.get(at..)?).map(|n| at + n)
 }
 
 fn is_space(c: char) -> bool {

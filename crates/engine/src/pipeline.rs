@@ -269,7 +269,8 @@ impl Watch {
         let mut findings = self.judge(&names);
         findings.extend(self.findings.values().cloned());
         findings.retain(|finding| {
-            !finding.rests_on_foreign.as_deref().is_some_and(|account| self.estate.is_own(account))
+            let foreign = &finding.rests_on_foreign;
+            foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
         for finding in &mut findings {
             self.name(finding, &names);
@@ -376,3 +377,8 @@ impl SeenEvents {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::Arc;
 
+/// One object in the making: stamp, account, Region.
+type Slot = (i64, usize, Arc<str>);
+
 /// Digests are chained per account and Region.
 type Place = (usize, Arc<str>);
 
@@ -24,7 +27,7 @@ pub(crate) struct Courier {
     seed: u64,
     start: i64,
     /// Records that wait for their stamp; the flag marks a second copy.
-    waiting: BTreeMap<(i64, usize, Arc<str>), Vec<(Record, Copy)>>,
+    waiting: BTreeMap<Slot, Vec<(Record, Copy)>>,
     chains: BTreeMap<Place, Chain>,
     /// Events by key and principal.
     pub(crate) users: BTreeMap<(Arc<str>, Arc<str>), u64>,
@@ -36,6 +39,7 @@ pub(crate) struct Courier {
     repeated: u32,
     /// Digests are written up to here.
     clock: i64,
+    most: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,8 @@ struct DigestEntry {
 }
 
 impl Courier {
-    pub(crate) fn new(delivery: &Delivery, seed: u64, start: i64) -> Courier {
+    /// `most` is the number of uncompressed bytes after which no object is written any more.
+    pub(crate) fn new(delivery: &Delivery, seed: u64, start: i64, most: Option<u64>) -> Courier {
         Courier {
             delivery: delivery.clone(),
             seed,
@@ -73,6 +78,7 @@ impl Courier {
             scratch: String::new(),
             repeated: 0,
             clock: start,
+            most,
         }
     }
 
@@ -104,7 +110,9 @@ impl Courier {
         out: &mut VecDeque<LogObject>,
     ) -> Result<(), Error> {
         self.add_quiet_places(organisation, until);
-        while let Some(entry) = self.waiting.first_entry() {
+        while !self.full()
+            && let Some(entry) = self.waiting.first_entry()
+        {
             let (stamp, account, region) = entry.key().clone();
             if stamp > until {
                 break;
@@ -114,6 +122,11 @@ impl Courier {
             self.object(organisation, (stamp, account, region), records, out)?;
         }
         Ok(())
+    }
+
+    /// Whether the size asked for is reached.
+    pub(crate) fn full(&self) -> bool {
+        self.most.is_some_and(|most| self.counts.bytes >= most)
     }
 
     /// Places that have nothing to deliver still get an empty object now and then.
@@ -139,7 +152,7 @@ impl Courier {
     fn object(
         &mut self,
         organisation: &Organisation,
-        (time, account, region): (i64, usize, Arc<str>),
+        (time, account, region): Slot,
         mut records: Vec<(Record, Copy)>,
         out: &mut VecDeque<LogObject>,
     ) -> Result<(), Error> {

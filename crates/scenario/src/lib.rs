@@ -12,8 +12,6 @@
 //! In reading order: what is asked for, what there is, what it does, what goes wrong, how it is written down
 //! and delivered.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
 mod attacks;
 mod calendar;
 mod delivery;

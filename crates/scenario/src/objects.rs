@@ -63,7 +63,7 @@ impl Objects {
         }
         Ok(Objects {
             traffic: Traffic::new(scenario, start, actors, outages),
-            courier: Courier::new(&scenario.delivery, scenario.seed, start),
+            courier: Courier::new(&scenario.delivery, scenario.seed, start, scenario.max_bytes),
             scenario: scenario.clone(),
             organisation,
             staged,
@@ -87,7 +87,7 @@ impl Objects {
     /// Makes one more day of objects; false when there is none left.
     fn advance(&mut self) -> Result<bool, Error> {
         let last = i64::from(self.scenario.days) - 1;
-        if self.day > last {
+        if self.day > last || self.courier.full() {
             return Ok(false);
         }
         let mut records = self.traffic.day(&self.organisation, self.day);
@@ -186,9 +186,6 @@ impl Iterator for Objects {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if self.scenario.max_bytes.is_some_and(|most| self.bytes >= most) {
-                return None;
-            }
             if let Some(object) = self.queue.pop_front() {
                 self.bytes += object.uncompressed;
                 return Some(Ok(object));

@@ -1,5 +1,6 @@
 //! Ready-made scenarios.
 
+use crate::dice::{Dice, exp, ln};
 use crate::scenario::{AccountPlan, AttackPlan, Delivery, Duty, OrganisationPlan, Scenario};
 
 /// How much of a log is KMS.
@@ -92,10 +93,7 @@ impl Scenario {
                 empty_share: 0.1,
                 ..Delivery::default()
             },
-            attacks: vec![
-                AttackPlan { strength: Some(2.0), ..AttackPlan::new("scheduled_deletion", 19, "03:40") },
-                AttackPlan::new("key_disabled", 19, "02:14"),
-            ],
+            attacks: quickstart_story(),
             ..Scenario::default()
         }
     }
@@ -111,8 +109,21 @@ impl Scenario {
             organisation: large(),
             ..Scenario::default()
         };
-        // About 160,000 records a day whatever the mix: a day fits in memory, and 500 MB are a few days.
+        // One to three hundred thousand records a day whatever the mix: a day fits in memory.
         scenario.rate_scale = 2.0 * mix.share() / 0.8;
+        if mix == Mix::Sparse {
+            // People, pipelines and the trail itself do not shrink with the rate: there must be fewer of them.
+            scenario.organisation = OrganisationPlan {
+                workloads: 10,
+                people: 2,
+                extra_keys: 0,
+                accounts: vec![
+                    account("payments-prod", Duty::Payments, &["eu-west-1"], None),
+                    account("security", Duty::Security, &["eu-west-1"], None),
+                ],
+                ..OrganisationPlan::default()
+            };
+        }
         scenario
     }
 
@@ -124,6 +135,8 @@ impl Scenario {
             seed,
             days: 60,
             holidays: vec![35],
+            rate_scale: 0.92,
+            attacks: evaluation_attacks(seed),
             organisation: large(),
             ..Scenario::default()
         }
@@ -134,6 +147,7 @@ impl Scenario {
         Scenario {
             name: "quiet".to_owned(),
             seed,
+            rate_scale: 0.92,
             days: 7 * weeks,
             organisation: large(),
             ..Scenario::default()
@@ -144,7 +158,7 @@ impl Scenario {
 fn large() -> OrganisationPlan {
     OrganisationPlan {
         name: "meridian".to_owned(),
-        workloads: 220,
+        workloads: 248,
         people: 60,
         extra_keys: 18,
         accounts: vec![
@@ -156,4 +170,99 @@ fn large() -> OrganisationPlan {
             account("sandbox", Duty::Sandbox, &["eu-west-1"], None),
         ],
     }
+}
+
+/// The story of the sample, see `samples/quickstart/README.md`.
+fn quickstart_story() -> Vec<AttackPlan> {
+    let intrusion = |kind: &str, day: u32, time: &str| AttackPlan {
+        intruder: Some(1),
+        actor: (!matches!(kind, "root_use")).then(|| "ci-deploy".to_owned()),
+        ..AttackPlan::new(kind, day, time)
+    };
+    let with = |plan: AttackPlan, strength: f64, minutes: u32, key: &str| AttackPlan {
+        strength: Some(strength),
+        minutes: Some(minutes),
+        key: (!key.is_empty()).then(|| key.to_owned()),
+        ..plan
+    };
+    vec![
+        // Ordinary changes that look like attacks.
+        AttackPlan::new("organisation_policy", 8, "09:31"),
+        AttackPlan::new("organisation_grant", 9, "13:05"),
+        AttackPlan::new("planned_deletion", 11, "10:12"),
+        // Wednesday night: what can these credentials do?
+        with(intrusion("enumeration", 16, "22:47"), 36.0, 9, ""),
+        // Thursday night: blind the account's trail, then read.
+        intrusion("trail_blinding", 17, "01:36"),
+        with(intrusion("bulk_secret_read", 17, "01:52"), 48.0, 7, ""),
+        with(intrusion("foreign_grant", 17, "02:20"), 9.0, 95, "alias/payments/card-data"),
+        with(intrusion("policy_opened", 17, "02:41"), 1.0, 1, "alias/payments/tokens"),
+        // Friday night: the ransom.
+        with(intrusion("root_use", 18, "23:58"), 1.0, 6, ""),
+        with(intrusion("foreign_key_encryption", 19, "00:25"), 140.0, 35, "alias/payments/archive"),
+        with(intrusion("key_disabled", 19, "01:08"), 60.0, 1, "alias/payments/tokens"),
+        with(intrusion("scheduled_deletion", 19, "01:14"), 2.0, 5, ""),
+    ]
+}
+
+/// Attacks of every statistical kind and of every pattern, on different days after four clean weeks, at
+/// different strengths.
+fn evaluation_attacks(seed: u64) -> Vec<AttackPlan> {
+    let mut dice = Dice::new(seed, "evaluation plan", 0);
+    // Kind, least and most strength, and whether the attacker works at night.
+    let kinds: &[(&str, f64, f64)] = &[
+        ("burst", 10.0, 1_000.0),
+        ("slow_exfiltration", 2.0, 5.0),
+        ("stolen_credentials", 15.0, 80.0),
+        ("off_hours_person", 20.0, 80.0),
+        ("key_drain", 6.0, 16.0),
+        ("idle_break_glass", 3.0, 12.0),
+        ("first_seen_on_critical_key", 8.0, 60.0),
+        ("key_enumeration", 25.0, 120.0),
+        ("dry_run_probing", 8.0, 40.0),
+        ("burst", 10.0, 1_000.0),
+        ("bulk_secret_read", 25.0, 120.0),
+        ("signing_abuse", 10.0, 60.0),
+        ("ransom", 40.0, 300.0),
+        ("stolen_credentials", 15.0, 80.0),
+        ("slow_exfiltration", 2.0, 5.0),
+        ("enumeration", 20.0, 60.0),
+        ("reencrypt_foreign", 20.0, 60.0),
+        ("foreign_grant", 5.0, 20.0),
+        ("replica_new_region", 5.0, 20.0),
+        ("root_use", 1.0, 1.0),
+        ("policy_opened", 1.0, 1.0),
+        ("trail_blinding", 1.0, 1.0),
+        ("alias_repoint", 1.0, 1.0),
+        ("imported_material_ransom", 50.0, 200.0),
+        ("scheduled_deletion", 2.0, 4.0),
+        ("poisoning_ramp", 0.05, 0.12),
+    ];
+    let mut plans: Vec<AttackPlan> = Vec::new();
+    for (n, &(kind, least, most)) in kinds.iter().enumerate() {
+        // The ramp needs its two weeks; the deletion, which breaks workloads, comes last.
+        let day = match kind {
+            "poisoning_ramp" => 29,
+            "scheduled_deletion" => 58,
+            _ => 28 + n as u32 * 29 / kinds.len() as u32 + dice.below(2) as u32,
+        };
+        let minute = dice.below(24 * 60);
+        let (hour, minute) =
+            if kind == "off_hours_person" { (minute % 3, minute % 60) } else { (minute / 60, minute % 60) };
+        // Strengths are spread over their range on a logarithmic scale.
+        let strength = least * exp(dice.unit() * ln(most / least));
+        plans.push(AttackPlan {
+            strength: Some((strength * 100.0).floor() / 100.0),
+            minutes: (kind == "slow_exfiltration").then(|| 1_440 * (1 + dice.below(5) as u32)),
+            ..AttackPlan::new(kind, day, &format!("{hour:02}:{minute:02}"))
+        });
+    }
+    for (kind, day, time) in [
+        ("organisation_policy", 33, "10:05"),
+        ("organisation_grant", 41, "14:40"),
+        ("planned_deletion", 47, "09:20"),
+    ] {
+        plans.push(AttackPlan::new(kind, day, time));
+    }
+    plans
 }

@@ -150,6 +150,10 @@ pub struct AttackPlan {
     /// Whether the caller comes from the attacker's network with his tools instead of the actor's usual place.
     #[serde(default)]
     pub from_outside: Option<bool>,
+    /// Number of the intruder: attacks with the same number come from the same network with the same tools.
+    /// Each attack has its own if missing.
+    #[serde(default)]
+    pub intruder: Option<u32>,
 }
 
 fn midday() -> String {
@@ -169,6 +173,7 @@ impl AttackPlan {
             key: None,
             variant: None,
             from_outside: None,
+            intruder: None,
         }
     }
 }

@@ -22,14 +22,19 @@ pub(crate) struct Layout {
 
 /// Findings of one detector and severity that are told in full; after so many, a reader knows the pattern.
 const IN_FULL: usize = 5;
+/// From how many findings of medium severity on a list of them stands first, and how long it gets.
+const OVERVIEW: std::ops::Range<usize> = 3..25;
 /// Event ids printed of a finding; the JSON holds more.
 const IDS: usize = 3;
+/// Members of a list in the evidence that are printed.
+const MEMBERS: usize = 4;
 /// Columns of a detail of the evidence, and of the agent that a client calls itself.
 const DETAIL: usize = 200;
 
 /// Writes everything.
 pub(crate) fn write(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
     header(out, outcome, layout)?;
+    overview(out, outcome, layout)?;
     let mut shortened = 0;
     for severity in Severity::ALL.into_iter().rev() {
         let mut told: BTreeMap<&str, usize> = BTreeMap::new();
@@ -67,12 +72,7 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
     } else if outcome.findings.is_empty() {
         writeln!(out, "{STRONG}Nothing found.{STRONG:#}")?;
     } else {
-        writeln!(
-            out,
-            "{STRONG}{}{STRONG:#}: {}",
-            counted(outcome.findings.len() as u64, "finding"),
-            by_severity(&outcome.findings)
-        )?;
+        found(out, outcome)?;
     }
     let mut read = format!(
         "Read {} with {}: {} of KMS, {} of CloudTrail itself",
@@ -82,7 +82,10 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
         grouped(summary.watched_events),
     );
     if let (Some(first), Some(last)) = (summary.first_event, summary.last_event) {
-        read.push_str(&format!(", from {} to {} UTC", moment(first), moment(last)));
+        read.push_str(&match first == last {
+            true => format!(", at {} UTC", moment(first)),
+            false => format!(", from {} to {} UTC", moment(first), moment(last)),
+        });
     }
     read.push('.');
     if !outcome.accounts.is_empty() {
@@ -96,6 +99,11 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
     lines(out, &wrapped(&read, layout.columns))
 }
 
+fn found(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    let n = counted(outcome.findings.len() as u64, "finding");
+    writeln!(out, "{STRONG}{n}{STRONG:#}: {}", by_severity(&outcome.findings))
+}
+
 fn by_severity(findings: &[Finding]) -> String {
     let counts: Vec<String> = Severity::ALL
         .into_iter()
@@ -107,6 +115,23 @@ fn by_severity(findings: &[Finding]) -> String {
         })
         .collect();
     counts.join(", ")
+}
+
+/// What happened, in order of time: the story, before each part of it is told in full by severity.
+fn overview(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
+    let story: Vec<&Finding> =
+        outcome.findings.iter().filter(|finding| finding.severity >= Severity::Medium).collect();
+    if story.len() < OVERVIEW.start {
+        return Ok(());
+    }
+    writeln!(out, "\n{STRONG}In order of time{STRONG:#}")?;
+    for finding in story.iter().take(OVERVIEW.end) {
+        one_line(out, finding, layout)?;
+    }
+    if story.len() > OVERVIEW.end {
+        writeln!(out, " and {} more", grouped((story.len() - OVERVIEW.end) as u64))?;
+    }
+    Ok(())
 }
 
 fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
@@ -238,8 +263,25 @@ fn evidence_lines(evidence: &Evidence, columns: usize) -> Vec<String> {
         lines.extend(wrapped(&figures.join(", "), columns));
     }
     for (name, value) in &evidence.details {
-        let name = name.replace('_', " ");
-        lines.extend(wrapped(&format!("{name}: {}", capped(&plain(value), DETAIL)), columns));
+        lines.extend(detail(&name.replace('_', " "), value, columns));
+    }
+    lines
+}
+
+/// A detail on one line if it fits, else with a line for each member of a list.
+fn detail(name: &str, value: &Value, columns: usize) -> Vec<String> {
+    let line = format!("{name}: {}", safe(&plain(value)));
+    let items = match value {
+        Value::Array(items) if items.len() > 1 && line.chars().count() > columns => items,
+        _ => return wrapped(&format!("{name}: {}", capped(&plain(value), DETAIL)), columns),
+    };
+    let mut lines = vec![format!("{name}:")];
+    for item in items.iter().take(MEMBERS) {
+        let item = wrapped(&capped(&plain(item), DETAIL), columns.saturating_sub(2));
+        lines.extend(item.into_iter().map(|line| format!("  {line}")));
+    }
+    if items.len() > MEMBERS {
+        lines.push(format!("  and {} more", grouped((items.len() - MEMBERS) as u64)));
     }
     lines
 }
@@ -251,6 +293,7 @@ fn plain(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Null => "none".to_owned(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(whole), _) => grouped(whole),
             (None, Some(number)) => measured(number),
@@ -262,6 +305,7 @@ fn plain(value: &Value) -> String {
         }
         Value::Object(fields) => fields
             .iter()
+            .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)))
             .collect::<Vec<_>>()
             .join(", "),
@@ -322,6 +366,10 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
     let summary = &outcome.summary;
     let troubles = &outcome.troubles;
     writeln!(out)?;
+    if outcome.findings.len() > 1 {
+        // Again: of a long output a terminal shows the end.
+        found(out, outcome)?;
+    }
     let mut left_out: Vec<String> = summary
         .skipped
         .iter()
@@ -366,7 +414,7 @@ fn reason_words(reason: kmswatch_engine::event::SkipReason) -> &'static str {
     use kmswatch_engine::event::SkipReason;
     match reason {
         SkipReason::NotWatched => "of other services",
-        SkipReason::Duplicate => "read before",
+        SkipReason::Duplicate => "seen before",
         SkipReason::NetworkActivity => "of VPC endpoints",
         SkipReason::Insight => "of CloudTrail Insights",
         SkipReason::Filtered => "outside of what was asked for",
@@ -382,7 +430,8 @@ fn hint(outcome: &Outcome, shortened: usize) -> Option<String> {
             counted(shortened as u64, "finding")
         ));
     }
-    if let Some(finding) = outcome.findings.first() {
+    let worst = outcome.findings.iter().rev().max_by_key(|finding| finding.severity);
+    if let Some(finding) = worst {
         return Some(format!(
             "What a detector knows and cannot know: kmswatch detectors {}",
             finding.detector
@@ -515,7 +564,8 @@ mod tests {
         let outcome = outcome((0..20).map(|_| samples::usual(Severity::High, 1)).collect());
         let text = shown(&outcome, &LAYOUT);
         assert_eq!(text.matches("do now").count(), IN_FULL);
-        assert_eq!(text.matches(" HIGH ").count(), 20);
+        assert_eq!(text.matches(" HIGH ").count(), 2 * 20, "each in the overview and below");
+        assert_eq!(text.matches("In order of time").count(), 1);
         assert!(text.contains("15 findings on one line only: --verbose"), "{text}");
         let text = shown(&outcome, &Layout { columns: 80, verbose: true });
         assert_eq!(text.matches("do now").count(), 20);
@@ -527,6 +577,17 @@ mod tests {
             serde_json::json!([{ "at": "2026-05-04", "event_id": "e-1" }, { "days": 12_345, "short": true }]);
         assert_eq!(plain(&value), "at 2026-05-04, event id e-1; days 12,345, short yes");
         assert_eq!(plain(&serde_json::json!(["a", null, 0.125])), "a, none, 0.12");
+    }
+
+    #[test]
+    fn long_lists_in_the_evidence_get_a_line_for_each_of_the_first() {
+        let arns: Vec<String> =
+            (0..9).map(|n| format!("arn:aws:s3:::a-bucket-with-a-name/object-{n}")).collect();
+        let lines = detail("resources", &serde_json::json!(arns), 68);
+        assert_eq!(lines.len(), 1 + MEMBERS + 1, "{lines:?}");
+        assert_eq!(lines[1], "  arn:aws:s3:::a-bucket-with-a-name/object-0");
+        assert_eq!(lines[5], "  and 5 more");
+        assert_eq!(detail("services", &serde_json::json!(["s3", "ebs"]), 68), ["services: s3, ebs"]);
     }
 
     #[test]

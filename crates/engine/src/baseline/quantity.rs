@@ -1,14 +1,15 @@
 //! How a profile keeps numbers: 16-bit floats, 32-bit floats within a bound, and decay by elapsed time.
 //!
-//! Everything that a profile remembers has passed through these types, at the moment it was learned. So a profile in
-//! memory equals the same profile saved and loaded, bit for bit.
+//! Everything that a profile remembers has passed through these types, at the moment it was learned. So a
+//! profile in memory equals the same profile saved and loaded, bit for bit.
 
 use std::fmt;
 
-/// A non-negative 16-bit float: 6 bits of exponent (2^-31 to 2^32) and 10 of fraction, no sign, no NaN, no infinity.
+/// A non-negative 16-bit float: 6 bits of exponent (2^-31 to 2^32) and 10 of fraction, no sign, no NaN, no
+/// infinity.
 ///
-/// The relative error of rounding is at most 2^-11 = 0.05 %. The two common 16-bit formats do not fit: binary16 ends at
-/// 65,504, and bfloat16 has an error of 0.4 %, which a decayed sum would feel.
+/// The relative error of rounding is at most 2^-11 = 0.05 %. The two common 16-bit formats do not fit:
+/// binary16 ends at 65,504, and bfloat16 has an error of 0.4 %, which a decayed sum would feel.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Half(pub(super) u16);
 

@@ -1,40 +1,46 @@
 //! Upper tails of the negative binomial distribution, as logarithms, at counts far beyond the usual.
 //!
-//! The negative binomial with mean μ and dispersion φ has variance μ + φμ²; φ = 0 is the Poisson distribution.
-//! With r = 1/φ and p = μ/(r + μ), P(X ≥ x) is the regularised incomplete beta function `I_p(x, r)` (DLMF 8.17),
-//! that is, the probability of exactly x times a factor of at least one:
+//! The negative binomial with mean μ and dispersion φ has variance μ + φμ²; φ = 0 is the Poisson
+//! distribution. With r = 1/φ and p = μ/(r + μ), P(X ≥ x) is the regularised incomplete beta function `I_p(x,
+//! r)` (DLMF 8.17), that is, the probability of exactly x times a factor of at least one:
 //!
 //! ```text
 //! ln P(X ≥ x) = ln P(X = x) + ln F(x, r, p)
 //! ```
 //!
-//! * `ln P(X = x)` in Loader's saddle-point form ("Fast and accurate computation of binomial probabilities", 2000):
-//!   deviances and Stirling errors, none of which cancel. Differences of log-gamma functions lose eight digits at
-//!   counts of 10^7.
-//! * F by the continued fraction of DLMF 8.17.22 with Lentz's method (Thompson and Barnett 1986). Its terms contain
-//!   r only as (r - m)p and (x + r + m)p, which stay finite as φ → 0: the Poisson limit needs no code of its own.
+//! * `ln P(X = x)` in Loader's saddle-point form ("Fast and accurate computation of binomial probabilities",
+//!   2000): deviances and Stirling errors, none of which cancel. Differences of log-gamma functions lose
+//!   eight digits at counts of 10^7.
+//! * F by the continued fraction of DLMF 8.17.22 with Lentz's method (Thompson and Barnett 1986). Its terms
+//!   contain r only as (r - m)p and (x + r + m)p, which stay finite as φ → 0: the Poisson limit needs no code
+//!   of its own.
 //!
-//! Only logarithms are formed, so nothing underflows: scores of 5,000 and of 80 million are as good as those of 5.
-//! Against mpmath at 60 digits (`testdata/tail.tsv`: means 0.02 to 10^6, dispersions 0 to 50, counts to 10^7, scores
-//! 0.3 to 8·10^7) the relative error of the score stays below 10^-10; it is largest where p is within 10^-6 of 1.
+//! Only logarithms are formed, so nothing underflows: scores of 5,000 and of 80 million are as good as those
+//! of 5. Against mpmath at 60 digits (`testdata/tail.tsv`: means 0.02 to 10^6, dispersions 0 to 50, counts to
+//! 10^7, scores 0.3 to 8·10^7) the relative error of the score stays below 10^-10; it is largest where p is
+//! within 10^-6 of 1.
 //!
-//! statrs has the same function without the logarithm. It is a judge in the tests and no more: it underflows at scores
-//! of 308, its continued fraction stops after 140 terms whether it has converged or not, and it calls the platform's
-//! `ln` and `exp`, whose last bits differ between machines. Here all transcendental functions come from the `libm`
-//! crate, which is plain IEEE arithmetic: the same bits everywhere, which a persisted profile needs.
+//! statrs has the same function without the logarithm. It is a judge in the tests and no more: it underflows
+//! at scores of 308, its continued fraction stops after 140 terms whether it has converged or not, and it
+//! calls the platform's `ln` and `exp`, whose last bits differ between machines. Here all transcendental
+//! functions come from the `libm` crate, which is plain IEEE arithmetic: the same bits everywhere, which a
+//! persisted profile needs.
 
 use std::f64::consts::{LN_10, TAU};
 
-/// Largest count and mean that are told apart: beyond, arguments are clamped (an hour with 10^12 calls does not exist).
+/// Largest count and mean that are told apart: beyond, arguments are clamped (an hour with 10^12 calls does
+/// not exist).
 pub const MAX_COUNT: f64 = 1e12;
 /// Smallest mean: nothing is expected to happen less than once in ten million windows.
 pub const MIN_MEAN: f64 = 1e-7;
 /// Largest dispersion. Beyond, practically all windows are empty.
 pub const MAX_DISPERSION: f64 = 1e4;
-/// Below this a dispersion is taken as none (Poisson): at [`MAX_COUNT`] its effect is under the rounding error.
+/// Below this a dispersion is taken as none (Poisson): at [`MAX_COUNT`] its effect is under the rounding
+/// error.
 const MIN_DISPERSION: f64 = 1e-30;
 
-/// -log10 P(X ≥ count): how surprising so many are, as a power of ten. At least 0; 0 up to the mean and for NaN.
+/// -log10 P(X ≥ count): how surprising so many are, as a power of ten. At least 0; 0 up to the mean and for
+/// NaN.
 pub fn score(count: f64, mean: f64, dispersion: f64) -> f64 {
     let (mean, _) = sanitise(mean, dispersion);
     if count.is_nan() || count <= mean {
@@ -43,8 +49,8 @@ pub fn score(count: f64, mean: f64, dispersion: f64) -> f64 {
     (-ln_upper_tail(count, mean, dispersion) / LN_10).max(0.0)
 }
 
-/// ln P(X ≥ count), X negative binomial; a count between whole numbers means the next one. Never NaN, never above 0; arguments outside their ranges are clamped and
-/// NaN counts as 0.
+/// ln P(X ≥ count), X negative binomial; a count between whole numbers means the next one. Never NaN, never
+/// above 0; arguments outside their ranges are clamped and NaN counts as 0.
 pub fn ln_upper_tail(count: f64, mean: f64, dispersion: f64) -> f64 {
     let (mean, dispersion) = sanitise(mean, dispersion);
     let x = if count > 0.0 { count.min(MAX_COUNT).ceil() } else { return 0.0 };
@@ -57,7 +63,8 @@ pub fn ln_upper_tail(count: f64, mean: f64, dispersion: f64) -> f64 {
         } else {
             ln_pmf(x - 1.0, mean, dispersion) + libm::log(lower_sum(x - 1.0, mean, dispersion))
         };
-        // An upper tail of less than one part in 10^16 cannot be found as a difference; it does not occur here.
+        // An upper tail of less than one part in 10^16 cannot be found as a difference; it does not occur
+        // here.
         return libm::log1p(-libm::exp(ln_lower).min(1.0 - f64::EPSILON)).min(0.0);
     }
     (ln_here + libm::log(upper_fraction(x, mean, dispersion))).min(0.0)
@@ -128,7 +135,8 @@ fn stirling_error(z: f64) -> f64 {
         / z
 }
 
-/// x ln(x/e) + e - x with e = `expected` and `gap` = x - e: Loader's deviance, told both so that nothing cancels.
+/// x ln(x/e) + e - x with e = `expected` and `gap` = x - e: Loader's deviance, told both so that nothing
+/// cancels.
 fn deviance(x: f64, expected: f64, gap: f64) -> f64 {
     let v = gap / (x + expected);
     if v.abs() < 0.1 {

@@ -5,6 +5,24 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+mod deed;
+mod denied;
+pub mod foreign_key_used;
+pub mod grant_to_foreign_account;
+mod impact;
+pub mod imported_key_material;
+pub mod key_deletion_scheduled;
+pub mod key_disabled;
+pub mod key_policy_lockout;
+pub mod key_policy_opened;
+pub mod replica_in_new_region;
+pub mod root_use;
+mod selectors;
+pub mod self_extending_grant;
+pub mod several_keys_destroyed;
+pub mod trail_blinded;
+pub mod unusable_key_used;
+
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -56,7 +74,21 @@ impl Look {
 }
 
 /// All detectors, in the order of the catalogue: the worst loss first.
-pub const ALL: &[&Detector] = &[];
+pub const ALL: &[&Detector] = &[
+    &several_keys_destroyed::DETECTOR,
+    &key_deletion_scheduled::DETECTOR,
+    &imported_key_material::DETECTOR,
+    &key_disabled::DETECTOR,
+    &unusable_key_used::DETECTOR,
+    &trail_blinded::DETECTOR,
+    &replica_in_new_region::DETECTOR,
+    &key_policy_lockout::DETECTOR,
+    &foreign_key_used::DETECTOR,
+    &key_policy_opened::DETECTOR,
+    &grant_to_foreign_account::DETECTOR,
+    &self_extending_grant::DETECTOR,
+    &root_use::DETECTOR,
+];
 
 /// The detectors that are not switched off.
 pub fn on(settings: &DetectorSettings) -> impl Iterator<Item = &'static Detector> {
@@ -77,4 +109,125 @@ pub const fn page(source: &'static str) -> &'static str {
     }
     let end = if at < bytes.len() { at } else { bytes.len() };
     source.split_at(end).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Headings of a page, in their order, and whether each page must have them.
+    const HEADINGS: [(&str, bool); 8] = [
+        ("What it finds", true),
+        ("Why it matters", true),
+        ("How it decides", true),
+        ("Parameters", false),
+        ("False positives", true),
+        ("What it cannot see", true),
+        ("What to do", true),
+        ("References", true),
+    ];
+
+    /// The page as Markdown.
+    fn lines(detector: &Detector) -> Vec<&'static str> {
+        let text = |line: &'static str| line.strip_prefix("//!").unwrap_or(line).trim();
+        detector.page.lines().map(text).collect()
+    }
+
+    #[allow(clippy::disallowed_methods)] // The test reads the source of the detectors.
+    fn source(detector: &Detector) -> String {
+        let path = format!("{}/src/detectors/{}.rs", env!("CARGO_MANIFEST_DIR"), detector.id);
+        std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("the id is not the file name: {path}: {error}"))
+    }
+
+    #[test]
+    fn every_id_is_unique_and_names_its_file() {
+        let ids: BTreeSet<&str> = ALL.iter().map(|detector| detector.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        for detector in ALL {
+            assert!(source(detector).contains(&format!("id: \"{}\"", detector.id)), "{}", detector.id);
+        }
+    }
+
+    #[test]
+    fn every_title_heads_its_page_and_shares_a_word_with_the_id() {
+        let titles: BTreeSet<&str> = ALL.iter().map(|detector| detector.title).collect();
+        assert_eq!(titles.len(), ALL.len());
+        for detector in ALL {
+            assert_eq!(lines(detector).first().copied(), Some(format!("# {}", detector.title).as_str()));
+            let title = detector.title.to_lowercase();
+            let shared = detector.id.split('_').any(|word| title.split(' ').any(|other| other == word));
+            assert!(shared, "{}: {title}", detector.id);
+        }
+    }
+
+    #[test]
+    fn every_page_has_its_headings_in_order_and_text_under_each() {
+        for detector in ALL {
+            let lines = lines(detector);
+            let found: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("## ")).collect();
+            let allowed: Vec<&str> = HEADINGS
+                .iter()
+                .filter(|(heading, must)| *must || found.contains(heading))
+                .map(|(heading, _)| *heading)
+                .collect();
+            assert_eq!(found, allowed, "{}", detector.id);
+            for pair in lines.iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().windows(2) {
+                assert!(
+                    !pair.iter().all(|line| line.starts_with("## ")),
+                    "{}: nothing under {}",
+                    detector.id,
+                    pair[0]
+                );
+            }
+            assert!(!lines.last().unwrap().starts_with('#'), "{}", detector.id);
+        }
+    }
+
+    #[test]
+    fn every_parameter_that_a_file_reads_is_on_its_page() {
+        for detector in ALL {
+            let source = source(detector);
+            let settings = serde_json::to_value(DetectorSettings::default()).unwrap();
+            for parameter in settings.as_object().unwrap().keys().filter(|name| *name != "off") {
+                let reads = [".", " ", "(", ")", ",", ";", "\n"].iter().any(|end| {
+                    source.contains(&format!("settings.{parameter}{end}"))
+                        || source.contains(&format!("detectors.{parameter}{end}"))
+                });
+                let tells = detector.page.contains(&format!("`detectors.{parameter}`"));
+                assert_eq!(reads, tells, "{}: {parameter}", detector.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_technique_is_well_formed() {
+        for detector in ALL {
+            assert!(!detector.mitre.is_empty(), "{}", detector.id);
+            for technique in detector.mitre {
+                let id = technique.id.strip_prefix('T').unwrap();
+                let (id, sub) = id.split_once('.').unwrap_or((id, "001"));
+                assert!(id.len() == 4 && sub.len() == 3, "{}", technique.id);
+                assert!(id.chars().chain(sub.chars()).all(|c| c.is_ascii_digit()), "{}", technique.id);
+                assert!(!technique.name.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn every_detector_has_tests_in_its_file() {
+        for detector in ALL {
+            let source = source(detector);
+            let tests = source.split_once("mod tests {").map(|(_, tests)| tests.matches("#[test]").count());
+            assert!(tests.unwrap_or_default() >= 5, "{}", detector.id);
+        }
+    }
+
+    #[test]
+    fn a_page_ends_where_the_head_comment_ends() {
+        assert_eq!(page("//! # A\n//!\n//! b\n\nuse x;\n//! no\n"), "//! # A\n//!\n//! b\n");
+        assert_eq!(page("//! # A"), "//! # A");
+        assert_eq!(page("use x;"), "");
+    }
 }

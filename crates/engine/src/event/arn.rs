@@ -14,13 +14,29 @@ pub(super) struct Arn<'t> {
 impl<'t> Arn<'t> {
     /// The parts, if it has six and the first is `arn`. The parts may be empty.
     pub(super) fn parse(text: &'t str) -> Option<Arn<'t>> {
-        let mut parts = text.strip_prefix("arn:")?.splitn(5, ':');
+        let rest = text.strip_prefix("arn:")?;
+        // Every event has a few ARNs, so this is a plain loop over the bytes up to the last colon that counts.
+        let mut colons = [0usize; 4];
+        let mut n = 0;
+        for (at, byte) in rest.bytes().enumerate() {
+            if byte == b':' {
+                *colons.get_mut(n)? = at;
+                n += 1;
+                if n == colons.len() {
+                    break;
+                }
+            }
+        }
+        if n < colons.len() {
+            return None;
+        }
+        let [partition, service, region, account] = colons;
         Some(Arn {
-            partition: parts.next()?,
-            service: parts.next()?,
-            region: parts.next()?,
-            account: parts.next()?,
-            resource: parts.next()?,
+            partition: rest.get(..partition)?,
+            service: rest.get(partition + 1..service)?,
+            region: rest.get(service + 1..region)?,
+            account: rest.get(region + 1..account)?,
+            resource: rest.get(account + 1..)?,
         })
     }
 }

@@ -1,7 +1,8 @@
-//! The flat, typed [`Event`] that every detector reads, and [`normalize`], which makes it from a record.
+//! The flat, typed [`Event`] that every detector reads, and [`normalize()`], which makes it from a record.
 //!
 //! Everything is borrowed from the record, so normalising costs little where nothing is found. Each part has a
 //! file of its own: [`operation`], [`principal`], [`key`], [`outcome`], [`context`], [`network`], [`params`].
+//! Tests make their records with `event::testing`.
 //! Normalising is total: any JSON gives an Event, a Skip with a reason, or a Problem; nothing panics.
 
 mod arn;
@@ -9,8 +10,11 @@ pub mod context;
 #[cfg(test)]
 mod corpus;
 pub mod dates;
+#[cfg(test)]
+mod edge_cases;
 mod extra;
 mod fields;
+mod identity;
 pub mod key;
 pub mod network;
 pub mod normalize;
@@ -18,6 +22,7 @@ pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod principal;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -33,6 +38,7 @@ pub use principal::{Principal, PrincipalKind};
 use crate::finding::Actor;
 use crate::json::{Text, Value};
 use crate::time::Timestamp;
+use std::fmt;
 
 /// Which service wrote the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +59,9 @@ pub enum Form {
 }
 
 /// One event of KMS or of a watched service, normalised.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` form leaves `request` and `response` out, since those hold values of encryption contexts.
+#[derive(Clone)]
 pub struct Event<'a> {
     /// `eventID`; where it is missing, `hash:` and the hash of the record.
     pub id: Text<'a>,
@@ -144,5 +152,34 @@ impl<'a> Event<'a> {
             source: owned(&self.caller.address),
             user_agent: owned(&self.caller.user_agent),
         }
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("id", &self.id)
+            .field("shared_id", &self.shared_id)
+            .field("corrects", &self.corrects)
+            .field("time", &self.time)
+            .field("source", &self.source)
+            .field("form", &self.form)
+            .field("operation", &self.operation)
+            .field("name", &self.name)
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .field("principal", &self.principal)
+            .field("key", &self.key)
+            .field("destination_key", &self.destination_key)
+            .field("alias", &self.alias)
+            .field("outcome", &self.outcome)
+            .field("dry_run", &self.dry_run)
+            .field("context", &self.context)
+            .field("resource", &self.resource)
+            .field("caller", &self.caller)
+            .field("attestation", &self.attestation)
+            .field("key_material", &self.key_material)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
     }
 }

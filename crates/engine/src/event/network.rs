@@ -1,7 +1,7 @@
 //! Where a call came from.
 
 use super::fields::{Read, cut, fields, string};
-use super::principal::{is_console, service_name};
+use super::service::{is_console, service_name};
 use crate::json::{Kind, Text, Value};
 use std::net::IpAddr;
 

@@ -2,11 +2,12 @@
 
 use super::extra::Extra;
 use super::fields::{Read, bounded, fields, string};
+use super::identity::Around;
 use super::key::{Clues, RequestedKeys};
 use super::network::Origin;
 use super::params::{Params, Sources};
-use super::principal::{Around, Principal};
-use super::{Event, Form, Operation, Outcome, Source, arn, context};
+use super::principal::Principal;
+use super::{Event, Form, Operation, Outcome, Source, context};
 use crate::json::{Kind, Malformed, Text, Value};
 use crate::time::Timestamp;
 use crate::trail::Record;
@@ -162,7 +163,7 @@ fn read<'a>(record: &Record<'a>) -> Result<Event<'a>, Left> {
         // A bare name means the caller's own account; services that call for themselves have none.
         account: principal.account.as_deref().or(log_account.as_deref()).unwrap_or_default(),
         region: &region,
-        partition: arn::Arn::parse(&principal.id).map(|arn| arn.partition),
+        principal: &principal.id,
     };
     let keys = match source {
         Source::Kms => keys.keys().within("resources, responseElements or requestParameters")?,
@@ -421,5 +422,47 @@ mod tests {
             assert_eq!(event.outcome.class(), Some(ErrorClass::Denied));
             assert_eq!(event.key.as_ref().unwrap().arn, KEY);
         });
+    }
+
+    #[test]
+    fn the_busy_operations_borrow_everything_from_the_record() {
+        fn borrowed(text: &Text<'_>) -> bool {
+            matches!(text, Text::Borrowed(_))
+        }
+        for name in ["Decrypt", "GenerateDataKey", "Encrypt"] {
+            let direct = testing::kms(name).set("requestParameters.encryptionContext.tenant", "t");
+            let secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db";
+            let context = serde_json::json!({"SecretARN": secret});
+            let forwarded = direct
+                .clone()
+                .by_user(ACCOUNT, "alice")
+                .through("secretsmanager")
+                .set("requestParameters.encryptionContext", context);
+            let own = direct.clone().by_service("cloudtrail");
+            for builder in [direct, forwarded, own] {
+                builder.event(|event| {
+                    let (principal, caller) = (&event.principal, &event.caller);
+                    let key = event.key.as_ref().unwrap();
+                    let optional = [
+                        &principal.account,
+                        &principal.session,
+                        &principal.generation,
+                        &principal.access_key,
+                        &principal.via_service,
+                        &caller.address,
+                        &caller.user_agent,
+                        &caller.agent_family,
+                        &key.account,
+                        &key.region,
+                    ];
+                    assert!(
+                        [&event.id, &event.name, &event.account, &event.region].into_iter().all(borrowed)
+                    );
+                    assert!([&principal.id, &key.arn, &key.id].into_iter().all(borrowed), "{event:?}");
+                    assert!(optional.into_iter().flatten().all(borrowed), "{event:?}");
+                    assert!(event.resource.iter().all(|resource| borrowed(&resource.id)));
+                });
+            }
+        }
     }
 }

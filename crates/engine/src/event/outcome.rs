@@ -153,3 +153,116 @@ impl ErrorClass {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing;
+    use serde_json::json;
+
+    #[test]
+    fn codes_mean_the_same_in_any_case_and_with_any_prefix() {
+        for (class, codes) in [
+            (
+                ErrorClass::Denied,
+                &[
+                    "AccessDenied",
+                    "accessdenied",
+                    "AccessDeniedException",
+                    "VpceAccessDenied",
+                    "KMS.AccessDeniedException",
+                    "Client.UnauthorizedOperation",
+                    "Client.AccessDenied",
+                    "NotAuthorized",
+                    "OptInRequired",
+                    "UnrecognizedClientException",
+                    "InvalidClientTokenId",
+                    "ExpiredTokenException",
+                    "IncompleteSignature",
+                ][..],
+            ),
+            (
+                ErrorClass::KeyState,
+                &[
+                    "DisabledException",
+                    "KMS.DisabledException",
+                    "KMSInvalidStateException",
+                    "KeyUnavailableException",
+                ],
+            ),
+            (
+                ErrorClass::Throttled,
+                &["ThrottlingException", "LimitExceededException", "RequestLimitExceeded"],
+            ),
+            (ErrorClass::NotFound, &["NotFoundException", "KMS.NotFoundException"]),
+            (
+                ErrorClass::CryptoMismatch,
+                &[
+                    "InvalidCiphertextException",
+                    "IncorrectKeyException",
+                    "KMSInvalidSignatureException",
+                    "KMSInvalidMacException",
+                ],
+            ),
+            (ErrorClass::DryRun, &["DryRunOperationException", "dryrunoperationexception"]),
+            (
+                ErrorClass::ServiceFault,
+                &["KMSInternalException", "DependencyTimeoutException", "ServiceUnavailableException"],
+            ),
+            (
+                ErrorClass::BadInput,
+                &[
+                    "ValidationException",
+                    "InvalidKeyUsageException",
+                    "TagException",
+                    "ConflictException",
+                    "MalformedPolicyDocumentException",
+                ],
+            ),
+            (ErrorClass::Other, &["", "string", "NoSuchThing", "exception", "Exception", &"X".repeat(500)]),
+        ] {
+            for code in codes {
+                assert_eq!(ErrorClass::of(code), class, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_that_is_null_or_empty_means_success() {
+        for code in [json!(null), json!(""), json!({}), json!([])] {
+            let record = testing::kms("Decrypt").set("errorCode", code).set("errorMessage", "x");
+            record.event(|event| assert!(event.succeeded() && event.outcome == Outcome::default()));
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_its_code_and_message() {
+        testing::kms("Decrypt").failed("SomethingNew", "why").event(|event| {
+            let error = event.outcome.error.as_ref().unwrap();
+            assert_eq!((error.code.as_ref(), error.message.as_deref()), ("SomethingNew", Some("why")));
+            assert_eq!(event.outcome.class(), Some(ErrorClass::Other));
+            assert!(!event.succeeded() && !event.denied());
+        });
+        let without_message = testing::kms("Decrypt").set("errorCode", "AccessDenied");
+        without_message.event(|event| assert!(event.denied()));
+        testing::kms("Decrypt").set("errorCode", 403).event(|event| assert!(!event.succeeded()));
+    }
+
+    #[test]
+    fn a_dry_run_is_told_by_its_parameter_or_by_its_code() {
+        let dry = testing::kms("Decrypt").set("requestParameters.dryRun", true);
+        for record in [
+            dry.clone().failed("DryRunOperationException", "The request would have succeeded"),
+            dry.clone().denied(),
+            dry,
+            testing::kms("Decrypt").set("requestParameters.dryRun", "true"),
+            testing::kms("Decrypt").failed("DryRunOperationException", ""),
+            testing::kms("GenerateDataKey").failed("DryRunOperationException", "").through("lambda"),
+        ] {
+            record.event(|event| assert!(event.dry_run && !event.succeeded()));
+        }
+        testing::kms("Decrypt")
+            .set("requestParameters.dryRun", false)
+            .event(|event| assert!(event.succeeded()));
+    }
+}

@@ -1,7 +1,7 @@
 //! An act on a key, as it is remembered: what a finding that is judged from a State is made of.
 
 use super::{Merge, seen::bounded};
-use crate::event::{Event, Form, Operation, Params, Source};
+use crate::event::{Event, Operation, Params};
 use crate::finding::Actor;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,24 +35,20 @@ pub enum ActKind {
 }
 
 impl ActKind {
-    /// The act of an event of KMS, if it is one that is remembered.
+    /// The act of an event, if it is one that is remembered.
     pub fn of(event: &Event<'_>) -> Option<ActKind> {
-        if event.source != Source::Kms {
-            return None;
-        }
-        // A service event is believed only in the form of one.
-        match (event.operation, event.form) {
-            (Operation::CreateKey, Form::ApiCall) => Some(ActKind::Create),
-            (Operation::ScheduleKeyDeletion, Form::ApiCall) => Some(ActKind::ScheduleDeletion),
-            (Operation::CancelKeyDeletion, Form::ApiCall) => Some(ActKind::CancelDeletion),
-            (Operation::DisableKey, Form::ApiCall) => Some(ActKind::Disable),
-            (Operation::EnableKey, Form::ApiCall) => Some(ActKind::Enable),
-            (Operation::ImportKeyMaterial, Form::ApiCall) => Some(ActKind::ImportMaterial),
-            (Operation::DeleteImportedKeyMaterial, Form::ApiCall) => Some(ActKind::DeleteMaterial),
-            (Operation::DeleteExpiredKeyMaterial, Form::ServiceEvent) => Some(ActKind::ExpireMaterial),
-            (Operation::DeleteKey, Form::ServiceEvent) => Some(ActKind::Delete),
-            (Operation::ReplicateKey, Form::ApiCall) => Some(ActKind::Replicate),
-            (Operation::UpdatePrimaryRegion, Form::ApiCall) => Some(ActKind::UpdatePrimary),
+        match event.operation {
+            Operation::CreateKey => Some(ActKind::Create),
+            Operation::ScheduleKeyDeletion => Some(ActKind::ScheduleDeletion),
+            Operation::CancelKeyDeletion => Some(ActKind::CancelDeletion),
+            Operation::DisableKey => Some(ActKind::Disable),
+            Operation::EnableKey => Some(ActKind::Enable),
+            Operation::ImportKeyMaterial => Some(ActKind::ImportMaterial),
+            Operation::DeleteImportedKeyMaterial => Some(ActKind::DeleteMaterial),
+            Operation::DeleteExpiredKeyMaterial => Some(ActKind::ExpireMaterial),
+            Operation::DeleteKey => Some(ActKind::Delete),
+            Operation::ReplicateKey => Some(ActKind::Replicate),
+            Operation::UpdatePrimaryRegion => Some(ActKind::UpdatePrimary),
             _ => None,
         }
     }

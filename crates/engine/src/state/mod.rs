@@ -149,3 +149,6 @@ fn entry<'a, S: Default>(states: &'a mut IndexMap<String, S>, id: &str) -> &'a m
         None => states.entry(id.to_owned()).or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What stands behind a key: the resources that its encryption contexts name.
 
 use super::{Merge, Seen, distinct::Distinct};
-use crate::event::{Resource, ResourceKind};
+use crate::event::Resource;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub struct Resources {
 impl Resources {
     /// Takes up that a call at `time` was about `resource`.
     pub fn note(&mut self, resource: &Resource<'_>, time: Timestamp) {
-        let kind = word(resource.kind);
+        let kind = resource.kind.name();
         match self.kinds.get_mut(kind) {
             Some(distinct) => distinct.add(resource.id.as_bytes()),
             None => self.kinds.entry(kind.to_owned()).or_default().add(resource.id.as_bytes()),
@@ -45,24 +45,10 @@ impl Merge for Resources {
     }
 }
 
-fn word(kind: ResourceKind) -> &'static str {
-    match kind {
-        ResourceKind::Secret => "secret",
-        ResourceKind::Parameter => "parameter",
-        ResourceKind::Bucket => "bucket",
-        ResourceKind::Object => "object",
-        ResourceKind::Volume => "volume",
-        ResourceKind::Function => "function",
-        ResourceKind::Table => "table",
-        ResourceKind::Trail => "trail",
-        ResourceKind::Database => "database",
-        ResourceKind::Other => "other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::ResourceKind;
     use crate::state::laws;
     use proptest::prelude::*;
 

@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn at_its_bound_it_is_not_yet_full() {
+        assert!(!of(&[(1, 1), (2, 2), (3, 3), (1, 9)]).is_full());
+        assert!(of(&[(1, 1), (2, 2), (3, 3), (4, 4)]).is_full());
+    }
+
+    #[test]
+    fn being_full_is_not_forgotten_where_the_first_are_the_last_as_well() {
+        let mut notes: Vec<(u8, i64)> = (1..4).flat_map(|name| [(name, 0), (name, 100)]).collect();
+        notes.push((9, 50));
+        let full = of(&notes);
+        assert_eq!((full.len(), full.is_full()), (3, true));
+        let mut merged = Seen::default();
+        merged.merge(&full);
+        assert_eq!(merged, full);
+    }
+
+    #[test]
     fn a_spray_of_names_pushes_out_none_of_the_first() {
         let mut notes = vec![(1, 1), (2, 2), (3, 3)];
         notes.extend((10..200).map(|name| (name, i64::from(name))));
@@ -322,6 +339,7 @@ mod tests {
         notes.extend((10..20).map(|name| (name, i64::from(name))));
         let seen = of(&notes);
         assert!(!seen.get("1", "").unwrap().meets(Timestamp(2), Timestamp(30)));
+        assert!(seen.get("1", "").unwrap().meets(Timestamp(0), Timestamp(1)));
         assert!(!seen.get("19", "").unwrap().meets(Timestamp(2), Timestamp(18)));
         assert!(seen.get("19", "").unwrap().meets(Timestamp(19), Timestamp(19)));
     }

@@ -1,7 +1,31 @@
 //! Bytes → Records: decompression, containers, and passing over what no detector can use.
 
+mod candidates;
+mod container;
+mod document;
+mod gunzip;
+mod ledger;
+pub mod object_key;
+#[cfg(test)]
+mod random_tests;
+mod salvage;
+mod shape;
+mod simd;
+mod split;
+#[cfg(test)]
+mod tests;
+mod window;
+
 use crate::settings::Limits;
+use container::Walk;
+use gunzip::Gunzip;
+use ledger::Ledger;
+pub use object_key::first_event_time;
+use salvage::Budget;
+pub(crate) use split::end_of_container;
+use split::{Item, Splitter};
 use std::io::Read;
+use window::Window;
 
 /// One CloudTrail record that a detector may use.
 #[derive(Clone, Copy, Debug)]
@@ -73,16 +97,62 @@ impl ObjectReport {
 
 /// Reads objects, one after the other, with buffers that are used again.
 #[derive(Debug, Default)]
-pub struct Reader {}
+pub struct Reader {
+    input: Vec<u8>,
+    window: Window,
+    splitter: Splitter,
+    items: Vec<Item>,
+}
 
 impl Reader {
     /// Reads one object and hands each record that a detector may use to `sink`, in order.
+    ///
+    /// Nothing that the object holds makes this fail: what cannot be read is in the report. Always
+    /// `records = handed out + passed_over + insights + broken_records`.
     pub fn read(
         &mut self,
-        _source: impl Read,
-        _limits: &Limits,
-        _sink: impl FnMut(Record<'_>),
+        mut source: impl Read,
+        limits: &Limits,
+        mut sink: impl FnMut(Record<'_>),
     ) -> ObjectReport {
-        ObjectReport::default()
+        let mut walk = self.begin(&mut source, limits, &mut sink, 0, false);
+        walk.run();
+        walk.close()
     }
+
+    fn begin<'a>(
+        &'a mut self,
+        source: &'a mut dyn Read,
+        limits: &'a Limits,
+        sink: &'a mut dyn FnMut(Record<'_>),
+        first_index: u64,
+        inside_another: bool,
+    ) -> Walk<'a> {
+        self.window.reset();
+        Walk {
+            gunzip: Gunzip::new(source, &mut self.input, limits),
+            window: &mut self.window,
+            splitter: &mut self.splitter,
+            items: &mut self.items,
+            ledger: Ledger::new(limits, sink, first_index),
+            inside_another,
+            unpacked_bytes: 0,
+            at: 0,
+            careful: false,
+            budget: Budget::default(),
+        }
+    }
+}
+
+/// Reads an object that was packed inside another one.
+fn read_inside(
+    bytes: &[u8],
+    limits: &Limits,
+    sink: &mut dyn FnMut(Record<'_>),
+    first_index: u64,
+) -> ObjectReport {
+    let (mut reader, mut source) = (Reader::default(), bytes);
+    let mut walk = reader.begin(&mut source, limits, sink, first_index, true);
+    walk.run();
+    walk.close()
 }

@@ -2,11 +2,15 @@
 
 use super::stage::Stage;
 use crate::Error;
-use crate::calendar::HOUR;
+use crate::calendar::{DAY, HOUR};
 use crate::dice::Dice;
-use crate::organisation::caller::Via;
+use crate::organisation::caller::{Via, kms_itself};
+use crate::organisation::{Key, KeyKind};
+use crate::record::At;
+use crate::record::json::Object;
 use crate::record::kms::{self, Naming};
-use crate::traffic::{Outage, Reason};
+use crate::traffic::{Outage, Reason, object_context};
+use std::sync::Arc;
 
 /// P1: lists, describes, then schedules several deletions in seven days.
 pub(super) fn scheduled_deletion(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(), Error> {
@@ -18,7 +22,8 @@ pub(super) fn scheduled_deletion(stage: &mut Stage<'_>, dice: &mut Dice) -> Resu
     let count = stage.count() as usize;
     let keys: Vec<usize> = match stage.named_key() {
         true => vec![stage.key("archive")?],
-        false => stage.keys_of(payments).into_iter().take(count).collect(),
+        // Those of least regard first: the attacker takes what he can.
+        false => stage.keys_of(payments).into_iter().rev().take(count).collect(),
     };
     let Some(region) = keys.first().and_then(|&k| stage.organisation.keys.get(k)).map(|k| k.region.clone())
     else {
@@ -50,6 +55,13 @@ pub(super) fn scheduled_deletion(stage: &mut Stage<'_>, dice: &mut Dice) -> Resu
             until: stage.end,
             reason: Reason::PendingDeletion,
         });
+        // Seven days later KMS deletes it, unless the scenario ends before.
+        let itself = Arc::new(kms_itself(&key.owner));
+        let late = time + 7 * DAY + dice.between(0, 12 * HOUR);
+        let at = At { time: late, account: hand.account, region: &key.region, caller: &itself };
+        let details = Object::new().text("keyId", &key.id).done();
+        let record = kms::service_event(dice, at, "DeleteKey", &key, details);
+        stage.emit(dice, record);
         time += dice.between(1, step + 1);
     }
     Ok(())
@@ -69,5 +81,60 @@ pub(super) fn key_disabled(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(),
     stage.emit(dice, record);
     let until = stage.begin + (stage.strength * HOUR as f64) as i64;
     stage.breaks(Outage { key: index, from: stage.begin + 5, until, reason: Reason::Disabled });
+    Ok(())
+}
+
+/// P3: data under material that only the attacker has, which he then takes away; or the material of an own
+/// key deleted.
+pub(super) fn imported_material_ransom(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(), Error> {
+    let payments = stage.payments();
+    let actor = stage.actor_named(payments, "ci-deploy")?;
+    let outside = stage.outside(true);
+    let hand = stage.hand(actor, outside)?;
+    let caller = stage.caller(&hand, Via::Direct);
+    if stage.variant == "existing_key" {
+        let index = stage.key("settlement-files")?;
+        let key = stage.target(index)?;
+        let at = stage.at(stage.begin, &hand, &key.region, &caller);
+        let record = kms::delete_material(dice, at, &key);
+        stage.emit(dice, record);
+        stage.breaks(Outage {
+            key: index,
+            from: stage.begin + 5,
+            until: stage.end,
+            reason: Reason::PendingImport,
+        });
+        return Ok(());
+    }
+    let source = stage.key("archive")?;
+    let source = stage.target(source)?;
+    let mut key = Key::draw(dice, &source.owner, &source.region, KeyKind::Imported);
+    key.account = Some(hand.account);
+    stage.note_key(&key);
+    let mut time = stage.begin;
+    for step in 0..3 {
+        let at = stage.at(time, &hand, &key.region, &caller);
+        let record = match step {
+            0 => kms::create_key(dice, at, &key, None),
+            1 => kms::parameters_for_import(dice, at, &key),
+            _ => kms::import_material(dice, at, &key, Some(time + 2 * DAY)),
+        };
+        stage.emit(dice, record);
+        time += dice.between(20, 90);
+    }
+    let through_s3 = stage.caller(&hand, Via::Internal);
+    let bucket = format!("{}-archive", stage.organisation.name);
+    let count = stage.count();
+    for n in 0..count {
+        let time = time + n as i64 * stage.lasts / count as i64;
+        let context = object_context(&bucket, n as u32);
+        let at = stage.at(time, &hand, &key.region, &through_s3);
+        let record = kms::data_key(dice, at, "GenerateDataKey", &key, Naming::Arn, Some(&context));
+        stage.emit(dice, record);
+    }
+    let at = stage.at(time + stage.lasts + 60, &hand, &key.region, &caller);
+    let record = kms::delete_material(dice, at, &key);
+    stage.emit(dice, record);
+    stage.organisation.keys.push(key);
     Ok(())
 }

@@ -1,10 +1,17 @@
 //! The attacks: one function each, one ordered list.
 //!
 //! To add one, write a function `fn(&mut Stage, &mut Dice) -> Result<(), Error>` in the file of its family and
-//! name it in [`ALL`]. It emits records through its [`Stage`], which also keeps the label.
+//! name it in [`catalogue::ALL`]. It emits records through its [`Stage`], which also keeps the label.
 
+mod blinding;
+mod catalogue;
 mod destruction;
+mod foreign;
+mod identity;
+mod policy;
+mod probing;
 mod stage;
+mod volume;
 
 use crate::Error;
 use crate::calendar::{DAY, HOUR, rfc3339, start_of, time_of_day};
@@ -14,6 +21,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::traffic::{Actor, Outage};
 use crate::truth::Label;
+use catalogue::ALL;
 use stage::Stage;
 
 /// An attack, or a look-alike, that a scenario can stage.
@@ -42,31 +50,6 @@ pub struct AttackKind {
 pub fn attacks() -> &'static [AttackKind] {
     ALL
 }
-
-const ALL: &[AttackKind] = &[
-    AttackKind {
-        id: "scheduled_deletion",
-        pattern: "P1",
-        description: "looks around, then schedules the deletion of several keys in the shortest time",
-        strength: ("keys", 3.0),
-        minutes: 12,
-        variants: &[],
-        expected_detectors: &["key_deletion_scheduled"],
-        look_alike: false,
-        perform: destruction::scheduled_deletion,
-    },
-    AttackKind {
-        id: "key_disabled",
-        pattern: "P1",
-        description: "disables a key in use; workloads fail until it is enabled again",
-        strength: ("hours until it works again", 4.0),
-        minutes: 1,
-        variants: &[],
-        expected_detectors: &["key_disabled"],
-        look_alike: false,
-        perform: destruction::key_disabled,
-    },
-];
 
 /// The kind with this id.
 pub(crate) fn find(id: &str) -> Result<&'static AttackKind, Error> {

@@ -2,13 +2,14 @@
 
 use super::AttackKind;
 use crate::Error;
-use crate::calendar::HOUR;
-use crate::dice::{Dice, fnv};
+use crate::calendar::{DAY, HOUR};
+use crate::dice::Dice;
 use crate::organisation::caller::{Session, Via, access_key, caller};
 use crate::organisation::{Key, KeyKind, Organisation, PrincipalKind};
 use crate::record::{At, Caller, Record};
 use crate::scenario::{AttackPlan, Duty, Scenario};
-use crate::traffic::{Actor, Outage, session_for, share};
+use crate::traffic::habit::Habit;
+use crate::traffic::{Action, Actor, Outage, Platform, read, session_for, share};
 use std::sync::Arc;
 
 /// Tools that intruders bring.
@@ -29,7 +30,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) lasts: i64,
     pub(crate) strength: f64,
     pub(crate) variant: &'static str,
-    /// Unix time at which the scenario ends.
+    /// Unix times at which the scenario begins and ends.
+    pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) rate_scale: f64,
     plan: &'a AttackPlan,
@@ -77,7 +79,8 @@ impl<'a> Stage<'a> {
             lasts: lasts.max(1),
             strength: plan.strength.unwrap_or(kind.strength.1),
             variant: variant.unwrap_or(""),
-            end: start + i64::from(scenario.days) * crate::calendar::DAY,
+            start,
+            end: start + i64::from(scenario.days) * DAY,
             rate_scale: scenario.rate_scale,
             plan,
             number,
@@ -117,6 +120,65 @@ impl<'a> Stage<'a> {
             let wanted = wanted.unwrap_or("suitable");
             Error::Scenario(format!("attack {}: no {wanted} actor in this organisation", self.plan.kind))
         })
+    }
+
+    /// The actor asked for in the plan, else any that `choose` likes.
+    pub(crate) fn any_actor(
+        &self,
+        dice: &mut Dice,
+        choose: impl Fn(&Organisation, &Actor) -> bool,
+    ) -> Result<usize, Error> {
+        if self.plan.actor.is_some() {
+            return self.actor(choose);
+        }
+        let indices = 0..self.actors.len();
+        let liked: Vec<usize> = indices
+            .filter(|&index| self.actors.get(index).is_some_and(|actor| choose(self.organisation, actor)))
+            .collect();
+        dice.pick(&liked).copied().ok_or_else(|| {
+            Error::Scenario(format!("attack {}: no suitable actor in this organisation", self.plan.kind))
+        })
+    }
+
+    /// Whether an actor is a workload that is there for the whole scenario and whose credentials can be stolen.
+    pub(crate) fn is_workload(actor: &Actor) -> bool {
+        matches!(actor.habit, Habit::Steady(_))
+            && matches!(actor.platform, Platform::Ec2 | Platform::Ecs | Platform::Eks | Platform::Lambda)
+            && actor.days.start == 0
+            && actor.uses.iter().any(|a_use| a_use.action == Action::Open)
+    }
+
+    /// The day of the scenario, counted from 0, and its midnight.
+    pub(crate) fn day_of(&self, time: i64) -> (i64, i64) {
+        let day = (time - self.start).div_euclid(DAY);
+        (day, self.start + day * DAY)
+    }
+
+    /// Home Region of an account.
+    pub(crate) fn home(&self, account: usize) -> Arc<str> {
+        self.organisation.accounts.get(account).map(|a| a.home()).unwrap_or_default()
+    }
+
+    /// Id of an account.
+    pub(crate) fn account_id(&self, account: usize) -> Arc<str> {
+        self.organisation.accounts.get(account).map(|a| a.id.clone()).unwrap_or_default()
+    }
+
+    /// One read by an actor with its own key and context, by these credentials.
+    pub(crate) fn read(&mut self, dice: &mut Dice, actor: usize, hand: &Hand, time: i64) {
+        let Some(acting) = self.actors.get(actor) else { return };
+        let reads: Vec<_> = acting.uses.iter().filter(|a_use| a_use.action.reads()).collect();
+        let weights = reads.iter().map(|a_use| a_use.weight);
+        let Some(what) = reads.get(dice.weighted(weights)) else { return };
+        let caller = self.caller(hand, what.action.via());
+        let item = dice.below(u64::from(what.resources.max(1))) as u32;
+        let at = At { time, account: hand.account, region: &acting.region, caller: &caller };
+        let record = read(self.organisation, acting, what, item, at, dice);
+        let key = self.organisation.keys.get(what.key).map(|key| key.arn.to_string());
+        self.facts.keys.extend(key.filter(|arn| !self.facts.keys.contains(arn)));
+        if let Some(record) = record {
+            self.emit(dice, record);
+        }
     }
 
     /// The actor with this role name in an account.
@@ -224,7 +286,8 @@ impl<'a> Stage<'a> {
 
     fn steal(&self, session: &mut Session) {
         let networks = ["203.0.113", "198.51.100", "192.0.2"];
-        let pick = fnv(&self.plan.kind) as usize ^ self.number;
+        let number = self.plan.intruder.unwrap_or(1_000 + self.number as u32);
+        let pick = self.organisation.stable("intruder", u64::from(number)) as usize % 100_000;
         let network = networks.get(pick % 3).copied().unwrap_or("203.0.113");
         session.address = format!("{network}.{}", 20 + pick % 200);
         session.agent = TOOLS.get(pick / 3 % 3).copied().unwrap_or("aws-cli/2.15.30").to_owned();
@@ -233,6 +296,16 @@ impl<'a> Stage<'a> {
         if session.created < self.begin - 6 * HOUR {
             session.created = self.begin - HOUR;
         }
+    }
+
+    /// Notes a principal for the label that never holds the credentials itself.
+    pub(crate) fn note_principal(&mut self, id: String) {
+        self.facts.principals.push(id);
+    }
+
+    /// Notes a key for the label.
+    pub(crate) fn note_key(&mut self, key: &Key) {
+        self.facts.keys.push(key.arn.to_string());
     }
 
     /// The caller that these credentials make.
@@ -245,6 +318,11 @@ impl<'a> Stage<'a> {
         let first = self.records.len();
         self.records.push(record);
         share(self.organisation, dice, first, &mut self.records);
+    }
+
+    /// Adds a record that is itself the owner's copy of a stranger's call.
+    pub(crate) fn emit_from_stranger(&mut self, record: Record) {
+        self.records.push(record);
     }
 
     /// From `from` until `until` the key does not work.

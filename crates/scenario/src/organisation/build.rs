@@ -86,6 +86,7 @@ impl Organisation {
                 Duty::Data => {
                     self.add_key(dice, account, &own("lake"), KeyKind::Symmetric);
                     self.add_key(dice, account, &own("warehouse"), KeyKind::Symmetric);
+                    self.add_key(dice, account, &own("sandbox/unused"), KeyKind::Symmetric);
                     self.add_key(dice, account, &own("app-secrets"), KeyKind::Symmetric);
                 }
                 Duty::Security => {

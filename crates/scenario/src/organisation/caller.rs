@@ -70,7 +70,7 @@ pub(crate) fn caller(organisation: &Organisation, principal: usize, session: &Se
         identity,
         principal_id,
         address: invoked_by.clone().unwrap_or_else(|| session.address.clone()),
-        agent: invoked_by.clone().unwrap_or_else(|| session.agent.clone()),
+        agent: invoked_by.unwrap_or_else(|| session.agent.clone()),
         endpoint: if via == Via::Direct { session.endpoint.clone() } else { None },
         direct: via == Via::Direct && !session.address.contains("nternal"),
         console: session.console,

@@ -84,7 +84,7 @@ pub(crate) fn everyday(dice: &mut Dice, at: At<'_>, account_id: &str) -> Record 
             );
         }
         "iam" => {
-            record.request = Some(Object::new().text("roleName", &format!("svc-role-{number:02}")).done())
+            record.request = Some(Object::new().text("roleName", &format!("svc-role-{number:02}")).done());
         }
         "dynamodb" if name == "DescribeTable" => {
             let table = format!("orders-{number:02}");

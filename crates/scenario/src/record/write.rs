@@ -101,7 +101,7 @@ fn version(source: &str) -> &'static str {
 
 fn tls(out: &mut Vec<u8>, record: &Record) {
     // Newer SDKs negotiate the post-quantum hybrid; one in three callers is still older.
-    let modern = record.caller.identity.len() % 3 != 0;
+    let modern = !record.caller.identity.len().is_multiple_of(3);
     out.extend(br#","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":""#);
     out.extend(record.source.as_bytes());
     if !matches!(record.source, "iam") {
@@ -135,7 +135,7 @@ fn json(out: &mut Vec<u8>, name: &str, value: &str) {
 /// A UUID of version 4 made of these bits.
 pub(super) fn push_uuid(out: &mut Vec<u8>, bits: u128) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     for nibble in 0..32u32 {
         if matches!(nibble, 8 | 12 | 16 | 20) {
             out.push(b'-');

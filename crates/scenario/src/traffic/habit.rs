@@ -24,7 +24,7 @@ pub(crate) const FLAT: Rhythm = [1.0; 24];
 #[derive(Clone, Debug)]
 pub(crate) enum Habit {
     /// Requests as they come: gamma-Poisson counts around a rhythm.
-    Steady(Steady),
+    Steady(Box<Steady>),
     /// Runs at fixed times, each with a number of calls within some minutes.
     Job {
         /// Seconds after midnight.
@@ -42,8 +42,6 @@ pub(crate) enum Habit {
     Office { presence: f64, sittings: f64, calls: f64, hours_east: i64 },
     /// Once for each log object of one account and Region, so long after the stamp.
     EachObject { after: i64, account: usize },
-    /// Never.
-    Idle,
 }
 
 /// A workload that serves requests.
@@ -124,7 +122,7 @@ impl Habit {
             }
             Habit::Builds { a_day, calls } => {
                 let mean = if rest { a_day * 0.1 } else { *a_day };
-                for build in 0..dice.count(mean * scale.min(1.0).max(0.3), 0.15) {
+                for build in 0..dice.count(mean * scale.clamp(0.3, 1.0), 0.15) {
                     let hour = dice.weighted(OFFICE.iter().copied()) as i64;
                     let start = midnight + hour * HOUR + dice.between(0, HOUR);
                     for _ in 0..1 + dice.poisson(*calls) {
@@ -153,7 +151,6 @@ impl Habit {
                     stamp += log.step;
                 }
             }
-            Habit::Idle => {}
         }
         acts
     }
@@ -166,7 +163,6 @@ impl Habit {
             Habit::Builds { a_day, calls } => a_day * (1.0 + calls),
             Habit::Office { presence, sittings, calls, .. } => presence * (1.0 + sittings) * (1.0 + calls),
             Habit::EachObject { .. } => (DAY / log.step.max(1)) as f64,
-            Habit::Idle => 0.0,
         }
     }
 }

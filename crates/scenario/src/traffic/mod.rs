@@ -16,7 +16,9 @@ use habit::Habit;
 use std::sync::Arc;
 
 pub(crate) use cast::cast;
-pub(crate) use perform::{Outage, Reason, share};
+pub(crate) use perform::{
+    Outage, Reason, object_context, parameter_context, read, secret_context, share, tenant_context,
+};
 pub(crate) use sessions::{Callers, session_for};
 
 /// Someone or something that acts: one service in one Region, one person, one job.
@@ -118,6 +120,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether it gives out plaintext.
+    pub(crate) fn reads(self) -> bool {
+        matches!(self, Action::Open | Action::Secret | Action::Parameter | Action::ReadObject)
+    }
+
     /// Through which service the call goes.
     pub(crate) fn via(self) -> Via {
         match self {
@@ -179,7 +186,7 @@ impl Traffic {
             if !actor.days.contains(&day) {
                 continue;
             }
-            let mut dice = Dice::new(organisation.seed, "actor", (index as u64) << 24 | day as u64);
+            let mut dice = Dice::new(organisation.seed, "actor", ((index as u64) << 24) | day as u64);
             let scale = self.rate_scale;
             let times = actor.habit.times(day, midnight, holiday, scale, self.log, &mut dice);
             for moment in times {
@@ -205,7 +212,7 @@ impl Traffic {
             let due = fnv(&key.id) % 365;
             let rotates = matches!(key.kind, KeyKind::Symmetric | KeyKind::AwsManaged | KeyKind::Primary);
             let (true, Some(account)) = (rotates && due == (day as u64) % 365, key.account) else { continue };
-            let mut dice = Dice::new(organisation.seed, "rotation", (index as u64) << 24 | day as u64);
+            let mut dice = Dice::new(organisation.seed, "rotation", ((index as u64) << 24) | day as u64);
             let caller = Arc::new(crate::organisation::caller::kms_itself(&key.owner));
             let time = midnight + dice.between(0, DAY);
             let at = At { time, account, region: &key.region, caller: &caller };

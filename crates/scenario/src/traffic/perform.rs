@@ -223,6 +223,19 @@ fn log_context(organisation: &Organisation, path: &str) -> String {
         .done()
 }
 
+/// A successful read of one resource with the key of this use, as its actor would write it.
+pub(crate) fn read(
+    organisation: &Organisation,
+    actor: &Actor,
+    what: &Use,
+    item: u32,
+    at: At<'_>,
+    dice: &mut Dice,
+) -> Option<Record> {
+    let key = organisation.keys.get(what.key)?;
+    Some(kms::decrypt(dice, at, key, Some(&context(organisation, actor, what, what.action, item, at))))
+}
+
 /// The encryption context of a call about one of the resources.
 fn context(
     organisation: &Organisation,

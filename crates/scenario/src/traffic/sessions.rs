@@ -48,9 +48,9 @@ pub(crate) fn session_for(
     // Machines live for days and are replaced at different times.
     let life = (4 + (u64::from(instance) * 7 + index as u64) % 9) as i64 * DAY / 2;
     let machine = time.div_euclid(life);
-    let place = (index as u64) << 40 | u64::from(instance) << 24;
-    let mut hardware = Dice::new(organisation.seed, "machine", place | machine as u64 & 0xff_ffff);
-    let mut credentials = Dice::new(organisation.seed, "credentials", place | block as u64 & 0xff_ffff);
+    let place = ((index as u64) << 40) | (u64::from(instance) << 24);
+    let mut hardware = Dice::new(organisation.seed, "machine", place | (machine as u64 & 0xff_ffff));
+    let mut credentials = Dice::new(organisation.seed, "credentials", place | (block as u64 & 0xff_ffff));
     let vpc = organisation.accounts.get(actor.account).map_or(20, |account| account.vpc);
     let name = organisation.principals.get(actor.principal).map(|p| p.name.as_str()).unwrap_or_default();
     let private = |dice: &mut Dice| format!("10.{vpc}.{}.{}", dice.below(4), 4 + dice.below(250));

@@ -1,9 +1,9 @@
 //! From a score of the model to a score of the stream: real counts have heavier tails than any model.
 //!
-//! Peaks over threshold (Pickands 1975; Davison and Smith 1990): of all hours, how many scored above u = 2 (by the
-//! model, one in a hundred), and by how much on average. Excesses of a logarithm are taken as exponential, that is,
-//! the counts have a power tail; with a gamma prior on the rate the predictive tail is again a power (Lomax), heavy
-//! while little is known. The prior says that the model is right.
+//! Peaks over threshold (Pickands 1975; Davison and Smith 1990): of all hours, how many scored above u = 2
+//! (by the model, one in a hundred), and by how much on average. Excesses of a logarithm are taken as
+//! exponential, that is, the counts have a power tail; with a gamma prior on the rate the predictive tail is
+//! again a power (Lomax), heavy while little is known. The prior says that the model is right.
 
 use super::windows::Window;
 use crate::baseline::quantity::{decayed_ones, kept, left_after};
@@ -30,7 +30,8 @@ pub(super) struct Excesses {
 }
 
 impl Excesses {
-    /// Lets `elapsed` hours pass, then takes up the score of a window that ends `age` hours after the first hour.
+    /// Lets `elapsed` hours pass, then takes up the score of a window that ends `age` hours after the first
+    /// hour.
     pub(super) fn learn(&mut self, window: Window, elapsed: i64, age: i64, score: f64) {
         let left = left_after(elapsed, HALF_LIFE);
         let weight = if score > THRESHOLD && age > LEARN_AFTER { 1.0 / window.hours() as f64 } else { 0.0 };

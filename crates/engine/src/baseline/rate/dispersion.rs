@@ -1,9 +1,9 @@
 //! How much more a window varies than a Poisson process would.
 //!
-//! Moment estimate of φ in variance = μ + φμ² (negative binomial, Bliss and Fisher 1953): decayed sums of
-//! (x - μ)² - μ and of μ², both weighted by 1/(1 + μ/4)², which is about the inverse of their own variance. Residuals
-//! are winsorised at 8 standard deviations: one burst must not make the next one unremarkable. A prior worth a few
-//! observations carries young streams.
+//! Moment estimate of φ in variance = μ + φμ² (negative binomial, Bliss and Fisher 1953). Two decayed sums,
+//! of (x - μ)² - μ and of μ², are both weighted by 1/(1 + μ/4)², about the inverse of their own variance.
+//! Residuals are winsorised at 8 standard deviations: one burst must not make the next one unremarkable. A
+//! prior worth a few observations carries young streams.
 
 use super::windows::Window;
 use crate::baseline::quantity::{kept, left_after};
@@ -44,8 +44,8 @@ fn least(window: Window) -> f64 {
     }
 }
 
-/// The least dispersion of a window in which `active_hours` are expected to be active. A long window of an entity
-/// that comes in few bursts varies with their number.
+/// The least dispersion of a window in which `active_hours` are expected to be active. A long window of an
+/// entity that comes in few bursts varies with their number.
 pub(super) fn floor(window: Window, active_hours: f64) -> f64 {
     match window {
         Window::Hour => least(window),
@@ -59,8 +59,8 @@ impl Dispersion {
         Dispersion { excess: 0.0, squares: 0.0, value: kept(prior(window)) }
     }
 
-    /// Lets `elapsed` hours pass and takes up one window: its count, if it is to be learned from, and what was
-    /// expected of it.
+    /// Lets `elapsed` hours pass and takes up one window: its count, if it is to be learned from, and what
+    /// was expected of it.
     pub(super) fn learn(
         &mut self,
         window: Window,

@@ -24,6 +24,9 @@ fn of(scores: &[Score], window: Window) -> f64 {
 }
 
 proptest! {
+    // A life takes thousands of steps; PROPTEST_CASES asks for more of them.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(4), ..ProptestConfig::default() })]
+
     #[test]
     fn passing_over_silence_equals_sealing_its_hours_one_by_one(
         hours in hours(), silence in 1i64..1_500, after in 0u64..500, rhythm in rhythm(), horizon in 0u8..=Profile::MAX_HORIZON,

@@ -1,9 +1,9 @@
 //! How much an entity does in an active hour, season aside.
 //!
-//! A decayed mean of count over season: simple exponential smoothing in the sense of Holt (1957) and Winters (1960),
-//! but as a ratio of two decayed sums, so that it is right from the first hour on and unequal hours weigh as they
-//! should. It forgets by active hours (an entity that is active once a day is not forgotten in three days) and, more
-//! slowly, by elapsed time.
+//! A decayed mean of count over season: simple exponential smoothing in the sense of Holt (1957) and Winters
+//! (1960), but as a ratio of two decayed sums, so that it is right from the first hour on and unequal hours
+//! weigh as they should. It forgets by active hours (an entity that is active once a day is not forgotten in
+//! three days) and, more slowly, by elapsed time.
 
 use crate::baseline::quantity::{kept, left_after};
 
@@ -31,7 +31,8 @@ impl Level {
         (f64::from(self.counts) * left + PRIOR_COUNT) / (f64::from(self.seasons) * left + PRIOR_HOURS)
     }
 
-    /// Lets `elapsed` hours pass, then takes up an active hour with this winsorised count and expected season.
+    /// Lets `elapsed` hours pass, then takes up an active hour with this winsorised count and expected
+    /// season.
     pub(super) fn learn(&mut self, elapsed: i64, active: Option<(f64, f64)>) {
         let mut left = left_after(elapsed, HALF_LIFE_ELAPSED);
         let mut add = (0.0, 0.0);

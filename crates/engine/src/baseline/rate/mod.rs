@@ -1,25 +1,29 @@
-//! One stream: hourly counts of one measure of one entity, what is usual for them, and how unusual an hour is.
+//! One stream: hourly counts of one measure of one entity, what is usual for them, and how unusual an hour
+//! is.
 //!
-//! A [`Profile`] is a pure function of its kind and of the sequence of sealed counts. It knows nothing of events or
-//! of the open hours' counts, which are distinct counts that merge (they live in the State); it is told them when it
-//! judges. Sealing an hour feeds its final count in, exactly once: sealing it again changes nothing.
+//! A [`Profile`] is a pure function of its kind and of the sequence of sealed counts. It knows nothing of
+//! events or of the open hours' counts, which are distinct counts that merge (they live in the State); it is
+//! told them when it judges. Sealing an hour feeds its final count in, exactly once: sealing it again changes
+//! nothing.
 //!
 //! * **Frozen expectations.** What is expected of an hour is fixed when it opens, that is, when the hour
-//!   `horizon + 1` before it is sealed. So the score of a window depends on counts alone and not on what arrived
-//!   first, and grows as counts grow.
-//! * **Judge before you learn.** An hour is judged against expectations that do not contain it, nor the open hours
-//!   before it.
-//! * **Silence costs nothing.** All decays go by elapsed hours and are applied when the sums are next touched. An
-//!   hour without events within a day touches nothing. So a gap of years is passed in some fifty steps
-//!   ([`Profile::advance`]) with the same result, bit for bit, as sealing its hours one by one.
-//! * **The same bits everywhere.** Arithmetic is IEEE, transcendental functions come from the `libm` crate, and
-//!   everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same counts hold
-//!   the same bytes, and a profile that was saved and loaded equals one that was not.
+//!   `horizon + 1` before it is sealed. So the score of a window depends on counts alone and not on what
+//!   arrived first, and grows as counts grow.
+//! * **Judge before you learn.** An hour is judged against expectations that do not contain it, nor the open
+//!   hours before it.
+//! * **Silence costs nothing.** All decays go by elapsed hours and are applied when the sums are next
+//!   touched. An hour without events within a day touches nothing. So a gap of years is passed in some fifty
+//!   steps ([`Profile::advance`]) with the same result, bit for bit, as sealing its hours one by one.
+//! * **The same bits everywhere.** Arithmetic is IEEE, transcendental functions come from the `libm` crate,
+//!   and everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same
+//!   counts hold the same bytes, and a profile that was saved and loaded equals one that was not.
 //!
-//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`; `encoding` is the binary form.
+//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`; `encoding`
+//! is the binary form.
 
 mod calibration;
 mod dispersion;
+mod drift;
 mod encoding;
 mod level;
 mod score;
@@ -33,13 +37,16 @@ mod laws;
 #[cfg(test)]
 mod synthetic;
 
+pub use drift::Drift;
 pub use encoding::DecodeError;
 pub use score::{History, Maturity, Score};
 pub use windows::Window;
 
+use super::bytes::MAX_HOUR;
 use super::quantity::{Half, kept};
 use calibration::Excesses;
 use dispersion::Dispersion;
+use drift::Days;
 use level::Level;
 use season::{Season, Share};
 use windows::{KEPT, Recent, SealedHour, Typical};
@@ -48,8 +55,6 @@ use windows::{KEPT, Recent, SealedHour, Typical};
 const MIN_MEAN: f64 = 1.02;
 /// Largest count of an hour that is told apart.
 const MAX_COUNT: u64 = 1_000_000_000_000;
-/// Hours are clamped to ± this (a hundred million years), so that arithmetic on them cannot overflow.
-const MAX_HOUR: i64 = 1 << 40;
 /// Active hours after which counts are winsorised and deviations learned.
 const WARM: u32 = 8;
 /// Clipped hours of the last 24 that make a level shift.
@@ -62,9 +67,10 @@ const TYPICAL_CLIP: f64 = 6.0;
 /// Whether a stream has a weekly season.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rhythm {
-    /// Expectations by hour of the week: for the streams with volume. About 1.1 kB.
+    /// Expectations by hour of the week, and a comparison of weeks: for the streams with volume. About 1.2
+    /// kB.
     Weekly,
-    /// One expectation for all hours. About 0.3 kB.
+    /// One expectation for all hours. About 0.35 kB.
     Flat,
 }
 
@@ -81,6 +87,8 @@ pub struct Profile {
     share: Share,
     level: Level,
     season: Option<Box<Season>>,
+    /// Daily counts, for streams with a season.
+    days: Option<Box<Days>>,
     dispersion: [Dispersion; 3],
     excesses: [Excesses; 3],
     typical: [Typical; 2],
@@ -134,10 +142,8 @@ impl Profile {
             active_hours: 0,
             share: Share::default(),
             level: Level::default(),
-            season: match rhythm {
-                Rhythm::Weekly => Some(Box::new(Season::born(first))),
-                Rhythm::Flat => None,
-            },
+            season: (rhythm == Rhythm::Weekly).then(|| Box::new(Season::born(first))),
+            days: (rhythm == Rhythm::Weekly).then(|| Box::new(Days::born(first))),
             dispersion: Window::ALL.map(Dispersion::born),
             excesses: [Excesses::default(); 3],
             typical: [Typical::default(); 2],
@@ -172,8 +178,9 @@ impl Profile {
 
     /// The scores of the windows that end in `hour`: up to three, or none if `hour` is not open.
     ///
-    /// `open` are the counts so far of the open hours, from `sealed_hour() + 1` on; missing ones count as 0. A partial
-    /// hour is judged against the whole hour's expectation: mild, and an attack is seen within minutes.
+    /// `open` are the counts so far of the open hours, from `sealed_hour() + 1` on; missing ones count as 0.
+    /// A partial hour is judged against the whole hour's expectation: mild, and an attack is seen within
+    /// minutes.
     pub fn judge(&self, hour: i64, open: &[u64]) -> Vec<Score> {
         let Some(index) = hour.checked_sub(self.sealed + 1).and_then(|index| usize::try_from(index).ok())
         else {
@@ -188,7 +195,8 @@ impl Profile {
 
     /// Feeds the final count of `hour` in. Hours between the last sealed one and `hour` were silent.
     ///
-    /// Hours are sealed in ascending order; one that is sealed already is left alone, and the answer is `false`.
+    /// Hours are sealed in ascending order; one that is sealed already is left alone, and the answer is
+    /// `false`.
     pub fn seal(&mut self, hour: i64, count: u64) -> bool {
         let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
         if hour <= self.sealed {
@@ -202,8 +210,9 @@ impl Profile {
     /// Seals all hours up to and including `hour` as silent. Costs some fifty steps at most.
     pub fn advance(&mut self, hour: i64) {
         let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
-        // Once a day has been silent, an hour leaves no trace but its expectations. Those of an hour enter the sums of
-        // the next 23, and those again the dispersion when they are sealed: so far back the jump must begin.
+        // Once a day has been silent, an hour leaves no trace but its expectations. Those of an hour enter
+        // the sums of the next 23, and those again the dispersion when they are sealed: so far back the jump
+        // must begin.
         let traces = 2 * (KEPT as i64 + 1) + 3 * self.open.len() as i64;
         while self.sealed < hour {
             if hour - self.sealed > traces && self.recent.is_silent() {
@@ -270,11 +279,14 @@ impl Profile {
             if active {
                 let hypotheses = expected.hypotheses.map(Half::get);
                 let level = f64::from(expected.level);
-                // A new stream's level is the prior's. Normalised by that, its first hours would stand out in its
-                // season for months; so they are normalised by the level that they themselves make.
+                // A new stream's level is the prior's. Normalised by that, its first hours would stand out in
+                // its season for months; so they are normalised by the level that they themselves make.
                 let norm = if warm { level } else { self.level.value(0) };
                 season.learn(hour, winsorised, [level, norm], hypotheses, dispersion);
             }
+        }
+        if let (Some(days), true) = (&mut self.days, active) {
+            days.learn(hour, count);
         }
         let means = expected.window_means();
         for ((typical, window), (count, mean)) in
@@ -355,8 +367,8 @@ impl Profile {
         self.open.push(expectation);
     }
 
-    /// Counts of the windows that end in `hour`. `open` holds the counts of the `index + 1` hours after the last
-    /// sealed one, the last of which is `hour`.
+    /// Counts of the windows that end in `hour`. `open` holds the counts of the `index + 1` hours after the
+    /// last sealed one, the last of which is `hour`.
     fn counts(&self, hour: i64, open: &[u64], index: usize) -> Counts {
         Window::ALL.map(|window| {
             let begins = hour - window.hours() + 1;

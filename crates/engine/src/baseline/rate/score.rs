@@ -60,7 +60,8 @@ pub struct Score {
     pub mean: f64,
     /// Expected count given that the entity is active in the hour; equal to `mean` for the longer windows.
     pub mean_if_active: f64,
-    /// π: probability that the entity is active in the hour; 1 for the longer windows, whose mean includes it.
+    /// π: probability that the entity is active in the hour; 1 for the longer windows, whose mean includes
+    /// it.
     pub activity: f64,
     /// φ: over-dispersion of the window.
     pub dispersion: f64,

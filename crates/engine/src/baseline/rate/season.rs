@@ -1,15 +1,15 @@
 //! When an entity is active, and how its amount moves over the week.
 //!
-//! Each of the 168 hours of the week has three decayed sums (half-life of three visits): level-normalised count,
-//! active visits, visits. Visits follow from the age of the profile alone and are not stored. The other two are
-//! stored **forward-decayed** (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay", 2009): what is added is scaled
-//! up by 2^(week/3) instead of scaling down what is there. So cells change only when the entity is active, silence
-//! costs nothing, and 16-bit cells do not lose bits to repeated decay. Every third week the reference week moves on
-//! and all cells are halved, which is exact.
+//! Each of the 168 hours of the week has three decayed sums (half-life of three visits): level-normalised
+//! count, active visits, visits. Visits follow from the age of the profile alone and are not stored. The
+//! other two are stored **forward-decayed** (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay", 2009):
+//! what is added is scaled up by 2^(week/3) instead of scaling down what is there. So cells change only when
+//! the entity is active, silence costs nothing, and 16-bit cells do not lose bits to repeated decay. Every
+//! third week the reference week moves on and all cells are halved, which is exact.
 //!
-//! Cells are shrunk to their hour of day over weekdays or weekend, and those to the entity's mean, so that a cell
-//! needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are averaged by their
-//! decayed predictive likelihood: a flat service is not given a season made of noise.
+//! Cells are shrunk to their hour of day over weekdays or weekend, and those to the entity's mean, so that a
+//! cell needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are
+//! averaged by their decayed predictive likelihood: a flat service is not given a season made of noise.
 
 use crate::baseline::quantity::{Half, decayed_ones, kept, left_after};
 use crate::baseline::tail::ln_probability;
@@ -56,7 +56,8 @@ pub(super) struct Shape {
     pub(super) hypotheses: [f64; 2],
 }
 
-/// Active hours of the whole profile, decayed: the coarsest grouping, and all there is without a weekly season.
+/// Active hours of the whole profile, decayed: the coarsest grouping, and all there is without a weekly
+/// season.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Share {
     pub(super) active: f32,
@@ -71,7 +72,7 @@ impl Share {
 
     /// The shape of an hour of a stream without season.
     pub(super) fn shape(self, first: i64, touched: i64, as_of: i64) -> Shape {
-        let activity = self.mean(first, touched, as_of).max(MIN_ACTIVITY);
+        let activity = self.mean(first, touched, as_of).clamp(MIN_ACTIVITY, 1.0);
         Shape { activity, amount: 1.0, hypotheses: [1.0; 2] }
     }
 
@@ -106,6 +107,11 @@ impl Season {
         }
     }
 
+    /// Whether a stream of this age can have this reference week: later ones would blow the cells up.
+    pub(super) fn is_possible(&self, first: i64, touched: i64) -> bool {
+        (week_of(first)..=week_of(touched.max(first))).contains(&self.reference)
+    }
+
     /// What to expect of `hour`, knowing the hours up to and including `as_of`.
     pub(super) fn shape(&self, share: Share, first: i64, touched: i64, as_of: i64, hour: i64) -> Shape {
         let cell = cell_of(hour);
@@ -130,11 +136,11 @@ impl Season {
         let decay = left_after(as_of - touched, FIT_HALF_LIFE);
         let [flat, day, week] = self.fit.map(|fit| libm::exp(f64::from(fit) * decay));
         let amount = (flat + day * hypotheses[0] + week * hypotheses[1]) / (flat + day + week);
-        Shape { activity: activity.max(MIN_ACTIVITY), amount, hypotheses }
+        Shape { activity: activity.clamp(MIN_ACTIVITY, 1.0), amount, hypotheses }
     }
 
-    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and `dispersion` are
-    /// what was expected; `norm` is the level by which the count is normalised.
+    /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and
+    /// `dispersion` are what was expected; `norm` is the level by which the count is normalised.
     pub(super) fn learn(
         &mut self,
         hour: i64,
@@ -186,7 +192,8 @@ impl Season {
     }
 
     fn total(&self, cells: &[Half; CELLS], as_of: i64) -> f64 {
-        // All cells up to the present hour of the week were last visited this week, all others the week before.
+        // All cells up to the present hour of the week were last visited this week, all others the week
+        // before.
         let (this, before) = cells.split_at(cell_of(as_of) + 1);
         let sum = |cells: &[Half]| cells.iter().map(|half| half.get()).sum::<f64>();
         let scale = self.scale(cell_of(as_of), as_of);

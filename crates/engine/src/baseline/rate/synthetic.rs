@@ -85,7 +85,8 @@ fn mature(random: &mut Random, mean: f64, dispersion: f64, weeks: i64) -> (Profi
 
 #[test]
 fn false_alarms_at_a_threshold_are_within_a_factor_of_two_of_its_promise() {
-    // 40 services of all sizes, six weeks to learn and ten judged: 67,200 hours, of which 1 % may reach T = 2.
+    // 40 services of all sizes, six weeks to learn and ten judged: 67,200 hours, of which 1 % may reach T =
+    // 2.
     let mut random = Random(11);
     let (mut hours, mut alarms) = (0u32, [[0u32; 3]; 2]);
     for stream in 0..40 {
@@ -168,8 +169,57 @@ fn the_first_hours_of_a_stream_do_not_distort_the_same_hours_of_later_weeks() {
     for hour in start..start + 3 {
         let expected = of(&profile.judge(hour, &[previous, 1]), Window::Hour).mean;
         let ratio = expected / usual(hour, 80.0);
-        // Normalised by the prior level of two, the first two hours would still be expected at 4.6 times their size.
+        // Normalised by the prior level of two, the first two hours would still be expected at 4.6 times
+        // their size.
         assert!((0.5..2.2).contains(&ratio), "hour {} of the fifth week: {ratio}", hour - start);
         live(&mut profile, &mut previous, hour, random.negative_binomial(usual(hour, 80.0), 0.1));
     }
+}
+
+#[test]
+fn a_ramp_of_three_per_cent_a_day_is_noticed_by_drift_long_before_ten_times() {
+    let mut random = Random(3);
+    let (mut profile, mut previous, start) = mature(&mut random, 60.0, 0.15, 8);
+    let (mut highest, mut noticed) = (0.0f64, None);
+    for day in 0..80i64 {
+        for hour in start + day * 24..start + day * 24 + 24 {
+            let mean = usual(hour, 60.0) * 1.03f64.powi(day as i32);
+            let count = random.negative_binomial(mean, 0.15);
+            for score in live(&mut profile, &mut previous, hour, count) {
+                highest = highest.max(score.calibrated);
+            }
+        }
+        let drift = profile.judge_drift().unwrap();
+        if noticed.is_none() && drift.calibrated >= 3.5 {
+            noticed = Some((day, 1.03f64.powi(day as i32), drift.calibrated, highest));
+        }
+        if [29, 79].contains(&day) {
+            println!(
+                "day {day}: rate x{:.1}, drift T {:.1}, highest T of hours and days {highest:.1}",
+                1.03f64.powi(day as i32),
+                drift.calibrated
+            );
+        }
+    }
+    println!("noticed (day, factor, drift T, highest other T): {noticed:?}");
+    let (day, factor, ..) = noticed.unwrap();
+    assert!(day < 30 && factor < 2.5, "noticed on day {day} at {factor} times");
+}
+
+#[test]
+fn weeks_of_a_steady_stream_do_not_drift() {
+    let mut random = Random(23);
+    let (mut judged, mut alarms) = (0, 0);
+    for _ in 0..8 {
+        let (mut profile, mut previous, start) = mature(&mut random, 20.0, 0.3, 8);
+        for hour in start..start + 12 * 168 {
+            live(&mut profile, &mut previous, hour, random.negative_binomial(usual(hour, 20.0), 0.3));
+            if hour % 24 == 23 {
+                judged += 1;
+                alarms += u32::from(profile.judge_drift().unwrap().calibrated >= 2.0);
+            }
+        }
+    }
+    println!("{alarms} of {judged} weeks at T >= 2");
+    assert!(alarms * 50 <= judged, "{alarms} of {judged} steady weeks reach T = 2");
 }

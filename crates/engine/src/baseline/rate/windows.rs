@@ -77,8 +77,8 @@ impl Recent {
         }
     }
 
-    /// The new level of a stream that has left its old one, and the expectations of the kept hours rewritten to it.
-    /// Counts are compared with what season and activity let expect at a level of one.
+    /// The new level of a stream that has left its old one, and the expectations of the kept hours rewritten
+    /// to it. Counts are compared with what season and activity let expect at a level of one.
     pub(super) fn shifted(&mut self) -> f64 {
         let counts = self.0.iter().map(|hour| hour.count as f64).sum::<f64>();
         let units = self.0.iter().map(|hour| hour.amount.get() * hour.activity.get()).sum::<f64>();
@@ -91,8 +91,8 @@ impl Recent {
     }
 }
 
-/// The typical long window of an entity that is active at its end: sums of intermittent entities follow no product of
-/// activity and mean, because their active hours come together.
+/// The typical long window of an entity that is active at its end: sums of intermittent entities follow no
+/// product of activity and mean, because their active hours come together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Typical {
     pub(super) counts: f32,
@@ -107,8 +107,8 @@ impl Typical {
         self.windows = kept(f64::from(self.windows) * left + 1.0);
     }
 
-    /// `mean` of a window in which `active` of its hours are expected to be active, pulled upwards to the typical
-    /// one, the more so the rarer the entity is.
+    /// `mean` of a window in which `active` of its hours are expected to be active, pulled upwards to the
+    /// typical one, the more so the rarer the entity is.
     pub(super) fn pull(self, window: Window, mean: f64, active: f64) -> f64 {
         if self.windows <= 0.0 {
             return mean;

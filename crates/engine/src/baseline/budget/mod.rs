@@ -1,0 +1,201 @@
+//! From scores to alerts: a budget of false statistical alerts a week, for the whole estate together.
+//!
+//! Streams are many and dependent, so probabilities cannot be added up to a rate of alerts. Instead the
+//! estate shows what it usually reaches, twice:
+//!
+//! 1. **Per family** (a measure and a window, or novelty, or drift): the peaks of the calibrated score T in
+//!    the last eight weeks, declustered per entity. Their tail is taken as exponential above the 15 largest
+//!    (peaks over threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C =
+//!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
+//!    weeks. ([`curve`])
+//! 2. **Over families**: peaks of one actor within a day make an incident, worth its largest C. The threshold
+//!    on C is the one that the incidents of the last weeks exceed `budget` times a week.
+//!    ([`Standard::threshold`])
+//!
+//! A [`Calibration`] is a State like the others: a bounded set of peaks keyed by (family, entity, time block)
+//! with the maximum. It merges in any order, any number of times. What is bounded is bounded per week, so
+//! that old weeks can leave without having displaced anything.
+
+pub mod curve;
+mod encoding;
+mod peaks;
+
+pub use encoding::DecodeError;
+pub use peaks::{Family, Peak, Span};
+
+use super::bytes::MAX_HOUR;
+use crate::state::Merge;
+use curve::{Curve, incidents_above};
+use peaks::Peaks;
+use std::collections::BTreeMap;
+
+/// Weeks over which peaks are counted.
+pub const WEEKS: i64 = 8;
+/// Hours of observation before a threshold is believed (two days).
+const LEAST_HOURS: i64 = 48;
+/// Hours within which the peaks of one actor make one incident.
+const INCIDENT_HOURS: i64 = 24;
+/// Families at most. They come from the code, not from logs; this bounds what is read back.
+const MAX_FAMILIES: usize = 64;
+
+/// What the estate usually reaches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    /// The first hour that was observed.
+    first: Option<i64>,
+    families: BTreeMap<Family, Peaks>,
+}
+
+/// A peak that is already understood (a confirmed attack, an expected event) and so says nothing of what is
+/// usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Understood {
+    /// The actor, as in [`Peak::actor`].
+    pub actor: u64,
+    /// First hour.
+    pub from: i64,
+    /// Last hour.
+    pub to: i64,
+}
+
+/// The threshold on C that keeps the budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// Alert at this C and above.
+    pub c: f64,
+    /// Weeks of observation behind it, at most [`WEEKS`].
+    pub weeks: f64,
+    /// Incidents behind it.
+    pub incidents: usize,
+    /// Whether two days have been observed; before, priors speak and nothing should be promised.
+    pub is_mature: bool,
+}
+
+/// The estate's calibration as of an hour, ready to judge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standard {
+    curves: BTreeMap<Family, Curve>,
+    weeks: f64,
+    /// The largest C of each incident, largest first.
+    incidents: Vec<f64>,
+    is_mature: bool,
+}
+
+impl Calibration {
+    /// Notes that `hour` was observed, with or without peaks: the time over which they are counted.
+    pub fn observe(&mut self, hour: i64) {
+        let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
+        self.first = Some(self.first.map_or(hour, |first| first.min(hour)));
+    }
+
+    /// Takes up a peak. Below [`Peak::LEAST`] it is not worth keeping.
+    pub fn record(&mut self, family: &Family, peak: Peak) {
+        self.observe(peak.hour);
+        if peak.score.is_nan() || peak.score < Peak::LEAST {
+            return;
+        }
+        match self.families.get_mut(family) {
+            Some(peaks) => peaks.record(family.span, peak),
+            None => {
+                let mut peaks = Peaks::default();
+                peaks.record(family.span, peak);
+                self.families.insert(family.clone(), peaks);
+                self.bound();
+            }
+        }
+    }
+
+    /// What is usual as of hour `now`: worth refreshing once a day. Peaks of `understood` incidents are left
+    /// out.
+    pub fn standard(&self, now: i64, understood: &[Understood]) -> Standard {
+        let observed = now.saturating_sub(self.first.unwrap_or(now)).max(0);
+        let weeks = (observed as f64 / 168.0).clamp(LEAST_HOURS as f64 / 168.0, WEEKS as f64);
+        let from = now.saturating_sub(WEEKS * 168);
+        let is_counted = |peak: &Peak| {
+            let is_part =
+                |one: &Understood| one.actor == peak.actor && (one.from..=one.to).contains(&peak.hour);
+            peak.hour > from && peak.hour <= now && !understood.iter().any(is_part)
+        };
+        let mut curves = BTreeMap::new();
+        let mut judged = Vec::new();
+        for (family, peaks) in &self.families {
+            let peaks = peaks.declustered(family.span, is_counted);
+            let curve = Curve::of(peaks.iter().map(|peak| peak.score), weeks);
+            judged.extend(peaks.iter().map(|peak| (peak.actor, peak.hour, curve.c(peak.score))));
+            curves.insert(family.clone(), curve);
+        }
+        Standard { curves, weeks, incidents: merged(judged), is_mature: observed >= LEAST_HOURS }
+    }
+
+    fn bound(&mut self) {
+        while self.families.len() > MAX_FAMILIES {
+            self.families.pop_last();
+        }
+    }
+}
+
+impl Merge for Calibration {
+    fn merge(&mut self, other: &Calibration) {
+        if let Some(first) = other.first {
+            self.observe(first);
+        }
+        for (family, peaks) in &other.families {
+            self.families.entry(family.clone()).or_default().merge(peaks);
+        }
+        self.bound();
+    }
+}
+
+impl Standard {
+    /// C of a score T of `family`: -log10 of how many such peaks a week the estate shows.
+    pub fn c(&self, family: &Family, score: f64) -> f64 {
+        match self.curves.get(family) {
+            Some(curve) => curve.c(score),
+            None => Curve::of(std::iter::empty(), self.weeks).c(score),
+        }
+    }
+
+    /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).
+    ///
+    /// One week of the nominal rate counts as seen: every family exceeds C as often as C says. So the
+    /// threshold begins at log10(families / budget) and moves to what the estate shows.
+    pub fn threshold(&self, budget: f64) -> Threshold {
+        let budget = if budget.is_nan() { 1.0 } else { budget.clamp(0.01, 1_000.0) };
+        let families = self.curves.len().max(1) as f64;
+        let exceeding = |c: f64| {
+            let nominal = families * libm::exp10(-c);
+            (incidents_above(&self.incidents, c) + nominal) / (self.weeks + 1.0)
+        };
+        let (mut low, mut high) = (-6.0, 60.0);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if exceeding(middle) > budget {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Threshold { c: high, weeks: self.weeks, incidents: self.incidents.len(), is_mature: self.is_mature }
+    }
+}
+
+/// The largest C of each incident, largest first: peaks of one actor no more than a day apart.
+fn merged(mut peaks: Vec<(u64, i64, f64)>) -> Vec<f64> {
+    peaks.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+    let mut incidents: Vec<f64> = Vec::new();
+    let mut last: Option<(u64, i64)> = None;
+    for (actor, hour, c) in peaks {
+        match (last, incidents.last_mut()) {
+            (Some((same, before)), Some(largest)) if same == actor && hour - before <= INCIDENT_HOURS => {
+                *largest = largest.max(c);
+            }
+            _ => incidents.push(c),
+        }
+        last = Some((actor, hour));
+    }
+    incidents.sort_by(|a, b| b.total_cmp(a));
+    incidents
+}
+
+#[cfg(test)]
+mod tests;

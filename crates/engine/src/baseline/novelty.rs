@@ -1,0 +1,370 @@
+//! First uses: how surprising it is that a principal shows a network, an agent, a Region, an operation or a
+//! key for the first time.
+//!
+//! Three things are weighed, in powers of ten:
+//!
+//! * **The principal's own hazard** of something new per active hour, `h = (a + first uses so far) / (b +
+//!   active hours)`: the rate of a Poisson process under a gamma prior. Good (1953, after Turing) estimates
+//!   the chance of the unseen from how often something was seen but once; the same in spirit: who often shows
+//!   something new is not surprising when it does so again.
+//! * **How common the value is among living peers**, by half: `-log10((using + 1/2) / (alive + 1))`. The
+//!   office network or a new version of an SDK is cheap, a network that nobody uses is dear.
+//! * For a key, **the key's own hazard** of new principals: by half, and in full for a key that is declared
+//!   critical.
+//!
+//! What is a first use is not decided here (the State's bounded maps of seen values know). A [`Habit`] is fed
+//! once when an hour is sealed, and judges the open hours: judge before you learn. For a caller that is a
+//! service, leave out what belongs to the service and not to the caller (its network, its agent).
+
+use super::bytes::{Input, MAX_HOUR, Malformed, put, put_signed};
+
+/// What can be new about a principal's call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// Source network: the /24 (IPv4) or /48 (IPv6).
+    Network,
+    /// The autonomous block of the source network, where it is known.
+    Block,
+    /// User-agent family and major version.
+    Agent,
+    /// Region.
+    Region,
+    /// Account of the key.
+    Account,
+    /// Operation; a dry run and a call on a foreign key count as operations of their own.
+    Operation,
+    /// Key.
+    Key,
+}
+
+impl Dimension {
+    /// All dimensions, in the order of their counters in the binary form.
+    pub const ALL: [Dimension; 7] = [
+        Dimension::Network,
+        Dimension::Block,
+        Dimension::Agent,
+        Dimension::Region,
+        Dimension::Account,
+        Dimension::Operation,
+        Dimension::Key,
+    ];
+
+    /// The prior of the hazard: first uses, and the active hours they are worth.
+    fn prior(self) -> (f64, f64) {
+        match self {
+            // One in 200 active hours: networks and keys are many.
+            Dimension::Network | Dimension::Key => (0.15, 30.0),
+            // One in 1,200: the rest is settled soon.
+            _ => (0.05, 60.0),
+        }
+    }
+}
+
+/// Active hours before first uses say anything: everything is new at first.
+pub const WARM_HOURS: u32 = 8;
+/// Most that one dimension can add to a score.
+const CAP: f64 = 6.0;
+/// Share of a peer's or a key's part in the score.
+const SHARE: f64 = 0.5;
+/// Prior of a key's hazard of new principals: that of a key for a principal.
+const KEY_PRIOR: (f64, f64) = (0.15, 30.0);
+/// Active hours (a year of all hours) at which both counters are halved, so that habits of long ago fade.
+const HALVED_AT: u32 = 8_760;
+/// The binary form that is written. Older ones stay readable.
+const VERSION: u8 = 1;
+
+/// How often one principal has shown something new. Bounded: seven counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Habit {
+    sealed: Option<i64>,
+    active_hours: u32,
+    first_uses: [u32; Dimension::ALL.len()],
+}
+
+/// A value that a principal shows for the first time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FirstUse {
+    /// What is new.
+    pub dimension: Dimension,
+    /// Who else uses the value; `None` where peers say nothing.
+    pub peers: Option<Peers>,
+    /// For a new key: what the key is used to.
+    pub key: Option<KeyHabit>,
+}
+
+/// Other principals of the same kind that were active of late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peers {
+    /// Those that use the value.
+    pub using: u32,
+    /// All of them.
+    pub alive: u32,
+}
+
+/// How often a key is used by somebody new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHabit {
+    /// New principals since the key's first eight active hours.
+    pub first_uses: u32,
+    /// Hours in which the key was used.
+    pub active_hours: u32,
+    /// Whether the key is declared critical.
+    pub is_critical: bool,
+}
+
+/// The judgement of the first uses of a principal in an hour.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Novelty {
+    /// The sum over dimensions, in powers of ten. 0 when nothing is new or the principal is.
+    pub score: f64,
+    /// Its parts, in the order of [`Dimension::ALL`].
+    pub parts: Vec<Part>,
+    /// Active hours that the hazards rest on.
+    pub active_hours: u32,
+}
+
+/// What one dimension adds: that of its dearest first use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// First uses in this hour.
+    pub first_uses: usize,
+    /// h: expected first uses in an active hour.
+    pub hazard: f64,
+    /// -log10 h.
+    pub own: f64,
+    /// What the value's rarity among peers adds.
+    pub peers: f64,
+    /// What the key's own hazard adds.
+    pub key: f64,
+    /// Their sum, at most 6.
+    pub score: f64,
+}
+
+impl Habit {
+    /// Active hours so far.
+    pub fn active_hours(&self) -> u32 {
+        self.active_hours
+    }
+
+    /// Takes up an hour that is over: whether the principal was active follows from it being called.
+    /// `first_uses` counts the values that it showed for the first time. Hours are sealed in ascending order;
+    /// one that is sealed already, or older, is left alone, and the answer is `false`.
+    pub fn seal(&mut self, hour: i64, first_uses: &[(Dimension, u32)]) -> bool {
+        let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
+        if self.sealed.is_some_and(|sealed| hour <= sealed) {
+            return false;
+        }
+        self.sealed = Some(hour);
+        if self.active_hours >= WARM_HOURS {
+            for (counter, dimension) in self.first_uses.iter_mut().zip(Dimension::ALL) {
+                let new = first_uses.iter().filter(|(of, _)| *of == dimension).map(|(_, n)| *n);
+                *counter = new.fold(*counter, u32::saturating_add);
+            }
+        }
+        self.active_hours = self.active_hours.saturating_add(1);
+        if self.active_hours >= HALVED_AT {
+            self.active_hours /= 2;
+            self.first_uses = self.first_uses.map(|n| n / 2);
+        }
+        true
+    }
+
+    /// h: how many values of `dimension` are expected to be new in an active hour.
+    pub fn hazard(&self, dimension: Dimension) -> f64 {
+        let seen = self
+            .first_uses
+            .iter()
+            .zip(Dimension::ALL)
+            .find(|(_, of)| *of == dimension)
+            .map_or(0, |(n, _)| *n);
+        hazard(dimension.prior(), seen, self.active_hours)
+    }
+
+    /// How surprising the first uses of an open hour are together.
+    pub fn judge(&self, first_uses: &[FirstUse]) -> Novelty {
+        let mut novelty = Novelty { active_hours: self.active_hours, ..Novelty::default() };
+        if self.active_hours < WARM_HOURS {
+            return novelty;
+        }
+        for dimension in Dimension::ALL {
+            let uses = first_uses.iter().filter(|first| first.dimension == dimension);
+            let n = uses.clone().count();
+            let part = uses.map(|first| self.part(first, n)).max_by(|a, b| a.score.total_cmp(&b.score));
+            novelty.score += part.map_or(0.0, |part| part.score);
+            novelty.parts.extend(part);
+        }
+        novelty
+    }
+
+    fn part(&self, first: &FirstUse, first_uses: usize) -> Part {
+        let hazard_here = self.hazard(first.dimension);
+        let own = -libm::log10(hazard_here.min(1.0));
+        let peers = first.peers.map_or(0.0, |peers| {
+            let using = f64::from(peers.using.min(peers.alive));
+            -SHARE * libm::log10((using + 0.5) / (f64::from(peers.alive) + 1.0))
+        });
+        let key = first.key.map_or(0.0, |key| {
+            let share = if key.is_critical { 1.0 } else { SHARE };
+            -share * libm::log10(hazard(KEY_PRIOR, key.first_uses, key.active_hours).min(1.0))
+        });
+        let score = (own + peers + key).min(CAP);
+        Part { dimension: first.dimension, first_uses, hazard: hazard_here, own, peers, key, score }
+    }
+
+    /// The counters as bytes: a dozen or so.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION, u8::from(self.sealed.is_some())];
+        put_signed(&mut out, self.sealed.unwrap_or(0));
+        put(&mut out, u64::from(self.active_hours));
+        self.first_uses.iter().for_each(|n| put(&mut out, u64::from(*n)));
+        out
+    }
+
+    /// Reads what [`Habit::encode`] wrote. Total: any bytes give counters or an error.
+    pub fn decode(bytes: &[u8]) -> Result<Habit, Malformed> {
+        let mut input = Input(bytes);
+        if input.byte()? != VERSION {
+            return Err(Malformed::Range("format version of the counters of first uses"));
+        }
+        let is_sealed = input.byte()? == 1;
+        let hour = input.hour()?;
+        let mut count = || u32::try_from(input.number()?).map_err(|_| Malformed::Range("a counter"));
+        let active_hours = count()?;
+        let mut first_uses = [0; Dimension::ALL.len()];
+        for counter in &mut first_uses {
+            *counter = count()?;
+        }
+        input.end()?;
+        Ok(Habit { sealed: is_sealed.then_some(hour), active_hours, first_uses })
+    }
+}
+
+fn hazard((first_uses, hours): (f64, f64), seen: u32, active_hours: u32) -> f64 {
+    (first_uses + f64::from(seen)) / (hours + f64::from(active_hours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn habit(active_hours: i64, every: i64, dimension: Dimension) -> Habit {
+        let mut habit = Habit::default();
+        for hour in 0..active_hours {
+            let new = if hour % every == 0 { vec![(dimension, 1)] } else { vec![] };
+            habit.seal(hour, &new);
+        }
+        habit
+    }
+
+    fn first(dimension: Dimension) -> FirstUse {
+        FirstUse { dimension, peers: None, key: None }
+    }
+
+    fn critical(is_critical: bool) -> KeyHabit {
+        KeyHabit { first_uses: 0, active_hours: 970, is_critical }
+    }
+
+    #[test]
+    fn a_new_principal_is_not_judged() {
+        assert_eq!(habit(7, 100, Dimension::Key).judge(&[first(Dimension::Network)]).score, 0.0);
+        assert!(habit(8, 100, Dimension::Key).judge(&[first(Dimension::Network)]).score > 2.0);
+    }
+
+    #[test]
+    fn the_first_hours_do_not_count_as_a_habit() {
+        let mut habit = Habit::default();
+        for hour in 0..8 {
+            habit.seal(hour, &[(Dimension::Key, 50)]);
+        }
+        assert!((habit.hazard(Dimension::Key) - 0.15 / 38.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn who_often_shows_something_new_does_not_surprise() {
+        let settled = habit(500, 1_000, Dimension::Network).judge(&[first(Dimension::Network)]).score;
+        let wandering = habit(500, 5, Dimension::Network).judge(&[first(Dimension::Network)]).score;
+        // 0.15 / 530 against 99 / 530.
+        assert!((settled - 3.548).abs() < 0.01, "{settled}");
+        assert!((wandering - 0.731).abs() < 0.01, "{wandering}");
+    }
+
+    #[test]
+    fn the_office_network_is_cheap_and_an_unknown_one_is_dear() {
+        let habit = habit(300, 1_000, Dimension::Key);
+        let with = |using| FirstUse { peers: Some(Peers { using, alive: 99 }), ..first(Dimension::Network) };
+        let (office, unknown) = (habit.judge(&[with(90)]).score, habit.judge(&[with(0)]).score);
+        assert!((unknown - office - 0.5 * (90.5f64 / 0.5).log10()).abs() < 1e-9, "{office} {unknown}");
+    }
+
+    #[test]
+    fn a_critical_key_that_nobody_new_ever_uses_counts_in_full() {
+        let habit = habit(100, 3, Dimension::Key);
+        let with = |key| habit.judge(&[FirstUse { key, ..first(Dimension::Key) }]).score;
+        let (none, usual, full) = (with(None), with(Some(critical(false))), with(Some(critical(true))));
+        let key = (1_000.0f64 / 0.15).log10();
+        assert!(
+            (usual - none - key / 2.0).abs() < 1e-9 && (full - none - key).abs() < 1e-9,
+            "{none} {usual} {full}"
+        );
+    }
+
+    #[test]
+    fn dimensions_add_up_and_values_of_one_do_not() {
+        let habit = habit(300, 1_000, Dimension::Key);
+        let one = habit.judge(&[first(Dimension::Network)]);
+        let many = habit.judge(&[first(Dimension::Network); 30]);
+        assert_eq!(one.score, many.score);
+        assert_eq!(many.parts[0].first_uses, 30);
+        let stolen =
+            habit.judge(&[first(Dimension::Network), first(Dimension::Agent), first(Dimension::Region)]);
+        assert!(stolen.score > one.score + 5.0 && stolen.parts.len() == 3, "{stolen:?}");
+    }
+
+    #[test]
+    fn sealing_an_hour_twice_changes_nothing() {
+        let mut habit = habit(50, 4, Dimension::Key);
+        let before = habit.clone();
+        assert!(!habit.seal(49, &[(Dimension::Key, 3)]));
+        assert_eq!(habit, before);
+    }
+
+    #[test]
+    fn a_habit_of_years_stays_bounded_and_fades() {
+        let mut habit = habit(20_000, 10, Dimension::Key);
+        assert!(habit.active_hours() < HALVED_AT);
+        let usual = habit.hazard(Dimension::Key);
+        assert!((usual / 0.1 - 1.0).abs() < 0.05, "{usual}");
+        for hour in 20_000..40_000 {
+            habit.seal(hour, &[]);
+        }
+        assert!(habit.hazard(Dimension::Key) < usual / 4.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_counters_and_first_uses_give_a_finite_score(
+            bytes in prop::collection::vec(any::<u8>(), 0..60), using: u32, alive: u32, n: u32, hours: u32, is_critical: bool,
+        ) {
+            let bytes = [&[VERSION, 1][..], &bytes].concat();
+            if let Ok(habit) = Habit::decode(&bytes) {
+                prop_assert_eq!(Habit::decode(&habit.encode()), Ok(habit.clone()));
+                let uses = Dimension::ALL.map(|dimension| FirstUse {
+                    dimension,
+                    peers: Some(Peers { using, alive }),
+                    key: Some(KeyHabit { first_uses: n, active_hours: hours, is_critical }),
+                });
+                let novelty = habit.judge(&uses);
+                prop_assert!((0.0..=CAP * 7.0).contains(&novelty.score), "{:?}", novelty);
+            }
+        }
+
+        #[test]
+        fn counters_are_read_back_as_themselves(hours in 0i64..300, every in 1i64..20) {
+            let habit = habit(hours, every, Dimension::Region);
+            prop_assert_eq!(Habit::decode(&habit.encode()), Ok(habit));
+        }
+    }
+}

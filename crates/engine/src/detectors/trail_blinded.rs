@@ -1,0 +1,529 @@
+//! # Trail blinded
+//!
+//! A change to CloudTrail hides KMS events from everybody who reads its logs, kmswatch included.
+//!
+//! ## What it finds
+//!
+//! * Selectors that leave KMS events out (`PutEventSelectors`, `UpdateEventDataStore`, `CreateEventDataStore`, and
+//!   `CreateTrail` and `UpdateTrail` if they carry any): `excludeManagementEventSources` with KMS,
+//!   `readWriteType` of `WriteOnly` or `ReadOnly`, `includeManagementEvents: false`, and advanced selectors
+//!   on `eventSource`, `readOnly`, `eventName`, `eventType` or `userIdentity.arn`, or without any for management
+//!   events;
+//! * a trail or store that no longer covers all Regions or the organisation (`UpdateTrail`,
+//!   `UpdateEventDataStore`), or is made for one Region (`CreateTrail`, `CreateEventDataStore`);
+//! * an end of logging: `StopLogging`, `DeleteTrail`, `DeleteEventDataStore`, `StopEventDataStoreIngestion`;
+//! * the same, denied.
+//!
+//! ## Why it matters
+//!
+//! Every use of a key for cryptography is logged as a *read* event, also Encrypt and Sign, and AWS advises to leave
+//! KMS out to save cost. So one innocent-looking switch hides over 99 % of all KMS events. What follows is not in
+//! the logs; that is what it is done for.
+//!
+//! ## How it decides
+//!
+//! It asks of each KMS operation whether its events are still logged. Selectors are or-ed: one that leaves KMS out
+//! is harmless beside another that takes it. The finding says which part is lost. *High*; *medium* if denied, or
+//! if a new store leaves KMS out; *low* if a new trail or store covers only one Region.
+//!
+//! ## False positives
+//!
+//! A second trail, for data events only, beside one that logs all. Each trail is judged alone, since the others'
+//! settings are not in the logs.
+//!
+//! ## What it cannot see
+//!
+//! What was blind before. Two conditional selectors that together take everything count as leaving something out.
+//! Changes to the bucket of the logs, and to what is between the bucket and kmswatch.
+//!
+//! ## What to do
+//!
+//! Restore the setting, then look at the time between: Event history keeps all management events for 90 days,
+//! whatever the trails say.
+//!
+//! ## References
+//!
+//! * AWS CloudTrail user guide, "Logging management events" and "Filtering management events"
+//! * AWS KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail"
+//! * MITRE ATT&CK T1562.008, Impair Defenses: Disable or Modify Cloud Logs
+
+use super::impact::short;
+use super::selectors::{self, Lost};
+use super::{Detector, Look, page};
+use crate::estate::Estate;
+use crate::event::{Event, Source};
+use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::runbook::aws;
+use crate::time::HOUR;
+use serde_json::json;
+
+/// See the page.
+pub const DETECTOR: Detector = Detector {
+    id: "trail_blinded",
+    title: "Trail blinded",
+    severity: Severity::High,
+    kind: FindingKind::Rule,
+    mitre: &[Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" }],
+    page: page(include_str!("trail_blinded.rs")),
+    look: Look::Event(look),
+};
+
+/// What a call does to the log.
+#[derive(Debug)]
+struct Blinding {
+    severity: Severity,
+    /// What is lost, behind "no longer logs".
+    lost: String,
+    selectors: Option<Lost>,
+    /// How to undo it.
+    undo: Vec<String>,
+}
+
+fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
+    if event.source != Source::CloudTrail || !(event.succeeded() || event.denied()) {
+        return None;
+    }
+    let target = target(event);
+    let blinding = blinding(event, &target)?;
+    // Failing to make something blind harms nobody.
+    if event.denied() && event.name.starts_with("Create") {
+        return None;
+    }
+    let mut finding = finding::of_event(&DETECTOR, event, &[&event.name, &target, &event.principal.id]);
+    let name = match target.as_str() {
+        "" => "a trail that the log does not name",
+        target => target.rsplit('/').next().unwrap_or(target),
+    };
+    let who = short(&event.principal.id);
+    let Blinding { severity, lost, selectors, undo } = blinding;
+    if event.denied() {
+        finding.severity = Severity::Medium;
+        finding.title = format!("{} on {name} was tried and denied", event.name);
+        finding.explanation = format!(
+            "{who} called {} on {name} and was denied. Had it worked, the log would have lost {lost}. The next try \
+             may come from a principal that has the permission.",
+            event.name
+        );
+    } else {
+        finding.severity = severity;
+        let verb = if event.name.starts_with("Create") { "does not log" } else { "no longer logs" };
+        // "Does not log all" could mean that it logs some.
+        let lost = lost.strip_prefix("all ").map_or_else(|| lost.to_owned(), |rest| format!("any {rest}"));
+        finding.title = format!("{name} {verb} {}", lost.split([':', ',']).next().unwrap_or(&lost));
+        finding.explanation = format!(
+            "{who} called {} on {name} at {}. From then on it {verb} {lost}. kmswatch sees only what some trail \
+             logs, so an absence of findings means less from now on.",
+            event.name, event.time
+        );
+        finding.runbook = undo;
+    }
+    let details = &mut finding.evidence.details;
+    details.insert("target", target.as_str().into());
+    details.insert("lost", lost.into());
+    if let Some(selectors) = selectors {
+        details.insert("operations_lost", json!(selectors.operations));
+        if !selectors.partly.is_empty() {
+            details.insert("operations_partly_lost", json!(selectors.partly));
+            details.insert("fields", json!(selectors.fields));
+        }
+    }
+    let start = event.time.plus(-HOUR).to_string();
+    let history = aws(
+        "cloudtrail lookup-events",
+        &[
+            ("lookup-attributes", "AttributeKey=EventSource,AttributeValue=kms.amazonaws.com"),
+            ("start-time", &start),
+            ("region", &event.region),
+        ],
+    );
+    finding.runbook.push(format!("See what happened since, in the Event history of each Region: {history}"));
+    Some(finding)
+}
+
+/// The trail or event data store: its ARN or name.
+fn target(event: &Event<'_>) -> String {
+    let named = ["trailName", "name", "eventDataStore"]
+        .into_iter()
+        .find_map(|member| event.request.get(member).nonempty());
+    named.map(std::borrow::Cow::into_owned).unwrap_or_default()
+}
+
+fn blinding(event: &Event<'_>, target: &str) -> Option<Blinding> {
+    let region: &str = &event.region;
+    let name = event.name.as_ref();
+    let is_new = name.starts_with("Create");
+    let on = |command: &str, option: &str| aws(command, &[(option, target), ("region", region)]);
+    let ended = |undo: String| {
+        Some(Blinding {
+            severity: Severity::High,
+            lost: "all KMS events".to_owned(),
+            selectors: None,
+            undo: vec![undo],
+        })
+    };
+    match name {
+        "StopLogging" => {
+            return ended(format!("Start it again: {}", on("cloudtrail start-logging", "name")));
+        }
+        "DeleteTrail" => {
+            return ended(
+                "Make the trail again, with the settings that it had (see the CreateTrail event or your templates)."
+                    .to_owned(),
+            );
+        }
+        "DeleteEventDataStore" => {
+            let command = on("cloudtrail restore-event-data-store", "event-data-store");
+            return ended(format!("Restore it within 7 days: {command}"));
+        }
+        "StopEventDataStoreIngestion" => {
+            let command = on("cloudtrail start-event-data-store-ingestion", "event-data-store");
+            return ended(format!("Start it again: {command}"));
+        }
+        "PutEventSelectors"
+        | "CreateTrail"
+        | "UpdateTrail"
+        | "CreateEventDataStore"
+        | "UpdateEventDataStore" => {}
+        _ => return None,
+    }
+    // A new store for other kinds of events takes nothing away.
+    let lost = selectors::lost(event.request)
+        .filter(|lost| !lost.is_empty())
+        .filter(|_| name != "CreateEventDataStore" || selectors::has_management(event.request));
+    if let Some(lost) = lost {
+        let severity = if is_new { Severity::Medium } else { Severity::High };
+        let undo = restore_selectors(event, target);
+        return Some(Blinding { severity, lost: lost.words(), selectors: Some(lost), undo });
+    }
+    let switched_off = |member: &str| event.request.get(member).bool() == Some(false);
+    let is_trail = name.ends_with("Trail");
+    let (regions, organization) = if is_trail {
+        ("isMultiRegionTrail", "isOrganizationTrail")
+    } else {
+        ("multiRegionEnabled", "organizationEnabled")
+    };
+    // CreateTrail covers one Region where it does not say; a store covers all.
+    let one_region =
+        switched_off(regions) || (name == "CreateTrail" && event.request.get(regions).is_empty());
+    let severity = if is_new { Severity::Low } else { Severity::High };
+    let update = if is_trail {
+        on("cloudtrail update-trail", "name")
+    } else {
+        on("cloudtrail update-event-data-store", "event-data-store")
+    };
+    if one_region {
+        let flag = if is_trail { "--is-multi-region-trail" } else { "--multi-region-enabled" };
+        return Some(Blinding {
+            severity,
+            lost: format!("KMS events of Regions other than {region}"),
+            selectors: None,
+            undo: vec![format!("Let it cover all Regions: {update} {flag}")],
+        });
+    }
+    if !is_new && switched_off(organization) {
+        let flag = if is_trail { "--is-organization-trail" } else { "--organization-enabled" };
+        return Some(Blinding {
+            severity,
+            lost: "KMS events of the other accounts of the organisation".to_owned(),
+            selectors: None,
+            undo: vec![format!("Let it cover the organisation: {update} {flag}")],
+        });
+    }
+    None
+}
+
+fn restore_selectors(event: &Event<'_>, target: &str) -> Vec<String> {
+    let region: &str = &event.region;
+    if event.name.ends_with("EventDataStore") {
+        let all = r#"[{"FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]"#;
+        let read =
+            aws("cloudtrail get-event-data-store", &[("event-data-store", target), ("region", region)]);
+        let write = aws(
+            "cloudtrail update-event-data-store",
+            &[("event-data-store", target), ("advanced-event-selectors", all), ("region", region)],
+        );
+        return vec![
+            format!("See the selectors that it has: {read}"),
+            format!("Log all management events again (add the selectors that you keep): {write}"),
+        ];
+    }
+    let all = r#"[{"ReadWriteType":"All","IncludeManagementEvents":true}]"#;
+    let read = aws("cloudtrail get-event-selectors", &[("trail-name", target), ("region", region)]);
+    let write = aws(
+        "cloudtrail put-event-selectors",
+        &[("trail-name", target), ("event-selectors", all), ("region", region)],
+    );
+    vec![
+        format!("See the selectors that it has: {read}"),
+        format!("Log all management events again (add the selectors that you keep): {write}"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{RecordBuilder, cloudtrail, kms};
+    use crate::pipeline::testing::{findings, only};
+    use serde_json::{Value, json};
+
+    const STORE: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:eventdatastore/0a1b2c3d";
+
+    fn put(selectors: Value) -> RecordBuilder {
+        cloudtrail("PutEventSelectors")
+            .set("requestParameters", json!({"trailName": "main", "eventSelectors": selectors}))
+    }
+
+    fn advanced(name: &str, selectors: &[Value]) -> RecordBuilder {
+        let selectors: Vec<Value> =
+            selectors.iter().map(|fields| json!({"fieldSelectors": fields})).collect();
+        let target = if name.ends_with("Store") { "eventDataStore" } else { "trailName" };
+        cloudtrail(name).set("requestParameters", json!({target: STORE, "advancedEventSelectors": selectors}))
+    }
+
+    fn management() -> Value {
+        json!({"field": "eventCategory", "equals": ["Management"]})
+    }
+
+    /// What a call hides, or nothing.
+    fn lost(record: &RecordBuilder) -> Option<String> {
+        let found = findings(&DETECTOR, std::slice::from_ref(record));
+        found.first().map(|finding| finding.evidence.details["lost"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_trail_that_leaves_kms_out_is_high() {
+        let finding =
+            only(&DETECTOR, &[put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))]);
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "main no longer logs any KMS events");
+        assert!(finding.runbook[1].contains("aws cloudtrail put-event-selectors --trail-name main"));
+        assert!(finding.runbook[2].contains("lookup-events"));
+    }
+
+    #[test]
+    fn each_classic_switch_loses_its_part() {
+        for (selector, part) in [
+            (json!({"readWriteType": "WriteOnly", "includeManagementEvents": true}), "all reading"),
+            (json!({"readWriteType": "ReadOnly"}), "all changing"),
+            (json!({"readWriteType": "All", "includeManagementEvents": false}), "all KMS events"),
+            (json!({"includeManagementEvents": "false"}), "all KMS events"),
+            (
+                json!({"excludeManagementEventSources": ["rdsdata.amazonaws.com", "kms.amazonaws.com"]}),
+                "all KMS events",
+            ),
+        ] {
+            let lost = lost(&put(json!([selector]))).unwrap();
+            assert!(lost.starts_with(part), "{selector}: {lost}");
+        }
+    }
+
+    #[test]
+    fn classic_selectors_that_log_everything_are_not_found() {
+        for selectors in [
+            json!([{"readWriteType": "All", "includeManagementEvents": true, "excludeManagementEventSources": []}]),
+            json!([{"excludeManagementEventSources": ["rdsdata.amazonaws.com"]}]),
+            json!([{}]),
+            json!([]),
+            Value::Null,
+        ] {
+            assert_eq!(lost(&put(selectors.clone())), None, "{selectors}");
+        }
+    }
+
+    #[test]
+    fn another_selector_of_the_call_may_still_log_what_one_leaves_out() {
+        let without_kms = json!({"excludeManagementEventSources": ["kms.amazonaws.com"]});
+        assert_eq!(lost(&put(json!([without_kms, {}]))), None);
+        let halves = json!([{"readWriteType": "ReadOnly"}, {"readWriteType": "WriteOnly"}]);
+        assert_eq!(lost(&put(halves)), None);
+        let reads = lost(&put(json!([without_kms, {"readWriteType": "WriteOnly"}]))).unwrap();
+        assert!(reads.starts_with("all reading"));
+    }
+
+    #[test]
+    fn each_advanced_condition_loses_its_part() {
+        for (fields, part) in [
+            (json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notStartsWith": ["kms"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notEndsWith": [".com"]}]), "all KMS"),
+            (json!([management(), {"field": "readOnly", "equals": ["false"]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": [false]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": ["true"]}]), "all changing"),
+            (json!([{"field": "eventCategory", "equals": ["Data"]}]), "all KMS"),
+            (json!([{"field": "readOnly", "equals": ["true"]}]), "all KMS"),
+            (
+                json!([management(), {"field": "eventName", "notEquals": ["Decrypt"]}]),
+                "the events of Decrypt",
+            ),
+            (
+                json!([management(), {"field": "eventName", "notStartsWith": ["GenerateData"]}]),
+                "the events of GenerateDataKey, ",
+            ),
+            (
+                json!([management(), {"field": "eventType", "equals": ["AwsApiCall"]}]),
+                "the events of DeleteExpiredKeyMaterial, DeleteKey, RotateKey",
+            ),
+            (
+                json!([management(), {"field": "userIdentity.arn", "notEquals": ["arn:aws:iam::1:user/x"]}]),
+                "KMS events that a condition on userIdentity.arn leaves out",
+            ),
+        ] {
+            for name in ["PutEventSelectors", "UpdateEventDataStore"] {
+                let lost = lost(&advanced(name, std::slice::from_ref(&fields))).unwrap_or_default();
+                assert!(lost.starts_with(part), "{fields}: {lost}");
+            }
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_that_log_all_kms_events_are_not_found() {
+        for fields in [
+            json!([management()]),
+            json!([management(), {"field": "eventSource", "notEquals": ["rdsdata.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com", "kms.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"], "startsWith": ["kms."]}]),
+            json!([management(), {"field": "eventSource", "endsWith": [".amazonaws.com"]}]),
+            json!([management(), {"field": "eventName", "notEquals": ["GetCallerIdentity"]}]),
+            json!([management(), {"field": "eventSource", "notEquals": []}]),
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", std::slice::from_ref(&fields))), None, "{fields}");
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_are_or_ed() {
+        let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
+        let hidden_user = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
+        let data = json!([{"field": "eventCategory", "equals": ["Data"]}]);
+        let all = json!([management()]);
+        for selectors in [
+            vec![without_kms.clone(), all.clone()],
+            vec![data.clone(), all.clone()],
+            vec![hidden_user.clone(), all],
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", &selectors)), None);
+        }
+        assert!(lost(&advanced("PutEventSelectors", &[without_kms, hidden_user])).is_some());
+        assert!(lost(&advanced("PutEventSelectors", &[data])).is_some());
+    }
+
+    #[test]
+    fn selected_and_deselected_values_must_both_hold() {
+        let fields = json!([management(), {
+            "field": "eventName", "equals": ["Decrypt"], "startsWith": ["Generate"], "notEndsWith": ["Plaintext"],
+        }]);
+        let finding = only(&DETECTOR, &[advanced("PutEventSelectors", &[fields])]);
+        let lost: Vec<&str> = finding.evidence.details["operations_lost"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        for logged in ["Decrypt", "GenerateDataKey", "GenerateMac"] {
+            assert!(!lost.contains(&logged), "{logged}");
+        }
+        for hidden in ["Encrypt", "GenerateDataKeyWithoutPlaintext", "ScheduleKeyDeletion"] {
+            assert!(lost.contains(&hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_new_store_without_kms_is_medium_and_one_for_other_events_is_nothing() {
+        let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
+        let finding = only(&DETECTOR, &[advanced("CreateEventDataStore", &[without_kms])]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.title.contains("does not log"));
+        let data = json!([{"field": "eventCategory", "equals": ["Data"]}]);
+        assert_eq!(lost(&advanced("CreateEventDataStore", std::slice::from_ref(&data))), None);
+        assert!(lost(&advanced("UpdateEventDataStore", &[data])).is_some());
+    }
+
+    #[test]
+    fn an_end_of_logging_is_high() {
+        for (name, undo) in [
+            ("StopLogging", "start-logging --name"),
+            ("DeleteTrail", "Make the trail again"),
+            ("DeleteEventDataStore", "restore-event-data-store"),
+            ("StopEventDataStoreIngestion", "start-event-data-store-ingestion"),
+        ] {
+            let finding = only(&DETECTOR, &[cloudtrail(name)]);
+            assert_eq!(finding.severity, Severity::High, "{name}");
+            assert!(finding.runbook[0].contains(undo), "{name}");
+            assert_eq!(finding.evidence.details["lost"], "all KMS events");
+        }
+    }
+
+    #[test]
+    fn a_trail_that_no_longer_covers_all_regions_or_accounts_is_high() {
+        for (name, member, part) in [
+            ("UpdateTrail", "isMultiRegionTrail", "KMS events of Regions other than eu-west-1"),
+            ("UpdateTrail", "isOrganizationTrail", "KMS events of the other accounts"),
+            ("UpdateEventDataStore", "multiRegionEnabled", "KMS events of Regions other than eu-west-1"),
+            ("UpdateEventDataStore", "organizationEnabled", "KMS events of the other accounts"),
+        ] {
+            let record = cloudtrail(name).set(&format!("requestParameters.{member}"), false);
+            let finding = only(&DETECTOR, std::slice::from_ref(&record));
+            assert_eq!(finding.severity, Severity::High);
+            assert!(finding.evidence.details["lost"].as_str().unwrap().starts_with(part));
+            assert_eq!(lost(&record.set(&format!("requestParameters.{member}"), true)), None);
+            assert_eq!(lost(&cloudtrail(name)), None);
+        }
+    }
+
+    #[test]
+    fn a_new_trail_for_one_region_is_low() {
+        let unsaid = only(&DETECTOR, &[cloudtrail("CreateTrail")]);
+        assert_eq!(unsaid.severity, Severity::Low);
+        let said = cloudtrail("CreateTrail").set("requestParameters.isMultiRegionTrail", false);
+        assert_eq!(only(&DETECTOR, &[said]).severity, Severity::Low);
+        let all = cloudtrail("CreateTrail").set("requestParameters.isMultiRegionTrail", true);
+        assert_eq!(lost(&all), None);
+        assert_eq!(lost(&cloudtrail("CreateEventDataStore")), None);
+        let store = cloudtrail("CreateEventDataStore").set("requestParameters.multiRegionEnabled", false);
+        assert_eq!(only(&DETECTOR, &[store]).severity, Severity::Low);
+        assert_eq!(lost(&all.set("requestParameters.isOrganizationTrail", false)), None);
+    }
+
+    #[test]
+    fn a_denied_attempt_is_medium_and_loses_nothing() {
+        let finding = only(&DETECTOR, &[cloudtrail("StopLogging").denied()]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.title.contains("tried and denied"));
+        assert!(!finding.runbook.iter().any(|step| step.contains("start-logging")));
+        assert_eq!(lost(&cloudtrail("CreateTrail").denied()), None);
+        let harmless = put(json!([{}])).denied();
+        assert_eq!(lost(&harmless), None);
+    }
+
+    #[test]
+    fn other_failures_and_other_calls_are_not_found() {
+        for record in [
+            cloudtrail("StopLogging").failed("TrailNotFoundException", ""),
+            cloudtrail("StartLogging"),
+            cloudtrail("RestoreEventDataStore"),
+            kms("DisableKey"),
+        ] {
+            assert_eq!(lost(&record), None);
+        }
+    }
+
+    #[test]
+    fn a_call_without_parameters_is_found_if_its_name_tells_enough() {
+        let bare = |name: &str| cloudtrail(name).set("requestParameters", Value::Null);
+        assert!(
+            only(&DETECTOR, &[bare("StopLogging")]).title.starts_with("a trail that the log does not name")
+        );
+        assert_eq!(lost(&bare("PutEventSelectors")), None);
+        assert_eq!(lost(&bare("UpdateTrail")), None);
+    }
+
+    #[test]
+    fn a_repetition_on_one_day_is_one_finding() {
+        let records = [
+            cloudtrail("StopLogging").at("2026-05-04T10:00:00Z"),
+            cloudtrail("StopLogging").at("2026-05-04T11:00:00Z"),
+        ];
+        assert_eq!(only(&DETECTOR, &records).evidence.count, 2);
+    }
+}

@@ -1,0 +1,245 @@
+use super::testing::{object, watch};
+use super::*;
+use crate::event::testing::{ACCOUNT, KEY, OTHER_KEY, RecordBuilder, cloudtrail, kms};
+use crate::settings::Settings;
+use crate::state::laws;
+use proptest::prelude::*;
+
+const REPLICA: &str = "arn:aws:kms:ap-south-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+const MRK: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+
+/// A record of a kind that some State or detector takes up, by somebody, at some time of a few days.
+fn record(what: u8, who: u8, which: bool, time: i64) -> RecordBuilder {
+    let key = if which { KEY } else { OTHER_KEY };
+    let moment = Timestamp(1_777_889_742 + time).to_string();
+    let record = match what % 20 {
+        0 => kms("Decrypt").set(
+            "requestParameters.encryptionContext.SecretARN",
+            format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:s{who}"),
+        ),
+        1 => kms("GenerateDataKey"),
+        2 => kms("ScheduleKeyDeletion").set("requestParameters.pendingWindowInDays", 7),
+        3 => kms("CancelKeyDeletion"),
+        4 => kms("DisableKey"),
+        5 => kms("EnableKey"),
+        6 => kms("DisableKey").denied(),
+        7 => kms("ScheduleKeyDeletion").denied(),
+        8 => kms("Decrypt").failed("DisabledException", &format!("{key} is disabled.")),
+        9 => kms("Decrypt").failed("KMSInvalidStateException", &format!("{key} is pending deletion.")),
+        10 => kms("DeleteImportedKeyMaterial"),
+        11 => kms("CreateAlias").set("requestParameters.aliasName", format!("alias/a{}", who % 2)),
+        12 => kms("UpdateAlias").set("requestParameters.aliasName", format!("alias/a{}", who % 2)),
+        13 => kms("DeleteKey"),
+        14 => cloudtrail("StopLogging"),
+        15 => cloudtrail("StopLogging").denied(),
+        16 => kms("ReplicateKey")
+            .set("requestParameters.replicaRegion", "ap-south-1")
+            .set("responseElements.replicaKeyMetadata.arn", REPLICA),
+        17 => kms("CreateKey")
+            .set("awsRegion", "ap-south-1")
+            .set("responseElements.keyMetadata.multiRegionConfiguration.multiRegionKeyType", "REPLICA"),
+        18 => kms("DryRun").set("requestParameters.dryRun", true),
+        _ => kms("PutKeyPolicy").set("requestParameters.policy", format!("{{\"Id\":\"{who}\"}}")),
+    };
+    let key = match what % 20 {
+        16 => MRK,
+        17 => REPLICA,
+        _ => key,
+    };
+    let record = if what % 20 == 14 || what % 20 == 15 { record } else { record.key(key) };
+    // Service events keep the identity that they have.
+    let record = if what % 20 == 13 { record } else { record.by_user(ACCOUNT, &format!("user{}", who % 4)) };
+    record.at(&moment)
+}
+
+fn records(events: &[(u8, u8, bool, i64)]) -> Vec<String> {
+    events.iter().map(|(what, who, which, time)| record(*what, *who, *which, *time).text()).collect()
+}
+
+fn events() -> impl Strategy<Value = Vec<(u8, u8, bool, i64)>> {
+    // Coarse times, so that acts of one second and of one day meet.
+    let time = (0i64..40, 0i64..3).prop_map(|(n, second)| n * 7_200 + second);
+    prop::collection::vec((0u8..20, 0u8..6, any::<bool>(), time), 0..40)
+}
+
+/// A watch that has absorbed the records, cut into objects at the given places.
+fn watch_of(records: &[String], cuts: &[usize]) -> Watch {
+    let mut watch = Watch::new(Estate::default());
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (records.len() + 1)).collect();
+    cuts.extend([0, records.len()]);
+    cuts.sort();
+    for part in cuts.windows(2) {
+        let outcome = object(&records[part[0]..part[1]], &Estate::default(), &Filter::default());
+        watch.absorb(outcome);
+    }
+    watch
+}
+
+fn shown(watch: &Watch) -> String {
+    serde_json::to_string_pretty(&watch.findings()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn order_repetition_and_split_change_nothing(
+        events in events(),
+        cuts in prop::collection::vec(any::<usize>(), 0..4),
+        other_cuts in prop::collection::vec(any::<usize>(), 0..4),
+        repeated in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        keys in prop::collection::vec(any::<u32>(), 60),
+    ) {
+        let records = records(&events);
+        let plain = watch_of(&records, &cuts);
+        let mut shuffled = records.clone();
+        if !records.is_empty() {
+            shuffled.extend(repeated.iter().map(|index| index.get(&records).clone()));
+        }
+        let mut order: Vec<usize> = (0..shuffled.len()).collect();
+        order.sort_by_key(|at| keys.get(*at).copied().unwrap_or_default());
+        let shuffled: Vec<String> = order.into_iter().map(|at| shuffled[at].clone()).collect();
+        let other = watch_of(&shuffled, &other_cuts);
+        prop_assert_eq!(plain.states(), other.states());
+        prop_assert_eq!(
+            serde_json::to_string(plain.states()).unwrap(),
+            serde_json::to_string(other.states()).unwrap()
+        );
+        prop_assert_eq!(shown(&plain), shown(&other));
+    }
+
+    #[test]
+    fn states_are_semilattices(events in events(), cuts: [u8; 2]) {
+        let records = records(&events);
+        laws::check(&records, cuts, |records| {
+            object(records, &Estate::default(), &Filter::default()).delta
+        })?;
+    }
+
+    #[test]
+    fn more_evidence_never_takes_the_id_of_an_act_away(events in events(), cut: usize) {
+        let records = records(&events);
+        let part = watch_of(&records[..cut % (records.len() + 1)], &[]);
+        let all = watch_of(&records, &[]);
+        // Findings about single acts, whose ids rest on the key and the event alone.
+        for finding in part.findings() {
+            if ["key_disabled", "key_deletion_scheduled"].contains(&finding.detector)
+                && !finding.title.contains("was deleted")
+            {
+                prop_assert!(all.findings().iter().any(|other| other.id == finding.id), "{:#?}", finding);
+            }
+        }
+    }
+
+    #[test]
+    fn no_placeholder_is_left_and_every_finding_has_evidence(events in events()) {
+        for finding in watch_of(&records(&events), &[]).findings() {
+            prop_assert!(!serde_json::to_string(&finding).unwrap().contains("{key}"), "{:#?}", finding);
+            prop_assert!(finding.evidence.count > 0 && !finding.evidence.event_ids.is_empty());
+            prop_assert_eq!(Some(finding.time), finding.evidence.span());
+            prop_assert!(!finding.title.is_empty() && !finding.explanation.is_empty());
+            prop_assert!(!finding.runbook.is_empty());
+            prop_assert!(!finding.account.is_empty());
+        }
+    }
+}
+
+#[test]
+fn two_accounts_copies_of_an_act_are_one_finding_in_either_order() {
+    let stop = cloudtrail("StopLogging").set("sharedEventID", "shared-1");
+    let copies = [stop.clone().id("b").text(), stop.in_log_of("000000000001").id("a").text()];
+    let [mut one, mut other] = [Watch::new(Estate::default()), Watch::new(Estate::default())];
+    for copy in &copies {
+        one.absorb(object(std::slice::from_ref(copy), &Estate::default(), &Filter::default()));
+    }
+    for copy in copies.iter().rev() {
+        other.absorb(object(std::slice::from_ref(copy), &Estate::default(), &Filter::default()));
+    }
+    assert_eq!(one.findings().len(), 1);
+    assert_eq!(one.findings()[0].evidence.count, 1);
+    // The caller's copy tells who.
+    assert_eq!(one.findings()[0].account, ACCOUNT);
+    assert_eq!(shown(&one), shown(&other));
+}
+
+#[test]
+fn a_detector_that_is_off_says_nothing() {
+    let records = [kms("DisableKey"), cloudtrail("StopLogging")];
+    let mut settings = Settings::default();
+    assert_eq!(watch(&records, &settings).findings().len(), 2);
+    settings.detectors.off = vec!["key_disabled".into()];
+    let left: Vec<_> = watch(&records, &settings).findings().iter().map(|f| f.detector).collect();
+    assert_eq!(left, ["trail_blinded"]);
+    settings.detectors.off = vec!["trail_blinded".into()];
+    let left: Vec<_> = watch(&records, &settings).findings().iter().map(|f| f.detector).collect();
+    assert_eq!(left, ["key_disabled"]);
+}
+
+#[test]
+fn a_finding_names_the_key_by_the_alias_that_any_event_teaches() {
+    let disable = kms("DisableKey").at("2026-05-04T10:00:00Z");
+    let taught = kms("GenerateDataKey")
+        .at("2026-05-06T10:00:00Z")
+        .set("requestParameters.keyId", "alias/payments")
+        .resource(0, KEY);
+    let watch = watch(&[disable, taught], &Settings::default());
+    let finding = &watch.findings()[0];
+    assert_eq!(finding.title, "alias/payments (1234abcd-12ab-34cd-56ef-1234567890ab) was disabled");
+    assert_eq!(finding.key.as_ref().unwrap().aliases, ["alias/payments"]);
+}
+
+#[test]
+fn an_alias_that_was_moved_names_only_its_new_key() {
+    let create = kms("CreateAlias").at("2026-05-04T10:00:00Z");
+    let update = kms("UpdateAlias").key(OTHER_KEY).at("2026-05-04T11:00:00Z");
+    let disable = [KEY, OTHER_KEY].map(|key| kms("DisableKey").key(key).at("2026-05-05T10:00:00Z"));
+    let [first, second] = disable;
+    let watch = watch(&[create, update, first, second], &Settings::default());
+    for finding in watch.findings().iter().filter(|finding| finding.detector == "key_disabled") {
+        let key = finding.key.as_ref().unwrap();
+        let expected: &[&str] = if key.arn == OTHER_KEY { &["alias/payments"] } else { &[] };
+        assert_eq!(key.aliases, expected, "{}", key.arn);
+    }
+}
+
+#[test]
+fn a_key_named_only_by_an_alias_becomes_the_key_it_means() {
+    let teach = kms("CreateAlias").at("2026-05-04T10:00:00Z");
+    let refused = kms("Encrypt")
+        .at("2026-05-05T10:00:00Z")
+        .set("requestParameters.keyId", "alias/payments")
+        .failed("DisabledException", "")
+        .remove("resources");
+    let watch = watch(&[teach, refused], &Settings::default());
+    let findings = watch.findings();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].key.as_ref().unwrap().arn, KEY);
+    assert_eq!(findings[0].key.as_ref().unwrap().aliases, ["alias/payments"]);
+}
+
+#[test]
+fn a_finding_of_one_event_that_names_an_alias_is_about_the_key_it_means() {
+    let teach = kms("CreateAlias").at("2026-05-04T10:00:00Z");
+    let by_root = kms("Encrypt")
+        .by_root(ACCOUNT)
+        .set("requestParameters.keyId", "alias/payments")
+        .remove("resources")
+        .at("2026-05-05T10:00:00Z");
+    let watch = watch(&[teach, by_root], &Settings::default());
+    let findings = watch.findings();
+    let finding = findings.iter().find(|finding| finding.detector == "root_use").unwrap();
+    assert_eq!(finding.key.as_ref().unwrap().arn, KEY);
+    assert_eq!(finding.key.as_ref().unwrap().aliases, ["alias/payments"]);
+}
+
+#[test]
+fn a_deleted_alias_still_names_the_key_in_findings() {
+    let records = [
+        kms("CreateAlias").at("2026-05-04T10:00:00Z"),
+        kms("DeleteAlias").at("2026-05-04T11:00:00Z").resource(0, KEY),
+        kms("DisableKey").at("2026-05-04T12:00:00Z"),
+    ];
+    let watch = watch(&records, &Settings::default());
+    assert!(watch.findings()[0].title.starts_with("alias/payments"));
+    assert_eq!(watch.states().keys[KEY].aliases(), Vec::<String>::new());
+}
