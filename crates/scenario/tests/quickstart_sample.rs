@@ -28,7 +28,7 @@ fn files(folder: &Path, found: &mut BTreeSet<String>, top: &Path) {
 
 #[test]
 fn the_quickstart_sample_is_what_the_preset_writes() {
-    let again = "run `kmswatch simulate --preset quickstart --out samples/quickstart` and commit";
+    let again = "replace it by what `kmswatch simulate --preset quickstart --out target/quickstart` writes, and commit";
     let mut on_disk = BTreeSet::new();
     files(&folder(), &mut on_disk, &folder());
     let mut objects = Objects::new(&Scenario::quickstart()).unwrap();

@@ -234,7 +234,10 @@ pub(super) fn organisation_grant(stage: &mut Stage<'_>, dice: &mut Dice) -> Resu
         });
     let Some(grantee) = reader.map(|p| p.arn.clone()) else { return Ok(()) };
     let at = stage.at(stage.begin, &hand, &key.region, &caller);
-    let record = kms::create_grant(dice, at, &key, &grantee, &["Decrypt", "DescribeKey"], None);
+    // Made with care: only for the objects of one bucket.
+    let bucket = format!("{{\"aws:s3:arn\":\"arn:aws:s3:::{}-archive\"}}", stage.organisation.name);
+    let constraints = format!("{{\"encryptionContextSubset\":{bucket}}}");
+    let record = kms::create_grant(dice, at, &key, &grantee, &["Decrypt", "DescribeKey"], Some(&constraints));
     stage.emit(dice, record);
     Ok(())
 }
