@@ -34,6 +34,13 @@ pub struct Measure {
     pub count: fn(&Event<'_>) -> Counted,
 }
 
+/// The code is the measure's name.
+impl PartialEq for Measure {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
 /// The entity that a measure is counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
