@@ -6,6 +6,8 @@
 mod corpus;
 mod damage;
 mod logs;
+mod quickstart;
+mod readme;
 mod replay;
 mod simulate;
 mod usage;

@@ -29,6 +29,11 @@ fn main() {
     {
         return inflate(Path::new(folder));
     }
+    if let [flag, name, megabytes] = args.as_slice()
+        && flag == "--generate"
+    {
+        return generate(name, megabytes.parse().expect("a number of megabytes"));
+    }
     let option = |name: &str, default: usize| {
         let at = args.iter().position(|arg| arg == name);
         at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
@@ -38,8 +43,8 @@ fn main() {
         "{megabytes} MB of uncompressed log a corpus, {pairs} pairs; ratios are A/B of CPU time: median (min-max)\n"
     );
     let mut folders = Vec::new();
-    for (name, mix) in MIXES {
-        let folder = corpus(name, mix, megabytes);
+    for (name, _) in MIXES {
+        let folder = corpus(name, megabytes);
         compare(name, &folder, pairs);
         folders.push(folder);
     }
@@ -47,16 +52,29 @@ fn main() {
     memory(megabytes);
 }
 
-/// Writes the corpus once; it is kept under `target/`, so a second run starts at once.
-fn corpus(name: &str, mix: Mix, megabytes: usize) -> PathBuf {
+/// The folder of a corpus. It is written once and kept under `target/`, so a second run starts at once.
+///
+/// Another process writes it: the peak memory of a child begins with that of the process that started it.
+fn corpus(name: &str, megabytes: usize) -> PathBuf {
     let folder = target().join(format!("{name}-{megabytes}"));
     if !folder.join("complete").exists() {
-        let _ = fs::remove_dir_all(&folder);
-        let scenario = Scenario::benchmark(mix, megabytes as u64 * 1_000_000);
-        kmswatch_scenario::write(&scenario, &folder, |_| ()).expect("the corpus can be written");
-        fs::write(folder.join("complete"), "").expect("the corpus can be marked");
+        run(Command::new(std::env::current_exe().expect("own path")).args([
+            "--generate",
+            name,
+            &megabytes.to_string(),
+        ]));
+        assert!(folder.join("complete").exists(), "the corpus {} could not be written", folder.display());
     }
     folder
+}
+
+fn generate(name: &str, megabytes: usize) {
+    let folder = target().join(format!("{name}-{megabytes}"));
+    let _ = fs::remove_dir_all(&folder);
+    let (_, mix) = MIXES.into_iter().find(|(known, _)| *known == name).expect("a known mix");
+    let scenario = Scenario::benchmark(mix, megabytes as u64 * 1_000_000);
+    kmswatch_scenario::write(&scenario, &folder, |_| ()).expect("the corpus can be written");
+    fs::write(folder.join("complete"), "").expect("the corpus can be marked");
 }
 
 fn target() -> PathBuf {
@@ -105,7 +123,7 @@ fn threads(folders: &[PathBuf], pairs: usize) {
 
 fn memory(megabytes: usize) {
     for part in [megabytes / 8, megabytes / 2, megabytes * 2] {
-        let usage = run(&mut replay_command(&corpus("org", Mix::Mixed, part.max(1)), 1));
+        let usage = run(&mut replay_command(&corpus("org", part.max(1)), 1));
         println!("memory  org, {part:4} MB of log: peak {:.1} MB", usage.peak as f64 / 1e6);
     }
     let folder = target().join("huge");
@@ -114,7 +132,7 @@ fn memory(megabytes: usize) {
         fs::create_dir_all(&folder).expect("folder");
         let mut file = fs::File::create(&object).expect("file");
         // Members of gzip may follow each other, and so may documents: one object of many.
-        for part in log_files(&corpus("org", Mix::Mixed, megabytes)) {
+        for part in log_files(&corpus("org", megabytes)) {
             file.write_all(&fs::read(part).expect("part")).expect("write");
         }
     }

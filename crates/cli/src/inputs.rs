@@ -6,14 +6,13 @@
 //!
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
-use crate::first_event;
 use crate::troubles::{InputProblem, Troubles};
-use kmswatch_engine::estate::is_account_id;
 use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::trail::{first_event_time, object_key};
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,7 +81,7 @@ pub(crate) enum Opened {
     Stdin(io::Stdin),
 }
 
-impl io::Read for Opened {
+impl Read for Opened {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Opened::File(file) => file.read(buffer),
@@ -209,11 +208,11 @@ impl Search<'_> {
     }
 
     fn take(&mut self, folder: &Arc<Path>, name: &OsStr, found: Found) {
-        let key = LogName::read(name);
+        let key = name.to_str().and_then(object_key::parse);
         if let Some(key) = &key
-            && !self.inputs.accounts.contains(&key.account)
+            && !self.inputs.accounts.contains(key.account)
         {
-            self.inputs.accounts.insert(key.account.clone());
+            self.inputs.accounts.insert(key.account.to_owned());
         }
         let delivered = key.as_ref().and_then(|key| key.delivered);
         self.inputs.list.push(Input {
@@ -278,71 +277,24 @@ fn look_up_times(inputs: &mut [Input], threads: usize) {
     });
 }
 
+/// Bytes of a file, as it is stored, in which the first event is looked for.
+const HEAD: u64 = 64 << 10;
+
 fn first_event(input: &Input) -> Option<Timestamp> {
     match &input.place {
         // It can be read only once.
         Place::Stdin => None,
-        Place::File { .. } => first_event::time(input.open().ok()?),
-    }
-}
-
-/// What the name of a log file says, where CloudTrail chose it:
-/// `ACCOUNT_CloudTrail_REGION_20260504T1015Z_HASH.json.gz`, `ACCOUNT_CloudTrail-Digest_...`.
-struct LogName {
-    account: String,
-    delivered: Option<Timestamp>,
-}
-
-impl LogName {
-    fn read(name: &OsStr) -> Option<LogName> {
-        let (account, rest) = name.to_str()?.split_once("_CloudTrail")?;
-        if !is_account_id(account) {
-            return None;
+        Place::File { .. } => {
+            let mut head = Vec::new();
+            input.open().ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+            first_event_time(&head).map(|(time, _)| time)
         }
-        Some(LogName { account: account.to_owned(), delivered: rest.split(['_', '.']).find_map(stamp) })
     }
-}
-
-/// The time of `20260504T1015Z`.
-fn stamp(part: &str) -> Option<Timestamp> {
-    let (date, time) = part.strip_suffix('Z')?.split_once('T')?;
-    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
-    Timestamp::parse(&format!("{year}-{month}-{day}T{}:{}:00Z", time.get(..2)?, time.get(2..4)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_log_file_tells_account_and_time() {
-        let read = |name: &str| LogName::read(OsStr::new(name));
-        for (name, time) in [
-            (
-                "111122223333_CloudTrail_eu-west-1_20260504T1015Z_AbCdEfTZ01.json.gz",
-                Some("2026-05-04T10:15:00Z"),
-            ),
-            (
-                "111122223333_CloudTrail-Digest_eu-west-1_trail_eu-west-1_20260504T101530Z.json.gz",
-                Some("2026-05-04T10:15:00Z"),
-            ),
-            ("111122223333_CloudTrail_renamed.json", None),
-        ] {
-            let found = read(name).unwrap();
-            assert_eq!(found.account, "111122223333");
-            assert_eq!(found.delivered.map(|time| time.to_string()).as_deref(), time, "{name}");
-        }
-        for name in [
-            "events.json",
-            "1111_CloudTrail_eu-west-1_20260504T1015Z_x.json.gz",
-            "_CloudTrail_",
-            "é_CloudTrail",
-        ] {
-            assert!(read(name).is_none(), "{name}");
-        }
-        assert_eq!(stamp("éTéZ"), None);
-        assert_eq!(stamp("20261304T1015Z"), None);
-    }
 
     #[test]
     fn inputs_are_in_order_of_time_whatever_their_names() {

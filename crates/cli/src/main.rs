@@ -7,7 +7,6 @@
 mod args;
 mod config;
 mod detectors;
-mod first_event;
 mod inputs;
 mod moment;
 mod output;

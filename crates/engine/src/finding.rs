@@ -182,13 +182,10 @@ impl KeyName {
         }
     }
 
-    /// The key in a line of text: its alias if it has one, else its short id.
-    pub fn label(&self) -> String {
+    /// The key in a line of text: its alias if it has one, which people know, else its id. The ARN stands beside.
+    pub fn label(&self) -> &str {
         let id = self.arn.rsplit('/').next().unwrap_or(&self.arn);
-        match self.aliases.first() {
-            Some(alias) => format!("{alias} ({id})"),
-            None => id.to_owned(),
-        }
+        self.aliases.first().map_or(id, String::as_str)
     }
 }
 
@@ -334,8 +331,8 @@ impl Finding {
         let Some(key) = &mut self.key else { return };
         key.aliases = aliases;
         let label = key.label();
-        self.title = self.title.replace("{key}", &label);
-        self.explanation = self.explanation.replace("{key}", &label);
+        self.title = self.title.replace("{key}", label);
+        self.explanation = self.explanation.replace("{key}", label);
     }
 }
 

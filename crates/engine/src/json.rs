@@ -6,8 +6,7 @@
 //! [`Malformed`] instead of a guess. Nesting needs no recursion. Of a repeated member name the last one counts,
 //! as in `serde_json::Value`.
 
-use crate::trail::end_of_container;
-use memchr::memchr2;
+use crate::trail::{end_of_container, quote_or_backslash};
 use std::borrow::Cow;
 
 /// Text borrowed from a record, owned only where an escape had to be resolved.
@@ -22,10 +21,20 @@ pub struct Malformed {
 }
 
 /// One JSON value, as it stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     raw: &'a str,
+    /// Found to be a string without escapes, so that it need not be searched again.
+    plain: bool,
 }
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Value<'_> {}
 
 /// What a value is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +57,11 @@ pub enum Kind {
 
 impl<'a> Value<'a> {
     /// The value `null`, which stands for everything that is missing.
-    pub const NULL: Value<'static> = Value { raw: "null" };
+    pub const NULL: Value<'static> = Value { raw: "null", plain: false };
 
     /// The value that `text` holds, without white space around it.
     pub fn new(text: &'a str) -> Value<'a> {
-        Value { raw: text.trim_matches(is_space) }
+        Value { raw: text.trim_matches(is_space), plain: false }
     }
 
     /// The text of the value.
@@ -112,7 +121,11 @@ impl<'a> Value<'a> {
     }
 
     /// The string with its escapes resolved; `None` if it is not a string or has a bad escape.
+    #[inline]
     pub fn text(self) -> Option<Text<'a>> {
+        if self.plain {
+            return Some(Cow::Borrowed(self.inner()));
+        }
         if self.kind() != Kind::String || self.raw.len() < 2 || !self.raw.ends_with('"') {
             return None;
         }
@@ -166,6 +179,7 @@ pub struct Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = Result<(Text<'a>, Value<'a>), Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
@@ -187,6 +201,7 @@ pub struct Items<'a> {
 impl<'a> Iterator for Items<'a> {
     type Item = Result<Value<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
@@ -197,6 +212,8 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// Inlined into the iterators throughout: a record has some seventy members, and handing each of them through
+/// calls cost more than finding it.
 #[derive(Clone, Debug)]
 struct Cursor<'a> {
     text: &'a str,
@@ -204,23 +221,23 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline(always)]
     fn next_member(&mut self, first: &mut bool) -> Result<Option<(Text<'a>, Value<'a>)>, Malformed> {
         if !self.step(first, b'}')? {
             return Ok(None);
         }
-        let name = match self.string_and_escapes()? {
-            (name, false) => Cow::Borrowed(name.inner()),
-            (name, true) => name.text().ok_or(Malformed { at: self.at })?,
-        };
+        let name = self.string()?.text().ok_or(Malformed { at: self.at })?;
         self.expect(b':')?;
         Ok(Some((name, self.value()?)))
     }
 
+    #[inline(always)]
     fn next_item(&mut self, first: &mut bool) -> Result<Option<Value<'a>>, Malformed> {
         Ok(if self.step(first, b']')? { Some(self.value()?) } else { None })
     }
 
     /// Goes to the next entry of a container; false at its end.
+    #[inline(always)]
     fn step(&mut self, first: &mut bool, close: u8) -> Result<bool, Malformed> {
         self.spaces();
         match self.peek() {
@@ -243,6 +260,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline(always)]
     fn value(&mut self) -> Result<Value<'a>, Malformed> {
         self.spaces();
         match self.peek() {
@@ -253,25 +271,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Result<Value<'a>, Malformed> {
-        self.string_and_escapes().map(|(string, _)| string)
-    }
-
-    /// A string, and whether it has escapes.
-    fn string_and_escapes(&mut self) -> Result<(Value<'a>, bool), Malformed> {
         let start = self.at;
         if self.peek() != Some(b'"') {
             return self.malformed();
         }
         let bytes = self.text.as_bytes();
-        let (mut from, mut escapes) = (start + 1, false);
+        let (mut from, mut plain) = (start + 1, true);
         loop {
             let at = quote_or_backslash(bytes, from).ok_or(Malformed { at: self.text.len() })?;
             if bytes.get(at) == Some(&b'"') {
                 self.at = at + 1;
-                return Ok((self.slice(start)?, escapes));
+                return Ok(Value { plain, ..self.slice(start)? });
             }
-            escapes = true;
+            plain = false;
             from = at + 2;
         }
     }
@@ -283,6 +297,7 @@ impl<'a> Cursor<'a> {
         self.slice(start)
     }
 
+    #[inline(always)]
     fn scalar(&mut self) -> Result<Value<'a>, Malformed> {
         let start = self.at;
         while self.peek().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')) {
@@ -296,10 +311,12 @@ impl<'a> Cursor<'a> {
         if valid { Ok(value) } else { Err(Malformed { at: start }) }
     }
 
+    #[inline(always)]
     fn slice(&self, start: usize) -> Result<Value<'a>, Malformed> {
-        self.text.get(start..self.at).map(|raw| Value { raw }).ok_or(Malformed { at: start })
+        self.text.get(start..self.at).map(|raw| Value { raw, plain: false }).ok_or(Malformed { at: start })
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         self.spaces();
         if self.peek() != Some(byte) {
@@ -309,12 +326,14 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn spaces(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -322,26 +341,6 @@ impl<'a> Cursor<'a> {
     fn malformed<T>(&self) -> Result<T, Malformed> {
         Err(Malformed { at: self.at })
     }
-}
-
-/// Where the next quote or backslash stands. Most strings of a record are short: they are searched eight bytes at
-/// a time in place, and only the rest of a longer one by a call.
-#[inline]
-fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    // The highest bit of each byte that is zero (and of some above the first such byte).
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-    let mut at = from;
-    for _ in 0..4 {
-        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { break };
-        let word = u64::from_le_bytes(*chunk);
-        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    memchr2(b'"', b'\\', bytes.get(at..)?).map(|n| at + n)
 }
 
 fn is_space(c: char) -> bool {

@@ -100,6 +100,11 @@ impl Hour {
         self.things.count()
     }
 
+    /// Whether the acts themselves are counted, and not values behind them.
+    pub fn counts_acts(&self) -> bool {
+        self.acts.is_none()
+    }
+
     /// Whether the count is exact.
     pub fn is_exact(&self) -> bool {
         self.things.is_exact()

@@ -17,10 +17,11 @@
 //! **Episodes.** Anomalies of one actor whose hours are at most a day apart are one episode, named by its first hour,
 //! which later anomalies do not change. A long window stays high for as long as it holds the hours that made it so:
 //! such an echo, no higher than before, adds nothing and does not prolong the episode.
+//! It is laid to whom the reported hour was laid to.
 
 use super::budget::{self, Calibration, Family, Peak, Standard, Threshold};
 use super::entity::{Age, Closed};
-use super::hour::Trace;
+use super::hour::{Hour, Trace};
 use super::rate::{Score, Window};
 use crate::measures::{self, Measure};
 use crate::state::{Merge, Sightings};
@@ -119,7 +120,7 @@ pub struct Anomaly {
     pub threshold: Threshold,
     /// How long the entity had been known.
     pub age: Age,
-    /// The first event of the hour.
+    /// The first event of the actor in the hour.
     pub first: Option<Trace>,
 }
 
@@ -135,7 +136,7 @@ impl Anomaly {
 pub struct Episode {
     /// What they are about.
     pub topic: Topic,
-    /// Who: the principal, or a key that several principals used.
+    /// Who: the principal, or a key of whose use no principal made half.
     pub actor: Entity,
     /// The first hour, whole hours since the epoch: with topic and actor the name of the episode.
     pub first: i64,
@@ -154,12 +155,6 @@ impl Episode {
     pub fn highest(&self) -> Option<&Anomaly> {
         // Of equals the first in the order of entities and measures.
         self.parts.values().rev().max_by(|a, b| a.excess().total_cmp(&b.excess()))
-    }
-
-    /// The anomaly to speak of first: the highest of the actor's own, else the highest.
-    pub fn leading(&self) -> Option<&Anomaly> {
-        let own = self.parts.values().rev().filter(|part| part.entity == self.actor);
-        own.max_by(|a, b| a.excess().total_cmp(&b.excess())).or_else(|| self.highest())
     }
 }
 
@@ -186,6 +181,8 @@ pub struct Judge {
     day: Option<i64>,
     episodes: BTreeMap<(Topic, Entity), Vec<Episode>>,
     n_episodes: usize,
+    /// The last anomaly of each stream in the last day: its hour, and whom it was laid to.
+    recent: BTreeMap<(Entity, u8), (i64, Entity)>,
 }
 
 impl Judge {
@@ -194,6 +191,7 @@ impl Judge {
         for side in [&mut self.established, &mut self.newcomers] {
             side.calibration.observe(hour);
         }
+        self.recent.retain(|_, (last, _)| hour - *last <= EPISODE_HOURS);
         let day = hour.div_euclid(24);
         if self.day < Some(day) {
             self.day = Some(day);
@@ -202,8 +200,9 @@ impl Judge {
         }
     }
 
-    /// Takes up what came of closing an hour of one measure of `entity`, attributed to `actor`.
-    pub fn take(&mut self, entity: &Entity, actor: &Entity, closed: &Closed) {
+    /// Takes up what came of closing an hour of one measure of `entity`, laid to `actor`. `by` is what the actor did
+    /// in that hour: the events to show.
+    pub fn take(&mut self, entity: &Entity, actor: &Entity, closed: &Closed, by: &Hour) {
         let is_new = closed.age.is_new();
         if is_new && !tells_of_newcomers(closed.measure) {
             return;
@@ -231,9 +230,21 @@ impl Judge {
                 c,
                 threshold: *threshold,
                 age: closed.age,
-                first: closed.hour.first().cloned(),
+                first: by.first().cloned(),
             };
-            self.add(actor, anomaly, &closed.hour.sightings());
+            // A long window that holds an hour already reported is of the same making, whoever made the last hour.
+            let stream = (entity.clone(), closed.measure.code);
+            let earlier =
+                self.recent.get(&stream).filter(|(last, _)| score.hour - last < score.window.hours());
+            match (score.window, earlier.cloned()) {
+                (Window::SixHours | Window::Day, Some((_, earlier))) => {
+                    self.add(&earlier, anomaly, &by.sightings());
+                }
+                _ => {
+                    self.add(actor, anomaly, &by.sightings());
+                    self.recent.insert(stream, (score.hour, actor.clone()));
+                }
+            }
         }
     }
 
@@ -320,7 +331,6 @@ fn family(class: &str, measure: &Measure, window: Window) -> Family {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::Hour;
     use crate::baseline::rate::History;
 
     const START: i64 = 494_016; // The first hour of a UTC day.
@@ -351,7 +361,7 @@ mod tests {
         judge.begin(START, 1.0);
         for (hour, t, measure, is_new) in hours {
             judge.begin(START + hour, 1.0);
-            judge.take(&who, &who, &closed(*hour, *t, measure, *is_new));
+            judge.take(&who, &who, &closed(*hour, *t, measure, *is_new), &Hour::default());
         }
         judge
     }
@@ -403,9 +413,22 @@ mod tests {
             judge.begin(START + hour, 1.0);
             let mut closed = closed(hour, t, DECRYPTS, false);
             closed.scores[0].window = Window::Day;
-            judge.take(&who, &who, &closed);
+            judge.take(&who, &who, &closed, &Hour::default());
         }
         assert_eq!(judge.episodes().map(|one| one.last - START).collect::<Vec<_>>(), [80]);
+    }
+
+    #[test]
+    fn the_echo_of_a_long_window_is_laid_to_whoever_made_it() {
+        let mut judge = judge(&[]);
+        let [key, user] = [Entity::Key("k".into()), Entity::Principal("p".into())];
+        judge.begin(START + 80, 1.0);
+        judge.take(&key, &user, &closed(80, 30.0, DECRYPTS, false), &Hour::default());
+        judge.begin(START + 84, 1.0);
+        let mut later = closed(84, 20.0, DECRYPTS, false);
+        later.scores[0].window = Window::SixHours;
+        judge.take(&key, &key, &later, &Hour::default());
+        assert_eq!(judge.episodes().map(|one| &one.actor).collect::<Vec<_>>(), [&user]);
     }
 
     #[test]

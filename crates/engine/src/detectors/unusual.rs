@@ -18,7 +18,7 @@ pub(super) fn finding(
     settings: &Settings,
     means: &str,
 ) -> Option<Finding> {
-    let top = episode.leading()?;
+    let top = episode.highest()?;
     let first = top.first.as_ref()?;
     let arn = if let Entity::Key(arn) = &top.entity { arn.as_str() } else { "" };
     let mut finding = finding::of_key(detector, arn, &[episode.actor.id(), &episode.first.to_string()]);
@@ -28,16 +28,18 @@ pub(super) fn finding(
     if let Entity::Principal(_) = episode.actor {
         finding.principal = Some(first.by.actor());
     }
-    finding.severity = if episode.highest()?.excess() >= 2.0 { Severity::High } else { Severity::Medium };
-    finding.title = format!("{}: {}, {}", who(&episode.actor, top), counted(top), usually(top));
+    finding.severity = if top.excess() >= 2.0 { Severity::High } else { Severity::Medium };
+    let with = if top.entity == episode.actor { "" } else { " with {key}" };
+    finding.title = format!("{}: {}{with}, {}", who(&episode.actor), counted(top), usually(top));
     finding.explanation = explanation(episode, top, settings, means);
     finding.runbook = runbook(&finding, episode, settings);
     finding.evidence.observed = Some(top.score.observed as f64);
     finding.evidence.expected = Some(top.score.mean);
     finding.evidence.probability = Some(libm::exp10(top.score.log10_probability()).max(f64::MIN_POSITIVE));
     let mut details = of_part(top);
-    let others: Vec<_> =
-        episode.parts.values().filter(|part| *part != top).map(|part| json!(of_part(part))).collect();
+    let others: Vec<String> = others(episode, top)
+        .map(|part| format!("{}: {}, {}", part.entity.id(), counted(part), usually(part)))
+        .collect();
     if !others.is_empty() {
         details.insert("others", json!(others));
     }
@@ -48,13 +50,24 @@ pub(super) fn finding(
     Some(finding)
 }
 
-/// Whose count it is, in words.
-fn who(actor: &Entity, top: &Anomaly) -> String {
-    match (&top.entity, actor) {
-        (Entity::Principal(id), _) => clip(short(id)).to_owned(),
-        (Entity::Key(_), Entity::Principal(id)) => format!("{{key}}, by {} alone", clip(short(id))),
-        (Entity::Key(_), Entity::Key(_)) => "{key}".to_owned(),
+/// The other anomalies: the actor's own first, then by measure and window.
+fn others<'e>(episode: &'e Episode, top: &'e Anomaly) -> impl Iterator<Item = &'e Anomaly> {
+    let is_own = |part: &&Anomaly| part.entity == episode.actor;
+    let own = episode.parts.values().filter(is_own);
+    own.chain(episode.parts.values().filter(move |part| !is_own(part))).filter(move |part| *part != top)
+}
+
+/// Who, in words.
+fn who(actor: &Entity) -> &str {
+    match actor {
+        Entity::Principal(id) => clip(short(id)),
+        Entity::Key(_) => "{key}",
     }
+}
+
+/// What stands behind the count: the key, where the count is the key's and laid to a principal.
+fn with_what(actor: &Entity, top: &Anomaly) -> &'static str {
+    if top.entity == *actor { "" } else { " with {key}, of which it made at least half" }
 }
 
 /// "412 decrypts and data keys within an hour".
@@ -93,10 +106,12 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let end = Timestamp(top.score.hour.saturating_add(1).saturating_mul(HOUR));
     let (low, high) = top.score.expected_interval();
     let age = top.age;
+    let whose = if top.entity == episode.actor { "Its own history" } else { "The history of the key" };
     let mut text = format!(
-        "{} had {} up to {end}. Its own history ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
-        who(&episode.actor, top),
+        "{} had {}{} up to {end}. {whose} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
+        who(&episode.actor),
         counted(top),
+        with_what(&episode.actor, top),
         known_for(age.hours),
         hours(i64::from(age.active_hours)),
         mean(top.score.mean),
@@ -117,13 +132,8 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     if episode.last > episode.first {
         text.push_str(&format!("It lasted or came again over {}. ", hours(episode.last - episode.first + 1)));
     }
-    let others: Vec<String> = episode
-        .parts
-        .values()
-        .filter(|part| *part != top)
-        .take(4)
-        .map(|part| format!("{} ({})", counted(part), usually(part)))
-        .collect();
+    let others: Vec<String> =
+        others(episode, top).take(4).map(|part| format!("{} ({})", counted(part), usually(part))).collect();
     if !others.is_empty() {
         text.push_str(&format!("Beyond the threshold as well: {}. ", others.join("; ")));
     }
@@ -193,7 +203,7 @@ fn cut_off(actor: &finding::Actor, until: &str) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("If nobody knows of it, cut it off (its own sessions begun before end too): {command}"))
+    Some(format!("If nobody knows of it, cut it off, which ends its rightful sessions as well: {command}"))
 }
 
 fn name(id: &str) -> &str {

@@ -7,10 +7,12 @@
 //! Hours close one after the other in ascending order, over all entities that were active in them, so that the
 //! estate's standard of a day knows every peak of the days before, and none of its own.
 
+use crate::baseline::entity::Closed;
+use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::series;
-use crate::state::{KeyState, States};
-use crate::time::{HOUR, Timestamp};
+use crate::state::{KeyState, Seen, States};
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The open hours, the clock that closes them, and the judge of what is closed.
@@ -88,38 +90,53 @@ impl Rates {
 fn close(open: BTreeMap<i64, BTreeSet<Entity>>, states: &mut States, judge: &mut Judge, budget: f64) {
     for (hour, entities) in open {
         judge.begin(hour, budget);
+        // What each principal did in this hour: principals come before keys.
+        let mut done: BTreeMap<String, Vec<Closed>> = BTreeMap::new();
         for entity in entities {
-            let (actor, closed) = match &entity {
-                Entity::Key(id) => match states.keys.get_mut(id) {
-                    Some(state) => (actor_of_key(state, hour), state.baseline.close(hour)),
-                    None => continue,
-                },
-                Entity::Principal(id) => match states.principals.get_mut(id) {
-                    Some(state) => (None, state.baseline.close(hour)),
-                    None => continue,
-                },
-            };
-            let actor = actor.unwrap_or_else(|| entity.clone());
-            closed.iter().for_each(|closed| judge.take(&entity, &actor, closed));
+            match &entity {
+                Entity::Principal(id) => {
+                    let Some(state) = states.principals.get_mut(id) else { continue };
+                    let closed = state.baseline.close(hour);
+                    closed.iter().for_each(|closed| judge.take(&entity, &entity, closed, &closed.hour));
+                    done.insert(id.clone(), closed);
+                }
+                Entity::Key(arn) => {
+                    let Some(state) = states.keys.get_mut(arn) else { continue };
+                    for closed in state.baseline.close(hour) {
+                        match user_of_half(&state.users, &closed, &done) {
+                            Some((user, by)) => judge.take(&entity, &user, &closed, by),
+                            None => judge.take(&entity, &entity, &closed, &closed.hour),
+                        }
+                    }
+                }
+            }
         }
     }
 }
 
-/// Who has to answer for the hour of a key: the principal that used it in that hour, if it was one alone.
+/// The principal that made at least half of what a key was used for in an hour, where the States can tell, with what
+/// it did.
 ///
-/// The State of a key knows its users with their first and last use, not how much of an hour is whose. Where several
-/// were there it cannot tell, and the key answers for itself.
-fn actor_of_key(state: &KeyState, hour: i64) -> Option<Entity> {
-    let from = Timestamp(hour.saturating_mul(HOUR));
-    let present: BTreeSet<&str> = state
-        .users
-        .iter()
-        .filter(|sight| sight.meets(from, from.plus(HOUR - 1)))
-        .map(|sight| sight.name.as_ref())
-        .collect();
-    let mut present = present.into_iter();
-    match (present.next(), present.next()) {
-        (Some(one), None) if !state.users.is_full() => Some(Entity::Principal(one.to_owned())),
-        _ => None,
+/// The count of a key is not kept by user. But what a principal did with all keys bounds what it did with this one:
+/// if all other known users together did at most half as much as the key was used, the one that is left did the
+/// rest. For counts of acts alone; distinct values cannot be added up.
+fn user_of_half<'d>(
+    users: &Seen<64>,
+    closed: &Closed,
+    done: &'d BTreeMap<String, Vec<Closed>>,
+) -> Option<(Entity, &'d Hour)> {
+    if users.is_full() || !closed.hour.counts_acts() {
+        return None;
     }
+    let names: BTreeSet<&str> = users.iter().map(|sight| sight.name.as_ref()).collect();
+    let by_user: Vec<(&str, &Hour)> = names
+        .into_iter()
+        .filter_map(|name| {
+            let of = done.get(name)?.iter().find(|of| of.measure == closed.measure)?;
+            Some((name, &of.hour))
+        })
+        .collect();
+    let most = by_user.iter().max_by_key(|(_, hour)| hour.count())?;
+    let others: u64 = by_user.iter().filter(|(name, _)| *name != most.0).map(|(_, hour)| hour.count()).sum();
+    (others.saturating_mul(2) <= closed.hour.count()).then(|| (Entity::Principal(most.0.to_owned()), most.1))
 }

@@ -184,7 +184,7 @@ fn a_finding_names_the_key_by_the_alias_that_any_event_teaches() {
         .resource(0, KEY);
     let watch = watch(&[disable, taught], &Settings::default());
     let finding = &watch.findings()[0];
-    assert_eq!(finding.title, "alias/payments (1234abcd-12ab-34cd-56ef-1234567890ab) was disabled");
+    assert_eq!(finding.title, "alias/payments was disabled");
     assert_eq!(finding.key.as_ref().unwrap().aliases, ["alias/payments"]);
 }
 
@@ -294,7 +294,7 @@ fn delivered(delays: &[u16], keys: &[u32], twice: &[usize]) -> Watch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(3))]
 
     #[test]
     fn rates_depend_neither_on_order_nor_on_repetition_within_the_horizon(

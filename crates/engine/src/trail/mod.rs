@@ -12,6 +12,7 @@ mod salvage;
 mod shape;
 mod simd;
 mod split;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -22,6 +23,7 @@ use gunzip::Gunzip;
 use ledger::Ledger;
 pub use object_key::first_event_time;
 use salvage::Budget;
+pub(crate) use simd::quote_or_backslash;
 pub(crate) use split::end_of_container;
 use split::{Item, Splitter};
 use std::io::Read;

@@ -7,7 +7,7 @@
 
 use super::candidates;
 use super::ledger::{Depth, Ledger};
-use super::salvage::strict;
+use super::strict::strict;
 use crate::json::{Kind, Value};
 
 /// A list of records or of envelopes, by the name of the member that holds it.

@@ -45,6 +45,27 @@ pub(super) fn scan(splitter: &mut Splitter, bytes: &[u8], from: usize, items: &m
     }
 }
 
+/// Where the next quote or backslash stands, at or behind `from`.
+///
+/// In place and without choosing among instruction sets: the strings of a record are short, and looked for one by
+/// one.
+#[inline(always)]
+pub(crate) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        #[cfg(target_arch = "x86_64")]
+        let n = x86::quote_or_backslash(chunk);
+        #[cfg(target_arch = "aarch64")]
+        let n = arm::quote_or_backslash(chunk);
+        if n < chunk.len() {
+            return Some(at + n);
+        }
+        at += chunk.len();
+    }
+    memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|n| at + n)
+}
+
 /// Goes on looking for the end of a container with the best instructions at hand.
 pub(super) fn skip(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
@@ -238,6 +259,20 @@ mod x86 {
         _mm_cvtsi128_si64(product) as u64
     }
 
+    /// The first quote or backslash; at least 32 if there is none.
+    #[inline(always)]
+    pub(super) fn quote_or_backslash(bytes: &[u8; 32]) -> usize {
+        // SAFETY: SSE2 belongs to every x86-64; the loads lie within the 32 bytes and need no alignment.
+        unsafe {
+            let find = |at: usize| {
+                let part = _mm_loadu_si128(bytes.as_ptr().add(at).cast::<__m128i>());
+                let is = |byte: u8| _mm_cmpeq_epi8(part, _mm_set1_epi8(byte as i8));
+                _mm_movemask_epi8(_mm_or_si128(is(b'"'), is(b'\\'))) as u32
+            };
+            (find(0) | (find(16) << 16)).trailing_zeros() as usize
+        }
+    }
+
     pub(super) fn scan_sse2(
         splitter: &mut Splitter,
         bytes: &[u8],
@@ -286,6 +321,19 @@ mod x86 {
 mod arm {
     use super::{Item, Masks, Pause, READ, Splitter, prefix_xor};
     use core::arch::aarch64::*;
+
+    /// The first quote or backslash; at least 16 if there is none.
+    #[inline(always)]
+    pub(super) fn quote_or_backslash(bytes: &[u8; 16]) -> usize {
+        // SAFETY: NEON belongs to every AArch64 that Rust's targets with `std` name; the load reads the array.
+        unsafe {
+            let part = vld1q_u8(bytes.as_ptr());
+            let found = vorrq_u8(vceqq_u8(part, vdupq_n_u8(b'"')), vceqq_u8(part, vdupq_n_u8(b'\\')));
+            // Narrowing shift: four bits for each byte.
+            let nibbles = vshrn_n_u16::<4>(vreinterpretq_u16_u8(found));
+            vget_lane_u64::<0>(vreinterpret_u64_u8(nibbles)).trailing_zeros() as usize / 4
+        }
+    }
 
     pub(super) fn scan_neon(
         splitter: &mut Splitter,

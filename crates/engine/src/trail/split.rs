@@ -466,6 +466,15 @@ mod tests {
         }
 
         #[test]
+        fn the_next_quote_or_backslash_is_found(text in r#"([a-z]{0,40}["\\é]){0,4}[a-z]{0,40}"#) {
+            for from in 0..text.len() + 2 {
+                let expected = text.bytes().enumerate().skip(from).find(|(_, byte)| matches!(byte, b'"' | b'\\'));
+                let found = simd::quote_or_backslash(text.as_bytes(), from);
+                prop_assert_eq!(found, expected.map(|(at, _)| at));
+            }
+        }
+
+        #[test]
         fn masks_agree_on_any_bytes(block: [[u8; 16]; READ / 16]) {
             let mut bytes = [0; READ];
             bytes.copy_from_slice(block.as_flattened());

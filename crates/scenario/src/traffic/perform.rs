@@ -351,7 +351,9 @@ fn refresh(
     });
     for (n, key) in managed.enumerate() {
         let time = at.time + n as i64 / 4;
-        for name in ["DescribeKey", "GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags"] {
+        // Configurations name keys by alias and look them up once.
+        records.push(kms::look(dice, At { time, ..at }, "DescribeKey", key, Naming::Alias));
+        for name in ["GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags"] {
             records.push(kms::look(dice, At { time, ..at }, name, key, Naming::Id));
         }
     }

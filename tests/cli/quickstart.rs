@@ -1,0 +1,139 @@
+//! The findings on the quickstart sample against the truth in its `labels.json`.
+
+use super::logs::run;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+fn sample() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/quickstart")
+}
+
+fn findings() -> Vec<Value> {
+    let said = run(&["replay", "--format", "jsonl", sample().to_str().unwrap()]);
+    assert_eq!((said.status, said.err.as_str()), (1, ""));
+    said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn labels() -> Value {
+    serde_json::from_str(&fs::read_to_string(sample().join("labels.json")).unwrap()).unwrap()
+}
+
+fn texts(list: &Value) -> BTreeSet<String> {
+    list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_attack_that_a_rule_can_see_is_found_with_its_events_and_its_principal() {
+    let findings = findings();
+    for attack in labels()["attacks"].as_array().unwrap() {
+        let expected = texts(&attack["expected_detectors"]);
+        if expected.is_empty() {
+            continue;
+        }
+        let events = texts(&attack["event_ids"]);
+        let found = findings.iter().find(|finding| {
+            expected.contains(finding["detector"].as_str().unwrap())
+                && !events.is_disjoint(&texts(&finding["evidence"]["event_ids"]))
+        });
+        let found = found.unwrap_or_else(|| panic!("{} is not found", attack["id"]));
+        let who = found["principal"]["id"].as_str().unwrap();
+        assert!(texts(&attack["principals"]).contains(who), "{}: {who}", attack["id"]);
+    }
+}
+
+#[test]
+fn nothing_of_weight_is_found_that_is_no_attack_but_the_planned_deletion() {
+    let labels = labels();
+    let attacks = labels["attacks"].as_array().unwrap();
+    let events: BTreeSet<String> = attacks.iter().flat_map(|attack| texts(&attack["event_ids"])).collect();
+    let keys: BTreeSet<String> = attacks.iter().flat_map(|attack| texts(&attack["keys"])).collect();
+    let mut harmless = Vec::new();
+    let mut statistical = 0;
+    for finding in findings() {
+        let of_attack = !events.is_disjoint(&texts(&finding["evidence"]["event_ids"]));
+        // Workloads that fail since the attack are no part of it, but its consequence.
+        let consequence = finding["detector"] == "unusable_key_used"
+            && keys.contains(finding["key"]["arn"].as_str().unwrap_or_default());
+        if !of_attack && !consequence && finding["severity"] != "low" && finding["severity"] != "info" {
+            if finding["kind"] == "rate" {
+                assert_eq!(finding["severity"], "medium", "{finding:#}");
+                statistical += 1;
+            } else {
+                harmless
+                    .push((finding["detector"].as_str().unwrap().to_owned(), finding["severity"].clone()));
+            }
+        }
+    }
+    assert_eq!(harmless, [("key_deletion_scheduled".to_owned(), Value::from("high"))]);
+    assert!(statistical <= 3, "one a week is the budget, but {statistical} in three weeks");
+}
+
+#[test]
+fn enumeration_and_reading_in_bulk_are_unusual() {
+    let (findings, labels) = (findings(), labels());
+    for (kind, detector) in [("enumeration", "unusual_denials"), ("bulk_secret_read", "unusual_rate")] {
+        let attack =
+            labels["attacks"].as_array().unwrap().iter().find(|attack| attack["kind"] == kind).unwrap();
+        let (events, who) = (texts(&attack["event_ids"]), texts(&attack["principals"]));
+        let found = findings.iter().find(|finding| {
+            finding["detector"] == detector
+                && who.contains(finding["principal"]["id"].as_str().unwrap_or_default())
+                && !events.is_disjoint(&texts(&finding["evidence"]["event_ids"]))
+        });
+        let found = found.unwrap_or_else(|| panic!("{kind} is not found"));
+        assert!(found["evidence"]["observed"].as_f64() > found["evidence"]["expected"].as_f64());
+    }
+}
+
+/// Roles that used each key for cryptography, read from the records in the plainest way.
+fn users_of_keys() -> BTreeMap<String, BTreeSet<String>> {
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders = vec![sample().join("AWSLogs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let object = serde_json::from_reader(flate2::read::GzDecoder::new(fs::File::open(path).unwrap()));
+            let object: Value = object.unwrap();
+            for record in object["Records"].as_array().into_iter().flatten() {
+                let name = record["eventName"].as_str().unwrap_or_default();
+                let uses = matches!(name, "Decrypt" | "Encrypt" | "ReEncrypt")
+                    || name.starts_with("GenerateDataKey");
+                let role = record["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"].as_str();
+                if let Some((account, path)) = role.and_then(|role| role.split_once(":role/"))
+                    && uses
+                    && record["errorCode"].is_null()
+                {
+                    let who = format!("{account}:role/{}", path.rsplit('/').next().unwrap());
+                    for key in record["resources"].as_array().into_iter().flatten() {
+                        let arn = key["ARN"].as_str().unwrap().to_owned();
+                        users.entry(arn).or_default().insert(who.clone());
+                    }
+                }
+            }
+        }
+    }
+    users
+}
+
+#[test]
+fn what_breaks_by_a_deletion_is_who_really_used_the_key() {
+    let findings = findings();
+    let deletions = findings.iter().filter(|finding| finding["detector"] == "key_deletion_scheduled");
+    let users = users_of_keys();
+    let mut broken = 0;
+    for finding in deletions {
+        let used_by = finding["evidence"]["details"]["used_by"].as_array().into_iter().flatten();
+        let said: BTreeSet<String> =
+            used_by.map(|user| user["principal"].as_str().unwrap().to_owned()).collect();
+        let arn = finding["key"]["arn"].as_str().unwrap();
+        assert_eq!(said, users.get(arn).cloned().unwrap_or_default(), "{arn}");
+        broken += said.len();
+    }
+    assert!(broken > 3, "keys in use were scheduled for deletion");
+}
