@@ -78,7 +78,7 @@ fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, pr
 /// Where everything comes together, in order.
 struct End<'a> {
     watch: Watch,
-    /// Time of the last input absorbed.
+    /// Time of the last log absorbed.
     delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
 }
@@ -108,12 +108,15 @@ impl End<'_> {
         {
             self.advance(before);
         }
-        self.delivered = self.delivered.max(input.time);
         let mut outcome = match read {
             Ok(outcome) => outcome,
             Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
         };
         let report = &mut outcome.report;
+        if report.kind == ObjectKind::Log {
+            // Digests and Insights have stamps of another meaning: logs of that time may be still to come.
+            self.delivered = self.delivered.max(input.time);
+        }
         if report.kind == ObjectKind::Unrecognized && report.records == 0 {
             if input.maybe_no_log {
                 // A folder holds all sorts of things. It is told, but nothing of a log is missing.
