@@ -79,6 +79,12 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
     if let Some(organization) = estate.organizations.iter().find(|id| !id.starts_with("o-")) {
         bail!("estate.organizations: {organization:?} is no organisation id: they begin with \"o-\"");
     }
+    let budget = settings.alerts.budget_per_week;
+    if !(0.01..=1_000.0).contains(&budget) {
+        bail!(
+            "alerts.budget_per_week: {budget} is outside 0.01 to 1000: write how many false alerts a week you accept"
+        );
+    }
     for id in &settings.detectors.off {
         let known = || detectors::ALL.iter().map(|detector| detector.id);
         if !known().any(|known| known == id) {
@@ -149,6 +155,8 @@ mod tests {
             ("[estate]\naccounts = [\"prod\"]", "twelve digits"),
             ("[estate]\ntrusted_accounts = [\"1234\"]", "estate.trusted_accounts"),
             ("[estate]\norganizations = [\"r-1\"]", "o-"),
+            ("[alerts]\nbudget_per_week = 0.0", "0.01 to 1000"),
+            ("[alerts]\nbudget_per_week = nan", "0.01 to 1000"),
             ("[detectors]\noff = [\"no_such_detector\"]", "kmswatch detectors"),
         ] {
             let error = check(&parse(text).unwrap()).unwrap_err().to_string();

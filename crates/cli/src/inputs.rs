@@ -28,7 +28,10 @@ pub(crate) struct Input {
     place: Place,
     /// Found in a folder under a name that CloudTrail does not write, so that it may well be something else.
     pub(crate) maybe_no_log: bool,
-    time: Option<Timestamp>,
+    /// The delivery stamp, else the time of the first event: everything before it in the list was there by then.
+    pub(crate) time: Option<Timestamp>,
+    /// Whether the time is the delivery stamp in the name.
+    pub(crate) is_stamped: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -134,7 +137,12 @@ impl Search<'_> {
     fn named(&mut self, path: &Path) {
         if path == Path::new("-") {
             if self.named.insert(path.to_owned()) {
-                self.inputs.list.push(Input { place: Place::Stdin, maybe_no_log: false, time: None });
+                self.inputs.list.push(Input {
+                    place: Place::Stdin,
+                    maybe_no_log: false,
+                    time: None,
+                    is_stamped: false,
+                });
             }
             return;
         }
@@ -207,10 +215,12 @@ impl Search<'_> {
         {
             self.inputs.accounts.insert(key.account.to_owned());
         }
+        let delivered = key.as_ref().and_then(|key| key.delivered);
         self.inputs.list.push(Input {
             place: Place::File { folder: Arc::clone(folder), name: name.into() },
             maybe_no_log: key.is_none() && found == Found::InFolder,
-            time: key.and_then(|key| key.delivered),
+            time: delivered,
+            is_stamped: delivered.is_some(),
         });
     }
 

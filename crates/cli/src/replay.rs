@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
+use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ pub(crate) fn replay(
     keep_panics_quiet();
     let threads = threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
-    let end = Mutex::new(End { watch: Watch::new(estate.clone()), troubles });
+    let end = Mutex::new(End { watch: Watch::new(estate.clone()), delivered: None, troubles });
     let work = || {
         let mut worker = Worker::default();
         while let Some(at) = order.take() {
@@ -58,7 +59,9 @@ pub(crate) fn replay(
         });
         work();
     });
-    end.into_inner().unwrap_or_else(PoisonError::into_inner).watch
+    let mut end = end.into_inner().unwrap_or_else(PoisonError::into_inner);
+    end.finish(inputs.last().is_some_and(|input| input.is_stamped));
+    end.watch
 }
 
 /// What came of one object: an outcome, or why there is none.
@@ -75,16 +78,45 @@ fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, pr
 /// Where everything comes together, in order.
 struct End<'a> {
     watch: Watch,
+    /// Time of the last log absorbed.
+    delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
 }
 
 impl End<'_> {
+    /// Closes the hours that were over when everything absorbed so far had been delivered.
+    fn advance(&mut self, delivered: Timestamp) {
+        let watch = &mut self.watch;
+        if let Err(message) = caught(|| watch.advance(delivered)) {
+            self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+        }
+    }
+
+    /// Closes what is over at the end: by the stamp of the last input; where it has none, its time is that of its
+    /// first event, and the last event of all tells better.
+    fn finish(&mut self, is_stamped: bool) {
+        let last_event = self.watch.last_event().filter(|_| !is_stamped);
+        if let Some(moment) = self.delivered.max(last_event) {
+            self.advance(moment);
+        }
+    }
+
     fn absorb(&mut self, input: &Input, read: Read) {
+        // Inputs of one stamp come together; the first of the next one tells that they are complete.
+        if let (Some(before), Some(now)) = (self.delivered, input.time)
+            && before < now
+        {
+            self.advance(before);
+        }
         let mut outcome = match read {
             Ok(outcome) => outcome,
             Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
         };
         let report = &mut outcome.report;
+        if report.kind == ObjectKind::Log {
+            // Digests and Insights have stamps of another meaning: logs of that time may be still to come.
+            self.delivered = self.delivered.max(input.time);
+        }
         if report.kind == ObjectKind::Unrecognized && report.records == 0 {
             if input.maybe_no_log {
                 // A folder holds all sorts of things. It is told, but nothing of a log is missing.

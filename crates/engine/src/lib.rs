@@ -18,6 +18,7 @@ pub mod estate;
 pub mod event;
 pub mod finding;
 pub mod json;
+pub mod measures;
 pub mod pipeline;
 pub mod policy;
 pub mod runbook;

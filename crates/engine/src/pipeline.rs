@@ -3,12 +3,14 @@
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
 //! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::advance(moment of delivery)         closes the hours that are over, and learns from them
 //! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
 //!
 //! Findings about single events merge by id. Findings about States are a function of the States as they are when
 //! one asks: what a State no longer supports is no longer said. Both, and so the answer, depend only on the set of
-//! events, not on their order, on repetition or on how they were cut into objects.
+//! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
+//! as long as no event comes later than the horizon: an hour and more after its own was over.
 
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
@@ -18,6 +20,7 @@ use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 use indexmap::IndexMap;
+use rates::Rates;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -167,6 +170,7 @@ pub struct Watch {
     estate: Estate,
     states: States,
     findings: IndexMap<String, Finding>,
+    rates: Rates,
     seen: SeenEvents,
     summary: Summary,
 }
@@ -190,6 +194,10 @@ pub struct Summary {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Events that stood in the input before (also in `skipped`).
     pub duplicates: u64,
+    /// Distinct events of KMS that came after their hour had been closed: the moment of delivery before them was at
+    /// least an hour past the end of that hour. Rules see them; rates count them only for entities that were silent
+    /// since.
+    pub late: u64,
     /// Whether ids had to be forgotten, so that `duplicates` may be too small.
     pub duplicates_incomplete: bool,
     /// Records that could not be read.
@@ -222,6 +230,14 @@ impl Watch {
             merge_finding(&mut self.findings, finding);
         }
         self.states.merge(&outcome.delta);
+        self.rates.note(&outcome.delta, &self.states);
+    }
+
+    /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
+    /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
+    pub fn advance(&mut self, delivered: Timestamp) {
+        let budget = self.estate.settings.alerts.budget_per_week;
+        self.rates.advance(delivered, &mut self.states, budget);
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -246,6 +262,7 @@ impl Watch {
                 *summary.skipped.entry(SkipReason::Duplicate).or_default() += 1;
             } else if mark.kms {
                 summary.kms_events += 1;
+                summary.late += u64::from(self.rates.is_closed(mark.hour));
             } else {
                 summary.watched_events += 1;
             }
@@ -257,6 +274,11 @@ impl Watch {
     /// What is ours, with the accounts learned so far.
     pub fn estate(&self) -> &Estate {
         &self.estate
+    }
+
+    /// Time of the last event absorbed.
+    pub fn last_event(&self) -> Option<Timestamp> {
+        self.summary.last_event
     }
 
     /// The States of all entities.
@@ -305,6 +327,14 @@ impl Watch {
             for look in &looks {
                 if let Look::Principal(judge) = look {
                     judge(id, state, &self.estate, &mut found);
+                }
+            }
+        }
+        let judge = self.rates.preview(&self.states, self.estate.settings.alerts.budget_per_week);
+        for episode in judge.episodes() {
+            for look in &looks {
+                if let Look::Score(judge) = look {
+                    found.extend(judge(episode, &self.estate));
                 }
             }
         }
@@ -381,6 +411,8 @@ impl SeenEvents {
         }
     }
 }
+
+mod rates;
 
 #[cfg(test)]
 pub(crate) mod testing;

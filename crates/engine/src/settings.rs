@@ -10,6 +10,8 @@ pub struct Settings {
     pub estate: EstateSettings,
     /// Bounds on the input.
     pub limits: Limits,
+    /// How many alerts are worth having.
+    pub alerts: AlertSettings,
     /// Parameters of the detectors.
     pub detectors: DetectorSettings,
 }
@@ -55,6 +57,21 @@ impl Default for Limits {
             nesting: 128,
             duplicate_memory_events: 500_000,
         }
+    }
+}
+
+/// How many alerts are worth having.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertSettings {
+    /// False statistical alerts a week, for the whole estate, that are accepted so that true ones are not missed:
+    /// 0.01 to 1,000. Kept within about a factor of two once the estate has been watched for some weeks.
+    pub budget_per_week: f64,
+}
+
+impl Default for AlertSettings {
+    fn default() -> Self {
+        AlertSettings { budget_per_week: 1.0 }
     }
 }
 

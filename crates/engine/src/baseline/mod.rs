@@ -61,8 +61,12 @@
 //! about it; who stays below about twice the usual rate of a busy, irregular entity is not seen by rates.
 
 pub mod budget;
+pub mod entity;
+pub mod hour;
+pub mod judge;
 pub mod novelty;
 pub mod rate;
+pub mod series;
 pub mod tail;
 
 mod bytes;

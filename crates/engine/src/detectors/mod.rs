@@ -22,7 +22,11 @@ pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
 pub mod unusable_key_used;
+mod unusual;
+pub mod unusual_denials;
+pub mod unusual_rate;
 
+use crate::baseline::judge::Episode;
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -59,6 +63,8 @@ pub enum Look {
     Principal(fn(&str, &PrincipalState, &Estate, &mut Vec<Finding>)),
     /// The State of one account.
     Account(fn(&str, &AccountState, &Estate, &mut Vec<Finding>)),
+    /// Counts of some hours that are unusual for an entity.
+    Score(fn(&Episode, &Estate) -> Option<Finding>),
     /// Several of these.
     Several(&'static [Look]),
 }
@@ -88,6 +94,8 @@ pub const ALL: &[&Detector] = &[
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
     &root_use::DETECTOR,
+    &unusual_rate::DETECTOR,
+    &unusual_denials::DETECTOR,
 ];
 
 /// The detectors that are not switched off.

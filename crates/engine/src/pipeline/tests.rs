@@ -243,3 +243,104 @@ fn a_deleted_alias_still_names_the_key_in_findings() {
     assert!(watch.findings()[0].title.starts_with("alias/payments"));
     assert_eq!(watch.states().keys[KEY].aliases(), Vec::<String>::new());
 }
+
+/// Ten days of a busy role and a quiet one, with a burst and refusals at the end: (hours from the start, seconds).
+fn rates() -> Vec<(i64, RecordBuilder)> {
+    let start = 1_777_852_800;
+    let at = |record: RecordBuilder, seconds: i64| {
+        let id = format!("{}-{seconds}", if record.text().contains("errorCode") { "d" } else { "e" });
+        (seconds, record.at(&Timestamp(start + seconds).to_string()).id(&id))
+    };
+    let mut records = Vec::new();
+    for hour in (0..10 * 24).filter(|hour| (8..18).contains(&(hour % 24))) {
+        for n in 0..1 + hour % 3 {
+            records.push(at(kms("Decrypt"), hour * 3_600 + n * 700));
+        }
+    }
+    for n in 0..40 {
+        let key = format!("arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-{n:012}");
+        records.push(at(kms("Decrypt").key(&key), (9 * 24 + 21) * 3_600 + n * 61));
+        records.push(at(kms("Decrypt").denied().key(&key), (9 * 24 + 22) * 3_600 + n * 61));
+    }
+    records
+}
+
+/// A watch told of the records as they are delivered: each so many seconds after its time, in objects of five minutes
+/// that hold them in the order of `keys`, some of them twice.
+fn delivered(delays: &[u16], keys: &[u32], twice: &[usize]) -> Watch {
+    let of = |list: &[u32], at: usize| list.get(at % list.len().max(1)).copied().unwrap_or_default();
+    let mut objects: BTreeMap<i64, Vec<(u32, String)>> = BTreeMap::new();
+    for (at, (time, record)) in rates().into_iter().enumerate() {
+        let delay = i64::from(delays.get(at % delays.len().max(1)).copied().unwrap_or_default());
+        let stamp = (time + delay).div_euclid(300) + 1;
+        let text = record.text();
+        if twice.contains(&at) {
+            // Again within the hour, or much later.
+            let again = stamp + i64::from(delays.first().copied().unwrap_or_default() % 500);
+            objects.entry(again).or_default().push((of(keys, at + 1), text.clone()));
+        }
+        objects.entry(stamp).or_default().push((of(keys, at), text));
+    }
+    let mut watch = Watch::new(Estate::default());
+    for (stamp, mut records) in objects {
+        records.sort();
+        let records: Vec<String> = records.into_iter().map(|(_, record)| record).collect();
+        for part in records.chunks(7) {
+            watch.absorb(object(part, &Estate::default(), &Filter::default()));
+        }
+        watch.advance(Timestamp(1_777_852_800 + stamp * 300));
+    }
+    watch
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3))]
+
+    #[test]
+    fn rates_depend_neither_on_order_nor_on_repetition_within_the_horizon(
+        delays in prop::collection::vec(0u16..3_300, 1..40),
+        keys in prop::collection::vec(any::<u32>(), 1..40),
+        twice in prop::collection::vec(0usize..280, 0..40),
+    ) {
+        let end = Timestamp(1_777_852_800 + 12 * 86_400);
+        let mut plain = delivered(&[0], &[0], &[]);
+        let mut other = delivered(&delays, &keys, &twice);
+        for watch in [&mut plain, &mut other] {
+            // Before the last hours are closed, what is said of them is said already.
+            let before: Vec<String> = watch.findings().into_iter().map(|finding| finding.id).collect();
+            watch.advance(end);
+            let after: Vec<String> = watch.findings().into_iter().map(|finding| finding.id).collect();
+            prop_assert_eq!(&before, &after);
+            prop_assert_eq!(watch.summary().late, 0);
+        }
+        prop_assert_eq!(plain.states(), other.states());
+        prop_assert_eq!(serde_json::to_string(plain.states()).unwrap(), serde_json::to_string(other.states()).unwrap());
+        prop_assert_eq!(shown(&plain), shown(&other));
+        let found: Vec<&str> = plain.findings().iter().map(|finding| finding.detector).collect();
+        prop_assert!(found.contains(&"unusual_rate") && found.contains(&"unusual_denials"), "{:?}", found);
+    }
+}
+
+#[test]
+fn what_comes_after_its_hour_was_closed_is_counted_as_late() {
+    let mut watch = delivered(&[0], &[0], &[]);
+    watch.advance(Timestamp(1_777_852_800 + 20 * 86_400));
+    let before = watch.states().clone();
+    let late = kms("Decrypt").at("2026-05-12T10:20:00Z").id("late").text();
+    watch.absorb(object(std::slice::from_ref(&late), &Estate::default(), &Filter::default()));
+    watch.absorb(object(&[late], &Estate::default(), &Filter::default()));
+    assert_eq!(watch.summary().late, 1);
+    let baseline = |states: &States| states.principals[crate::event::testing::ROLE].baseline.clone();
+    assert_eq!(baseline(watch.states()), baseline(&before));
+}
+
+#[test]
+fn an_event_of_the_future_closes_nothing() {
+    let mut watch = delivered(&[0], &[0], &[]);
+    let future = kms("Decrypt").at("2036-01-01T00:00:00Z").id("future").text();
+    watch.absorb(object(&[future], &Estate::default(), &Filter::default()));
+    watch.advance(Timestamp(1_777_852_800 + 10 * 86_400));
+    let next = kms("Decrypt").at("2026-05-14T00:20:00Z").id("next").text();
+    watch.absorb(object(&[next], &Estate::default(), &Filter::default()));
+    assert_eq!(watch.summary().late, 0);
+}

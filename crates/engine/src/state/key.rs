@@ -3,6 +3,7 @@
 use super::act::{Act, ActKind};
 use super::refusals::{Refusals, RefusedState};
 use super::{Aliases, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
+use crate::baseline::entity::Baseline;
 use crate::event::{Event, Key, Operation, Params};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct KeyState {
     pub manager: Register<String>,
     /// Whether it belongs to a multi-Region key.
     pub multi_region: bool,
+    /// How much it is used by the hour, by calls that succeed.
+    #[serde(default, skip_serializing_if = "Baseline::is_empty")]
+    pub baseline: Baseline,
 }
 
 /// A key policy as it was set.
@@ -160,5 +164,6 @@ impl Merge for KeyState {
         self.origin.merge(&other.origin);
         self.manager.merge(&other.manager);
         self.multi_region |= other.multi_region;
+        self.baseline.merge(&other.baseline);
     }
 }

@@ -38,11 +38,13 @@ pub use resources::Resources;
 pub use seen::{Seen, Sight};
 pub use sightings::Sightings;
 
+use crate::baseline::entity;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// States by the id of their entity, in the order in which the entities were met.
 ///
@@ -79,8 +81,12 @@ impl States {
     /// Takes up what `event` says about its entities.
     ///
     /// Most events are cryptographic calls by a known principal on a known key: they allocate nothing.
-    pub fn observe(&mut self, event: &Event<'_>, _estate: &Estate) {
-        if event.source != Source::Kms || event.dry_run {
+    pub fn observe(&mut self, event: &Event<'_>, estate: &Estate) {
+        if event.source != Source::Kms {
+            return;
+        }
+        self.count(event, estate);
+        if event.dry_run {
             return;
         }
         match event.outcome.class() {
@@ -94,6 +100,38 @@ impl States {
                 entry(&mut self.principals, &event.principal.id).note(event);
             }
             Some(_) => {}
+        }
+    }
+
+    /// Counts the event for its principal, and for its key if that is ours and is proved to exist.
+    ///
+    /// Principals are counted also when they are refused and when they only try (dry runs). Keys are counted by
+    /// calls that succeed alone, although refusals are a measure of keys, too: a refusal proves no key, and whoever
+    /// makes up key names would fill the States. What is refused shows in the principal's counts.
+    fn count(&mut self, event: &Event<'_>, estate: &Estate) {
+        let act = xxh3_64(seen::bounded(event.act_id()).as_bytes());
+        let mut trace = None;
+        let principals = &mut self.principals;
+        entity::count(
+            event,
+            act,
+            &mut trace,
+            |measure| measure.of.principal(),
+            || &mut entry(principals, &event.principal.id).baseline,
+        );
+        if let Some(key) = &event.key
+            && event.succeeded()
+            && key.arn.contains(":key/")
+            && key.account.as_deref().is_some_and(|owner| owner == event.account || estate.is_own(owner))
+        {
+            let keys = &mut self.keys;
+            entity::count(
+                event,
+                act,
+                &mut trace,
+                |measure| measure.of.key(),
+                || &mut entry(keys, &key.arn).baseline,
+            );
         }
     }
 

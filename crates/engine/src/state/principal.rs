@@ -2,6 +2,7 @@
 
 use super::act::{Act, ActKind};
 use super::{Merge, Newest, Sightings, seen::bounded};
+use crate::baseline::entity::Baseline;
 use crate::event::Event;
 use crate::time::HOUR;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Hour of event time (whole hours since the epoch), kind of act, key ARN.
 pub type Target = (i64, ActKind, String);
 
-/// What is remembered of one principal: what it destroyed, and what it tried to.
+/// What is remembered of one principal: what it destroyed, what it tried to, and how much it does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PrincipalState {
     /// Acts that took keys away from their users: one entry for each hour, kind of act and key, the newest 64,
@@ -17,6 +18,9 @@ pub struct PrincipalState {
     pub destroyed: Newest<Target, Acts, 64>,
     /// The same acts, but refused for want of permission.
     pub attempted: Newest<Target, Acts, 64>,
+    /// What it does by the hour.
+    #[serde(default, skip_serializing_if = "Baseline::is_empty")]
+    pub baseline: Baseline,
 }
 
 /// Acts of one kind on one key within an hour.
@@ -62,5 +66,6 @@ impl Merge for PrincipalState {
     fn merge(&mut self, other: &Self) {
         self.destroyed.merge(&other.destroyed);
         self.attempted.merge(&other.attempted);
+        self.baseline.merge(&other.baseline);
     }
 }

@@ -20,6 +20,14 @@ impl Sightings {
     /// Event ids that are kept.
     pub const SAMPLE: usize = 10;
 
+    /// Events that were counted elsewhere: the earliest in order, the time of the last, and all of them by the hash
+    /// of their id (xxh3, 64 bits).
+    pub fn of(earliest: Vec<(Timestamp, String)>, last: Option<Timestamp>, distinct: Distinct) -> Sightings {
+        let mut sightings = Sightings { earliest, last, distinct };
+        sightings.earliest.truncate(Self::SAMPLE);
+        sightings
+    }
+
     /// Adds one event. Adding it again changes nothing.
     pub fn add(&mut self, time: Timestamp, event_id: &str) {
         let event_id = super::seen::bounded(event_id);

@@ -31,10 +31,33 @@ fn calls_that_are_no_use_make_no_user() {
 }
 
 #[test]
-fn a_dry_run_leaves_no_trace() {
-    let dry = kms("Decrypt").set("requestParameters.dryRun", true);
-    assert_eq!(states(std::slice::from_ref(&dry)), States::default());
-    assert_eq!(states(&[dry.failed("DryRunOperationException", "")]), States::default());
+fn a_dry_run_is_counted_for_its_principal_and_leaves_no_other_trace() {
+    let dry = kms("ScheduleKeyDeletion").set("requestParameters.dryRun", true);
+    for dry in [dry.clone(), dry.failed("DryRunOperationException", "")] {
+        let states = states(&[dry]);
+        assert!(states.keys.is_empty() && states.accounts.is_empty());
+        let state = &states.principals[ROLE];
+        let counted: Vec<_> = state.baseline.series().map(|(measure, _)| measure.id).collect();
+        assert_eq!(counted, ["dry_runs"]);
+        assert!(state.destroyed.is_empty() && state.attempted.is_empty());
+    }
+}
+
+#[test]
+fn a_refusal_is_counted_for_the_principal_and_makes_no_key() {
+    let states = states(&[kms("Decrypt").denied()]);
+    assert!(states.keys.is_empty());
+    let counted: Vec<_> = states.principals[ROLE].baseline.series().map(|(measure, _)| measure.id).collect();
+    assert_eq!(counted, ["denied_calls", "keys_denied"]);
+}
+
+#[test]
+fn keys_of_strangers_are_not_counted() {
+    let own = states(&[kms("Decrypt")]);
+    assert_eq!(own.keys[KEY].baseline.series().count(), 2);
+    let foreign = "arn:aws:kms:eu-west-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let states = states(&[kms("Decrypt").key(foreign)]);
+    assert!(states.keys[foreign].baseline.is_empty());
 }
 
 #[test]

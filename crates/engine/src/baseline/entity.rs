@@ -1,0 +1,165 @@
+//! All that is counted of one entity: a series for each measure that it has ever needed.
+//!
+//! An entity without counts costs nothing but an empty list. The clock that closes hours is not kept here but by the
+//! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
+
+use super::hour::{Hour, Increment, Trace};
+use super::rate::{Rhythm, Score, Window};
+use super::series::Series;
+use crate::event::Event;
+use crate::measures::{self, Counted, Measure};
+use crate::state::Merge;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The counts of one entity and what is usual for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// By code of the measure.
+    series: Vec<(u8, Series)>,
+    /// The first hour of the entity that was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<i64>,
+    /// The last hour of the entity that was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<i64>,
+    /// Closed hours in which anything was counted.
+    #[serde(default)]
+    active_hours: u32,
+}
+
+/// How long an entity has been known when an hour of it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Hours since its first.
+    pub hours: i64,
+    /// Hours before in which anything was counted.
+    pub active_hours: u32,
+}
+
+impl Age {
+    /// Whether too little is known of the entity to say what is usual for it: less than two days, or fewer than
+    /// nine active hours, as for a single stream ([`super::rate::Maturity::New`]).
+    pub fn is_new(self) -> bool {
+        self.hours < 48 || self.active_hours <= 8
+    }
+}
+
+/// What came of closing an hour of one measure.
+#[derive(Clone, Debug)]
+pub struct Closed {
+    /// The measure.
+    pub measure: &'static Measure,
+    /// The scores of the windows that end in it: for measures without the rhythm of a week the hour alone, since
+    /// distinct values of several hours cannot be added up.
+    pub scores: Vec<Score>,
+    /// The hour.
+    pub hour: Hour,
+    /// How long the entity had been known.
+    pub age: Age,
+}
+
+impl Baseline {
+    /// Whether nothing was ever counted.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Counts an event for one measure.
+    fn add(&mut self, event: &Event<'_>, code: u8, increment: Increment, trace: &mut Option<Arc<Trace>>) {
+        let at = match self.series.binary_search_by_key(&code, |(code, _)| *code) {
+            Ok(at) => at,
+            Err(at) => {
+                self.series.insert(at, (code, Series::default()));
+                at
+            }
+        };
+        if let Some((_, series)) = self.series.get_mut(at)
+            && let Some(hour) = series.hour(event.time.hour())
+        {
+            hour.add(event, increment, || {
+                Arc::clone(trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
+            });
+        }
+    }
+
+    /// The open hours in which anything was counted.
+    pub fn open_hours(&self) -> BTreeSet<i64> {
+        self.series.iter().flat_map(|(_, series)| series.open_hours()).collect()
+    }
+
+    /// The series, by measure.
+    pub fn series(&self) -> impl Iterator<Item = (&'static Measure, &Series)> {
+        self.series.iter().filter_map(|(code, series)| Some((measures::by_code(*code)?, series)))
+    }
+
+    /// Judges and closes `hour`. Hours are closed in ascending order.
+    pub fn close(&mut self, hour: i64) -> Vec<Closed> {
+        let first = self.first.unwrap_or(hour).min(hour);
+        let age = Age { hours: hour - first, active_hours: self.active_hours };
+        let mut all = Vec::new();
+        for (code, series) in &mut self.series {
+            // A saved State of a later version may hold measures that this one does not know: they wait.
+            let Some(measure) = measures::by_code(*code) else { continue };
+            let rhythm = if measure.seasonal { Rhythm::Weekly } else { Rhythm::Flat };
+            let Some((mut scores, hour)) = series.close(hour, rhythm, first) else { continue };
+            if !measure.seasonal {
+                scores.retain(|score| score.window == Window::Hour);
+            }
+            all.push(Closed { measure, scores, hour, age });
+        }
+        if !all.is_empty() {
+            self.first = Some(first);
+            if self.last < Some(hour) {
+                self.last = Some(hour);
+                self.active_hours = self.active_hours.saturating_add(1);
+            }
+        }
+        all
+    }
+}
+
+impl Merge for Baseline {
+    fn merge(&mut self, other: &Self) {
+        for (code, theirs) in &other.series {
+            match self.series.binary_search_by_key(code, |(code, _)| *code) {
+                Ok(at) => {
+                    if let Some((_, mine)) = self.series.get_mut(at) {
+                        mine.merge(theirs);
+                    }
+                }
+                Err(at) => self.series.insert(at, (*code, theirs.clone())),
+            }
+        }
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+        self.active_hours = self.active_hours.max(other.active_hours);
+    }
+}
+
+/// Counts `event` for the measures that `concerns` picks, in the baseline that `baseline` finds. It is asked for only
+/// if there is something to count.
+pub fn count<'s>(
+    event: &Event<'_>,
+    act: u64,
+    trace: &mut Option<Arc<Trace>>,
+    concerns: impl Fn(&Measure) -> bool,
+    baseline: impl FnOnce() -> &'s mut Baseline,
+) {
+    let mut find = Some(baseline);
+    let mut found = None;
+    for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
+        let value = match (measure.count)(event) {
+            Counted::Nothing => continue,
+            Counted::Act => None,
+            Counted::Value(value) => Some(value),
+        };
+        if let Some(find) = find.take() {
+            found = Some(find());
+        }
+        if let Some(baseline) = &mut found {
+            baseline.add(event, measure.code, Increment { act, value }, trace);
+        }
+    }
+}

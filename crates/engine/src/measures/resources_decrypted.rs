@@ -1,0 +1,18 @@
+//! Distinct secrets, parameters, objects and volumes whose data was decrypted: fan-out, seen from KMS alone.
+
+use super::{Counted, Measure, Of};
+
+/// The measure.
+pub const MEASURE: Measure = Measure {
+    id: "resources_decrypted",
+    code: 4,
+    unit: "distinct resources decrypted",
+    of: Of::Principal,
+    seasonal: false,
+    count: |event| match &event.resource {
+        Some(resource) if event.succeeded() && event.operation.releases_secret() => {
+            Counted::value(Some(&resource.id))
+        }
+        _ => Counted::Nothing,
+    },
+};
