@@ -3,7 +3,7 @@
 //! An entity without counts costs nothing but an empty list. The clock that closes hours is not kept here but by the
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
-use super::hour::{Hour, Increment, Trace};
+use super::hour::{Hour, Increment, Kept};
 use super::rate::{Rhythm, Score, Window};
 use super::series::Series;
 use crate::event::Event;
@@ -11,7 +11,6 @@ use crate::measures::{self, Counted, Measure};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// The counts of one entity and what is usual for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,7 +66,7 @@ impl Baseline {
     }
 
     /// Counts an event for one measure.
-    fn add(&mut self, event: &Event<'_>, code: u8, increment: Increment, trace: &mut Option<Arc<Trace>>) {
+    fn add(&mut self, event: &Event<'_>, code: u8, increment: Increment, kept: &mut Kept) {
         let at = match self.series.binary_search_by_key(&code, |(code, _)| *code) {
             Ok(at) => at,
             Err(at) => {
@@ -78,9 +77,7 @@ impl Baseline {
         if let Some((_, series)) = self.series.get_mut(at)
             && let Some(hour) = series.hour(event.time.hour())
         {
-            hour.add(event, increment, || {
-                Arc::clone(trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
-            });
+            hour.add(event, increment, kept);
         }
     }
 
@@ -143,7 +140,7 @@ impl Merge for Baseline {
 pub fn count<'s>(
     event: &Event<'_>,
     act: u64,
-    trace: &mut Option<Arc<Trace>>,
+    kept: &mut Kept,
     concerns: impl Fn(&Measure) -> bool,
     baseline: impl FnOnce() -> &'s mut Baseline,
 ) {
@@ -159,7 +156,7 @@ pub fn count<'s>(
             found = Some(find());
         }
         if let Some(baseline) = &mut found {
-            baseline.add(event, measure.code, Increment { act, value }, trace);
+            baseline.add(event, measure.code, Increment { act, value }, kept);
         }
     }
 }

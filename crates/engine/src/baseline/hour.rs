@@ -47,10 +47,27 @@ pub struct Hour {
     /// The acts behind it, where the things are not the acts themselves.
     acts: Option<Distinct>,
     /// The earliest events, by time and id.
-    earliest: Vec<(Timestamp, Box<str>)>,
+    earliest: Vec<(Timestamp, Arc<str>)>,
     last: Option<Timestamp>,
     /// The first event. Shared by the measures that it counts for.
     first: Option<Arc<Trace>>,
+}
+
+/// What hours keep of one event, made when the first of them asks and then shared by all that it counts for.
+#[derive(Debug, Default)]
+pub struct Kept {
+    id: Option<Arc<str>>,
+    trace: Option<Arc<Trace>>,
+}
+
+impl Kept {
+    fn id(&mut self, event: &Event<'_>) -> Arc<str> {
+        Arc::clone(self.id.get_or_insert_with(|| bounded(event.act_id()).into()))
+    }
+
+    fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
+        Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
+    }
 }
 
 /// One more for a count.
@@ -63,8 +80,8 @@ pub struct Increment {
 }
 
 impl Hour {
-    /// Counts. `trace` is called only for an event that may be the first of the hour.
-    pub fn add(&mut self, event: &Event<'_>, increment: Increment, trace: impl FnOnce() -> Arc<Trace>) {
+    /// Counts.
+    pub fn add(&mut self, event: &Event<'_>, increment: Increment, kept: &mut Kept) {
         match increment.value {
             None => self.things.add_hash(increment.act),
             Some(value) => {
@@ -79,13 +96,13 @@ impl Hour {
         if let Err(at) = at
             && at < SAMPLE
         {
-            self.earliest.insert(at, (event.time, id.as_ref().into()));
+            self.earliest.insert(at, (event.time, kept.id(event)));
             self.earliest.truncate(SAMPLE);
         }
         // Copies of one act in two accounts have the same time and id: then the whole trace decides.
         if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, &first.event_id))
         {
-            self.take_first(&trace());
+            self.take_first(&kept.trace(event));
         }
     }
 
@@ -154,6 +171,7 @@ impl Serialize for Hour {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Hour { things, acts, earliest, last, first } = self.clone();
         let first = first.map(Arc::unwrap_or_clone);
+        let earliest = earliest.into_iter().map(|(time, id)| (time, id.as_ref().into())).collect();
         Stored { things, acts, earliest, last, first }.serialize(serializer)
     }
 }
@@ -161,6 +179,7 @@ impl Serialize for Hour {
 impl<'de> Deserialize<'de> for Hour {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { things, acts, earliest, last, first } = Stored::deserialize(deserializer)?;
+        let earliest = earliest.into_iter().map(|(time, id)| (time, id.into())).collect();
         Ok(Hour { things, acts, earliest, last, first: first.map(Arc::new) })
     }
 }

@@ -145,12 +145,11 @@ fn bytes(hex: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::{Increment, Trace};
+    use crate::baseline::hour::{Increment, Kept};
     use crate::event::testing::kms;
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     const START: i64 = 493_858;
 
@@ -158,7 +157,7 @@ mod tests {
         let time = Timestamp((START + hour) * HOUR + (id as i64 % 60)).to_string();
         kms("Decrypt").at(&time).id(&format!("e{id}")).event(|event| {
             if let Some(open) = series.hour(event.time.hour()) {
-                open.add(event, Increment { act: id, value: None }, || Arc::new(Trace::of(event)));
+                open.add(event, Increment { act: id, value: None }, &mut Kept::default());
             }
         });
     }

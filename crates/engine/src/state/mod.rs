@@ -39,6 +39,7 @@ pub use seen::{Seen, Sight};
 pub use sightings::Sightings;
 
 use crate::baseline::entity;
+use crate::baseline::hour::Kept;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
 use indexmap::IndexMap;
@@ -110,12 +111,12 @@ impl States {
     /// makes up key names would fill the States. What is refused shows in the principal's counts.
     fn count(&mut self, event: &Event<'_>, estate: &Estate) {
         let act = xxh3_64(seen::bounded(event.act_id()).as_bytes());
-        let mut trace = None;
+        let mut kept = Kept::default();
         let principals = &mut self.principals;
         entity::count(
             event,
             act,
-            &mut trace,
+            &mut kept,
             |measure| measure.of.principal(),
             || &mut entry(principals, &event.principal.id).baseline,
         );
@@ -128,7 +129,7 @@ impl States {
             entity::count(
                 event,
                 act,
-                &mut trace,
+                &mut kept,
                 |measure| measure.of.key(),
                 || &mut entry(keys, &key.arn).baseline,
             );
