@@ -14,19 +14,11 @@ const LONGEST_ID: usize = 1_024;
 /// The members `names` of an object, in this order; null for each that is missing, or if it is no object.
 pub(super) fn fields<'a, const N: usize>(object: Value<'a>, names: [&str; N]) -> Read<[Value<'a>; N]> {
     let mut found = [Value::NULL; N];
-    for member in object.members() {
-        let (name, value) = member?;
-        for (slot, wanted) in found.iter_mut().zip(names) {
-            if name == wanted {
-                *slot = value;
-            }
-        }
-    }
+    object.pick(&names, &mut found)?;
     Ok(found)
 }
 
-/// Declares the members of an object that are used, and their walk. Matching against literals compiles to a few
-/// comparisons of whole words, which [`fields`] cannot do; for the objects that every record has this counts.
+/// Declares the members of an object that are used, best in the order in which they are written, and their walk.
 macro_rules! members {
     ($(#[$doc:meta])* struct $name:ident { $($slot:ident: $member:literal,)* }) => {
         $(#[$doc])*
@@ -36,15 +28,11 @@ macro_rules! members {
 
         impl<'a> $name<'a> {
             fn read(object: Value<'a>) -> Read<$name<'a>> {
-                let mut found = $name { $($slot: Value::NULL,)* };
-                for member in object.members() {
-                    let (name, value) = member?;
-                    match name.as_ref() {
-                        $($member => found.$slot = value,)*
-                        _ => {}
-                    }
-                }
-                Ok(found)
+                const NAMES: &[&str] = &[$($member),*];
+                let mut found = [Value::NULL; NAMES.len()];
+                object.pick(NAMES, &mut found)?;
+                let [$($slot),*] = found;
+                Ok($name { $($slot),* })
             }
         }
     };

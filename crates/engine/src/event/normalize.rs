@@ -236,7 +236,8 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
 }
 
 members! {
-    /// The members of a record that are used.
+    /// The members of a record, in the order in which CloudTrail writes them. Those that begin with an underscore
+    /// are not used: as every record has them, knowing them keeps the walk from asking for their names.
     struct TopLevel {
         version: "eventVersion",
         identity: "userIdentity",
@@ -251,13 +252,18 @@ members! {
         request: "requestParameters",
         response: "responseElements",
         extra: "additionalEventData",
+        _request_id: "requestID",
         event_id: "eventID",
+        _read_only: "readOnly",
         resources: "resources",
         event_type: "eventType",
+        _api_version: "apiVersion",
+        _management: "managementEvent",
         recipient: "recipientAccountId",
         shared_id: "sharedEventID",
-        vpc_endpoint: "vpcEndpointId",
         details: "serviceEventDetails",
+        vpc_endpoint: "vpcEndpointId",
+        _vpc_endpoint_account: "vpcEndpointAccountId",
         category: "eventCategory",
         addendum: "addendum",
         from_console: "sessionCredentialFromConsole",
