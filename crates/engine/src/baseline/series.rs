@@ -32,7 +32,8 @@ pub fn due(hour: i64) -> i64 {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Series {
-    profile: Option<Profile>,
+    /// Boxed, since the series of a Delta have none and are moved about.
+    profile: Option<Box<Profile>>,
     open: BTreeMap<i64, Hour>,
 }
 
@@ -47,7 +48,7 @@ impl Series {
 
     /// The profile of the closed hours; `None` until the first has closed.
     pub fn profile(&self) -> Option<&Profile> {
-        self.profile.as_ref()
+        self.profile.as_deref()
     }
 
     /// The open hours in which something was counted, in order.
@@ -56,7 +57,7 @@ impl Series {
     }
 
     fn sealed_hour(&self) -> Option<i64> {
-        self.profile.as_ref().map(Profile::sealed_hour)
+        self.profile().map(Profile::sealed_hour)
     }
 
     /// Closes `hour`, if something was counted in it: judges it against what was sealed before, then seals it.
@@ -72,7 +73,8 @@ impl Series {
         let mut due = std::mem::replace(&mut self.open, later);
         let closed = due.remove(&hour)?;
         let first = due.keys().next().copied().unwrap_or(hour).min(born);
-        let profile = self.profile.get_or_insert_with(|| Profile::born(first, rhythm, HORIZON_HOURS));
+        let profile =
+            self.profile.get_or_insert_with(|| Box::new(Profile::born(first, rhythm, HORIZON_HOURS)));
         for (earlier, things) in &due {
             profile.seal(*earlier, things.count());
         }
@@ -93,7 +95,9 @@ impl Merge for Series {
             (Some(mine), Some(theirs)) if is_less(mine, theirs) => self.profile.clone_from(&other.profile),
             _ => {}
         }
-        if let Some(sealed) = self.sealed_hour() {
+        if let Some(sealed) = self.sealed_hour()
+            && self.open.keys().next().is_some_and(|first| *first <= sealed)
+        {
             self.open = self.open.split_off(&(sealed + 1));
         }
     }
@@ -119,7 +123,7 @@ struct Stored {
 
 impl From<Series> for Stored {
     fn from(series: Series) -> Stored {
-        let hex = |profile: Profile| profile.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |profile: Box<Profile>| profile.encode().iter().map(|byte| format!("{byte:02x}")).collect();
         Stored { profile: series.profile.map(hex), open: series.open }
     }
 }
@@ -128,7 +132,10 @@ impl TryFrom<Stored> for Series {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Series, String> {
-        let read = |hex: String| Profile::decode(&bytes(&hex)?).map_err(|error| error.to_string());
+        let read = |hex: String| {
+            let profile = Profile::decode(&bytes(&hex)?).map_err(|error| error.to_string());
+            profile.map(Box::new)
+        };
         Ok(Series { profile: stored.profile.map(read).transpose()?, open: stored.open })
     }
 }
