@@ -71,15 +71,20 @@ pub(super) fn off_hours_person(stage: &mut Stage<'_>, dice: &mut Dice) -> Result
     Ok(())
 }
 
+/// A workload of the payments account that never uses this key.
+fn stranger_to(stage: &Stage<'_>, dice: &mut Dice, key: usize) -> Result<usize, Error> {
+    let account = stage.payments();
+    stage.any_actor(dice, |_, actor| {
+        actor.account == account
+            && Stage::is_workload(actor)
+            && actor.uses.iter().all(|a_use| a_use.key != key)
+    })
+}
+
 /// A workload that has never used the critical key decrypts with it, from its own machine.
 pub(super) fn first_seen_on_critical_key(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(), Error> {
     let index = stage.key("card-data")?;
-    let account = stage.payments();
-    let actor = stage.any_actor(dice, |_, actor| {
-        actor.account == account
-            && Stage::is_workload(actor)
-            && actor.uses.iter().all(|a_use| a_use.key != index)
-    })?;
+    let actor = stranger_to(stage, dice, index)?;
     let outside = stage.outside(false);
     let hand = stage.hand(actor, outside)?;
     let caller = stage.caller(&hand, Via::Direct);
@@ -96,12 +101,7 @@ pub(super) fn first_seen_on_critical_key(stage: &mut Stage<'_>, dice: &mut Dice)
 /// P15: signatures by somebody who never signs.
 pub(super) fn signing_abuse(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(), Error> {
     let index = stage.key("webhook-signing")?;
-    let account = stage.payments();
-    let actor = stage.any_actor(dice, |_, actor| {
-        actor.account == account
-            && Stage::is_workload(actor)
-            && actor.uses.iter().all(|a_use| a_use.key != index)
-    })?;
+    let actor = stranger_to(stage, dice, index)?;
     let outside = stage.outside(true);
     let hand = stage.hand(actor, outside)?;
     let caller = stage.caller(&hand, Via::Direct);
