@@ -233,6 +233,13 @@ impl Watch {
         self.rates.note(&outcome.delta, &self.states);
     }
 
+    /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
+    /// it knows, in any order and any number of times.
+    pub fn join(&mut self, stored: &States) {
+        self.states.merge(stored);
+        self.rates.note(stored, &self.states);
+    }
+
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
