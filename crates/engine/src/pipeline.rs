@@ -420,6 +420,7 @@ impl SeenEvents {
 }
 
 mod rates;
+mod touched;
 
 #[cfg(test)]
 pub(crate) mod testing;
