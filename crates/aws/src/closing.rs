@@ -8,6 +8,7 @@ use crate::hours;
 use crate::lease::Lease;
 use crate::live::{Live, TaskError};
 use crate::metrics::{self, Counts};
+use kmswatch_engine::time::HOUR;
 use tokio::time::Instant;
 
 /// The lease of the one who does it.
@@ -31,7 +32,9 @@ impl Live {
         let work = self.close_within(&mut counts);
         let outcome = match deadline {
             None => work.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(TaskError::OutOfTime)),
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(TaskError::OutOfTime))
+            }
         };
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "the schedule's work was not done");
@@ -48,7 +51,7 @@ impl Live {
         };
         let (_, clock) = self.estate().await?;
         if let Some(delivered) = hours::clock::of(clock.as_ref())? {
-            counts.largest(metrics::SILENT_SECONDS, now.since(delivered).unsigned_abs());
+            counts.largest(metrics::SILENT_HOURS, (now.since(delivered).max(0) / HOUR).unsigned_abs());
         }
         lease.give_back(store, now).await?;
         Ok(())

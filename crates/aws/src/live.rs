@@ -191,7 +191,7 @@ impl Live {
                 return;
             }
         };
-        let done = self.read_all(tasks, &estate, now, deadline, result).await;
+        let done = self.read_all(tasks, now, deadline, result).await;
         if done.is_empty() {
             return;
         }
@@ -214,17 +214,18 @@ impl Live {
         Ok((estate, clock))
     }
 
+    /// Reads the objects of all tasks. What they give must not depend on what else was read before: so they are read
+    /// with the declared accounts alone, as in a replay. What was learned comes in when States are judged.
     async fn read_all(
         &self,
         tasks: Vec<Task>,
-        estate: &Estate,
         now: Timestamp,
         deadline: Option<Instant>,
         result: &mut BatchResult,
     ) -> Vec<Done> {
         let begun = Instant::now();
         let last_start = deadline.map(|deadline| begun + (deadline - begun).mul_f64(1.0 - RESERVE));
-        let estate = Arc::new(estate.clone());
+        let estate = Arc::new(Estate::new(self.settings.engine.clone()));
         let reads: Vec<(String, Result<Done, TaskError>, Counts)> = stream::iter(tasks)
             .map(|task| {
                 let estate = Arc::clone(&estate);
@@ -263,8 +264,7 @@ impl Live {
             counts.add(metrics::MESSAGES_IGNORED, 1);
             tracing::info!(message_id = task.id, reason = ignored.reason(), "nothing to do");
         }
-        let mut done =
-            Done { id: task.id, outcomes: Vec::new(), touched: BTreeSet::new(), delivered: None };
+        let mut done = Done { id: task.id, outcomes: Vec::new(), touched: BTreeSet::new(), delivered: None };
         for object in &work.objects {
             if last_start.is_some_and(|last| Instant::now() >= last) {
                 return Err(TaskError::OutOfTime);
@@ -275,8 +275,9 @@ impl Live {
             })?;
             if let Some(outcome) = outcome {
                 let delivered = trigger::delivered(object, now);
-                if let Some(delivered) = delivered {
-                    counts.largest(metrics::LAG_SECONDS, now.since(delivered).unsigned_abs());
+                // Older ones are history that is read anew.
+                if let Some(lag) = delivered.map(|delivered| now.since(delivered)).filter(|lag| *lag <= DAY) {
+                    counts.largest(metrics::LAG_SECONDS, lag.unsigned_abs());
                 }
                 done.delivered = done.delivered.max(delivered);
                 done.outcomes.push(outcome);
@@ -330,7 +331,8 @@ impl Live {
                     return Ok(None);
                 }
                 let problem = report.problems.first().map(|problem| problem.message.clone());
-                let problem = problem.unwrap_or_else(|| "not a log of CloudTrail in any known form".to_owned());
+                let problem =
+                    problem.unwrap_or_else(|| "not a log of CloudTrail in any known form".to_owned());
                 return Err(TaskError::NotReadable(problem));
             }
             ObjectKind::Log if report.records == 0 && report.problem_count > 0 => {
@@ -457,19 +459,20 @@ impl Live {
     }
 
     /// Sends the alerts about findings that are worth telling.
-    pub(crate) async fn publish(&self, findings: &[Finding], now: Timestamp, counts: &mut Counts) -> Published {
+    pub(crate) async fn publish(
+        &self,
+        findings: &[Finding],
+        now: Timestamp,
+        counts: &mut Counts,
+    ) -> Published {
         let oldest = now.plus(-self.settings.alert_days * DAY);
         let is_told =
             |finding: &&Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
         let alerts: Vec<Alert> = findings.iter().filter(is_told).map(Alert::of).collect();
         counts.add(metrics::FINDINGS, findings.len() as u64);
         counts.add(metrics::FINDINGS_MUTED, (findings.len() - alerts.len()) as u64);
-        let publisher = Publisher {
-            store: self.ports.store.as_ref(),
-            sinks: &self.ports.sinks,
-            now,
-            owner: &self.owner,
-        };
+        let publisher =
+            Publisher { store: self.ports.store.as_ref(), sinks: &self.ports.sinks, now, owner: &self.owner };
         let published = publisher.publish(alerts).await;
         counts.add(metrics::ALERTS_SENT, published.sent.len() as u64);
         counts.add(metrics::ALERTS_FAILED, published.failed.len() as u64);

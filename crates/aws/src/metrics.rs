@@ -52,7 +52,7 @@ metrics! {
     ALERTS_FAILED "AlertsFailed" "Count" "Alerts that a sink has not taken; they are tried again.";
     HOURS_CLOSED "HoursClosed" "Count" "Hours of rates closed over the whole estate.";
     ENTITIES_CLOSED "EntitiesClosed" "Count" "Entities of which an hour was closed.";
-    SILENT_SECONDS "SilentSeconds" "Seconds" "Time since the newest log object that was read had been delivered.";
+    SILENT_HOURS "SilentHours" "None" "Whole hours since the newest log object that was read had been delivered.";
     LAG_SECONDS "LagSeconds" "Seconds" "Time from the delivery of a log object to its States being saved.";
 }
 
@@ -103,8 +103,7 @@ impl Counts {
             self.counts.keys().map(|metric| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
         let mut line = self.fields();
         line.insert("Function".to_owned(), function.into());
-        let directive =
-            json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
+        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
         line.insert("_aws".to_owned(), json!({ "Timestamp": now, "CloudWatchMetrics": [directive] }));
         Some(Value::Object(line).to_string())
     }
@@ -122,7 +121,7 @@ mod tests {
         assert!(ALL.len() <= 100, "one line of embedded metrics takes no more");
         for metric in ALL {
             assert!(metric.meaning.ends_with('.'), "{metric:?}");
-            assert!(["Count", "Bytes", "Seconds"].contains(&metric.unit), "{metric:?}");
+            assert!(["Count", "Bytes", "Seconds", "None"].contains(&metric.unit), "{metric:?}");
         }
     }
 
@@ -135,7 +134,10 @@ mod tests {
         counts.largest(LAG_SECONDS, 7);
         counts.largest(LAG_SECONDS, 5);
         let line: Value = serde_json::from_str(&counts.embedded("f", 1).unwrap()).unwrap();
-        assert_eq!((&line["Objects"], &line["LagSeconds"], &line["Problems"]), (&3.into(), &7.into(), &Value::Null));
+        assert_eq!(
+            (&line["Objects"], &line["LagSeconds"], &line["Problems"]),
+            (&3.into(), &7.into(), &Value::Null)
+        );
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_u64());
