@@ -256,7 +256,8 @@ fn other_triggers_are_answered_in_their_form(stack: &Stack) {
     let function = stack.outputs["FunctionName"].as_str();
     let invoke = |event: Value| stack.emulator.drive(&["invoke", function], &event.to_string());
     assert_eq!(invoke(json!({"kmswatch": "close"})), Ok(Value::Null));
-    let known = story().into_iter().map(|(object, _)| object).find(|object| object.key.contains("/CloudTrail/"));
+    let known =
+        story().into_iter().map(|(object, _)| object).find(|object| object.key.contains("/CloudTrail/"));
     let (known, missing) = (known.unwrap(), object("20260504T1020Z", 999));
     let tasks = json!([
         {"taskId": "t1", "s3BucketArn": format!("arn:aws:s3:::{BUCKET}"), "s3Key": known.key},
