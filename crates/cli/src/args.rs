@@ -47,6 +47,8 @@ pub(crate) enum Command {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --incidents ./AWSLogs\n      \
+        what belongs together as one, with its timeline and first steps\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -60,6 +62,14 @@ pub(crate) struct ReplayArgs {
     /// How to print findings [default: text on a terminal, jsonl otherwise]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Print incidents instead of findings: what belongs together, with one story and one list of steps
+    #[arg(long)]
+    pub(crate) incidents: bool,
+
+    /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Moment>,
 
     /// Only findings of at least this severity; the exit status looks at these alone
     #[arg(long, value_name = "MIN", value_parser = severity(), default_value = "info", hide_default_value = true)]
@@ -205,6 +215,8 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     /// A line of `kmswatch replay --format jsonl`
     Finding,
+    /// A line of `kmswatch replay --incidents --format jsonl`
+    Incident,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

@@ -42,8 +42,13 @@ pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Readi
     Ok(Reading { watch, troubles })
 }
 
+/// The moment of the clock: for words such as "7d" alone.
+pub(crate) fn clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_second())
+}
+
 fn filter(args: &ReadArgs) -> anyhow::Result<Filter> {
-    let now = Timestamp(jiff::Timestamp::now().as_second());
+    let now = clock();
     let since = args.since.map(|moment| moment.at(now));
     let until = args.until.map(|moment| moment.at(now));
     if let (Some(since), Some(until)) = (since, until)
