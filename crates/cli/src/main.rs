@@ -7,6 +7,7 @@
 mod args;
 mod config;
 mod detectors;
+mod evaluate;
 mod inputs;
 mod moment;
 mod output;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),
