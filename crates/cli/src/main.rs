@@ -8,6 +8,7 @@ mod args;
 mod baseline;
 mod config;
 mod detectors;
+mod evaluate;
 mod explain;
 mod inputs;
 mod moment;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

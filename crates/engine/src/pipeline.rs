@@ -52,7 +52,7 @@ impl Filter {
 }
 
 /// What one object gave: a Delta of States, findings of single events, and the account of every record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ObjectOutcome {
     /// How reading went.
     pub report: ObjectReport,
