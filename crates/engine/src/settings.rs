@@ -20,7 +20,7 @@ pub struct Settings {
 }
 
 /// Declared facts about the organisation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EstateSettings {
     /// Own account ids (twelve digits). Accounts whose logs are read are learned as well.
@@ -31,6 +31,24 @@ pub struct EstateSettings {
     pub trusted_accounts: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
+    /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
+    /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
+    pub pipeline: Vec<String>,
+    /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
+    pub canary_keys: Vec<String>,
+}
+
+impl Default for EstateSettings {
+    fn default() -> Self {
+        EstateSettings {
+            accounts: Vec::new(),
+            organizations: Vec::new(),
+            trusted_accounts: Vec::new(),
+            regions: Vec::new(),
+            pipeline: vec!["*kmswatch*".to_owned()],
+            canary_keys: Vec::new(),
+        }
+    }
 }
 
 /// Bounds on one input object. All log content is attacker-controlled.
