@@ -112,6 +112,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     finding.key = key;
     finding.evidence.details.insert("policy_bypass", json!(bypass));
     finding.evidence.details.insert("left", outcome.detail());
+    finding.sets_policy = deed == Deed::Done;
     Some(finding)
 }
 
