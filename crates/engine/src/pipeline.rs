@@ -311,17 +311,32 @@ impl Watch {
     /// once per object.
     pub fn findings(&self) -> Vec<Finding> {
         let names = self.states.names();
-        let mut findings = self.judge(&names);
-        findings.extend(self.findings.values().cloned());
+        // The States of two accounts may tell of one act.
+        let mut merged = self.findings.clone();
+        self.judge(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
+        let mut findings: Vec<Finding> = merged.into_values().collect();
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
             foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
+        findings.retain_mut(|finding| !finding.sets_policy || self.compare_policy(finding, &names));
         for finding in &mut findings {
             self.name(finding, &names);
         }
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
+    }
+
+    /// Tells in a finding about a policy what the policy changed. False if it changed nothing.
+    fn compare_policy(&self, finding: &mut Finding, names: &Names) -> bool {
+        let Some(key) = &finding.key else { return true };
+        let arn = names.key_of(&key.arn).unwrap_or(&key.arn);
+        let Some(state) = self.states.keys.get(arn) else { return true };
+        if finding.evidence.earliest().iter().all(|event| state.put_again(event)) {
+            return false;
+        }
+        detectors::key_policy_changed::compare(finding, state);
+        true
     }
 
     /// What the States say.

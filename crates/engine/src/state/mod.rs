@@ -12,12 +12,15 @@ pub mod account;
 pub mod act;
 pub mod aliases;
 pub mod distinct;
+pub mod firsts;
+pub mod habit;
 pub mod key;
 #[cfg(test)]
 pub(crate) mod laws;
 mod lifecycle;
 pub mod names;
 pub mod newest;
+pub mod once;
 pub mod principal;
 pub mod refusals;
 pub mod register;
@@ -25,19 +28,24 @@ pub mod resources;
 pub mod seen;
 pub mod sightings;
 pub mod stored;
+pub mod tally;
 
 pub use account::AccountState;
 pub use act::{Act, ActKind, By, Detail};
 pub use aliases::Aliases;
+pub use firsts::Firsts;
+pub use habit::Habit;
 pub use key::{KeyState, PolicyText};
 pub use names::Names;
 pub use newest::Newest;
+pub use once::Once;
 pub use principal::PrincipalState;
 pub use refusals::{Refusals, RefusedState};
 pub use register::Register;
 pub use resources::Resources;
 pub use seen::{Seen, Sight};
 pub use sightings::Sightings;
+pub use tally::Tally;
 
 use crate::baseline::entity;
 use crate::baseline::hour::Kept;
@@ -84,8 +92,10 @@ impl States {
     ///
     /// Most events are cryptographic calls by a known principal on a known key: they allocate nothing.
     pub fn observe(&mut self, event: &Event<'_>, estate: &Estate) {
-        if event.source != Source::Kms {
-            return;
+        match event.source {
+            Source::Kms => {}
+            Source::CloudTrail => return self.observe_switch(event),
+            Source::Infrastructure(_) => return,
         }
         self.count(event, estate);
         if event.dry_run {
@@ -101,7 +111,24 @@ impl States {
             Some(ErrorClass::Denied) if PrincipalState::concerns(event) => {
                 entry(&mut self.principals, &event.principal.id).note(event);
             }
+            Some(ErrorClass::CryptoMismatch) => {
+                entry(&mut self.principals, &event.principal.id).mismatch(event);
+            }
+            Some(ErrorClass::Throttled) if !event.account.is_empty() => {
+                entry(&mut self.accounts, &event.account).throttle(event);
+            }
             Some(_) => {}
+        }
+    }
+
+    /// Takes up that a trail, an event data store or a custom key store was switched on or off.
+    fn observe_switch(&mut self, event: &Event<'_>) {
+        if event.succeeded()
+            && !event.account.is_empty()
+            && let Some(act) = Act::of(event)
+            && matches!(act.detail, Detail::Target(_))
+        {
+            entry(&mut self.accounts, &event.account).switch(act);
         }
     }
 
@@ -152,8 +179,14 @@ impl States {
         if PrincipalState::concerns(event) {
             entry(&mut self.principals, &event.principal.id).note(event);
         }
+        if principal::PrincipalHabits::concerns(event) {
+            entry(&mut self.principals, &event.principal.id).habits.note(event);
+        }
         if !event.account.is_empty() {
             entry(&mut self.accounts, &event.account).succeed(event);
+        }
+        if matches!(event.params, Params::KeyStore(_)) {
+            self.observe_switch(event);
         }
     }
 
