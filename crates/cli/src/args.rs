@@ -29,6 +29,8 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayArgs),
+    Explain(ExplainArgs),
+    Baseline(BaselineArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
@@ -46,6 +48,8 @@ pub(crate) enum Command {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --incidents ./AWSLogs\n      \
+        what belongs together as one, with its timeline and first steps\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -53,13 +57,40 @@ pub(crate) enum Command {
     Exit status: 0 nothing found, 1 findings, 2 something could not be read\n\
     (findings are printed all the same) or bad usage.")]
 pub(crate) struct ReplayArgs {
-    /// Files, folders of any depth, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     /// How to print findings [default: text on a terminal, jsonl otherwise]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Print incidents instead of findings: what belongs together, with one story and one list of steps
+    #[arg(long)]
+    pub(crate) incidents: bool,
+
+    /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Moment>,
+
+    /// Only findings of at least this severity; the exit status looks at these alone
+    #[arg(long, value_name = "MIN", value_parser = severity(), default_value = "info", hide_default_value = true)]
+    pub(crate) severity: Severity,
+
+    /// Print every finding of the text format in full, not the important ones only
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// Write an account of the run to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+}
+
+/// Which logs are read, and how
+#[derive(Debug, Parser)]
+pub(crate) struct ReadArgs {
+    /// Files, folders of any depth, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
@@ -81,25 +112,69 @@ pub(crate) struct ReplayArgs {
     #[arg(long = "region", value_name = "REGION")]
     pub(crate) regions: Vec<String>,
 
-    /// Only findings of at least this severity; the exit status looks at these alone
-    #[arg(long, value_name = "MIN", value_parser = severity(), default_value = "info", hide_default_value = true)]
-    pub(crate) severity: Severity,
-
-    /// Print every finding of the text format in full, not the important ones only
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-
     /// Threads that read; the output is the same for any number [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 
-    /// Write an account of the run to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary: Option<PathBuf>,
-
     /// No progress, and no remarks on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// Show how a finding came about: the hours that were judged, and what is usual
+///
+/// Reads the same logs again and shows the finding in full, each hour around it with what was counted and what was
+/// to be expected, and the week that was learned.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  \
+    kmswatch explain kw-1b2c ./AWSLogs")]
+pub(crate) struct ExplainArgs {
+    /// Id of the finding, or the beginning of one
+    #[arg(value_name = "FINDING")]
+    pub(crate) finding: String,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// Show what is known of a principal or key, and what is usual for it
+#[derive(Debug, Parser)]
+pub(crate) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(crate) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// One entity: who uses it, what was done to it, the week that was learned
+    #[command(after_help = "Examples:\n  \
+        kmswatch baseline show alias/payments ./AWSLogs\n  \
+        kmswatch baseline show role/ci-deploy ./AWSLogs")]
+    Show {
+        /// ARN, alias, or the end of an id (role/ci-deploy)
+        #[arg(value_name = "ENTITY")]
+        entity: String,
+
+        /// How to print
+        #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+        format: ShowFormat,
+
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// All entities, the busiest first
+    List {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people
+    Text,
+    /// The State as it is stored, for programs
+    Json,
 }
 
 /// List what can be found, or show one detector's page
@@ -141,6 +216,8 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     /// A line of `kmswatch replay --format jsonl`
     Finding,
+    /// A line of `kmswatch replay --incidents --format jsonl`
+    Incident,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

@@ -12,6 +12,7 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
+use crate::baseline::judge::Entity;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -19,6 +20,7 @@ use crate::finding::{Finding, KeyName, Severity, Span};
 use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
+pub use history::JudgedHour;
 use indexmap::IndexMap;
 use rates::Rates;
 use serde::Serialize;
@@ -240,6 +242,16 @@ impl Watch {
         self.rates.note(stored, &self.states);
     }
 
+    /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
+    pub fn follow(&mut self, entity: Entity) {
+        self.rates.follow(entity);
+    }
+
+    /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
+    pub fn history(&self, entity: &Entity) -> &[JudgedHour] {
+        self.rates.history(entity)
+    }
+
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
@@ -419,6 +431,7 @@ impl SeenEvents {
     }
 }
 
+mod history;
 mod rates;
 
 #[cfg(test)]
