@@ -448,6 +448,7 @@ impl SeenEvents {
 
 mod history;
 mod rates;
+mod touched;
 
 #[cfg(test)]
 pub(crate) mod testing;
