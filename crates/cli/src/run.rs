@@ -37,8 +37,11 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let watch = replay(&inputs.list, &estate, &filter, threads, &progress, &mut troubles);
     progress.finish();
 
-    let (mut account, mut findings) =
-        caught(|| (watch.summary(), watch.findings())).map_err(|message| anyhow::anyhow!(message))?;
+    let (mut account, mut findings) = caught(|| {
+        let findings = watch.findings();
+        (watch.summary_with(&findings), findings)
+    })
+    .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
     let all = findings.len();
     findings.retain(|finding| finding.severity >= args.severity);
