@@ -288,7 +288,7 @@ impl Live {
             count_outcome(&outcome, counts);
             done.outcomes.push(outcome);
         }
-        done.touched = done.outcomes.iter().flat_map(|outcome| outcome.delta().ids()).collect();
+        done.touched = done.outcomes.iter().flat_map(|outcome| outcome.touched()).collect();
         Ok(done)
     }
 

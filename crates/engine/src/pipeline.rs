@@ -17,7 +17,7 @@ use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span};
-use crate::state::{KeyState, Merge, Names, States};
+use crate::state::{Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
@@ -63,7 +63,7 @@ pub struct ObjectOutcome {
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
-    delta: States,
+    delta: Delta,
 }
 
 /// What the watch needs to know of an event to count it once.
@@ -79,6 +79,7 @@ struct EventMark {
 pub struct Worker {
     reader: Reader,
     repeats: Repeats,
+    patterns: Patterns,
 }
 
 impl Worker {
@@ -88,10 +89,12 @@ impl Worker {
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let repeats = &mut self.repeats;
-        let report = self.reader.read(source, &estate.settings.limits, |record| {
-            match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
+        let Worker { reader, repeats, patterns } = self;
+        let report =
+            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
+                Normalized::Event(event) if filter.passes(&event) => {
+                    outcome.take(&event, estate, &looks, patterns);
+                }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
                 Normalized::Skip(reason) => outcome.skip(reason),
                 Normalized::Problem(message) => {
@@ -100,8 +103,7 @@ impl Worker {
                         problems.push(Problem { record: Some(record.index), offset: record.offset, message });
                     }
                 }
-            }
-        });
+            });
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken;
@@ -125,7 +127,7 @@ fn event_looks(estate: &Estate) -> Vec<EventLook> {
 }
 
 impl ObjectOutcome {
-    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook]) {
+    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook], patterns: &mut Patterns) {
         let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
         span.start = span.start.min(event.time);
         span.end = span.end.max(event.time);
@@ -143,7 +145,7 @@ impl ObjectOutcome {
                 merge_finding(&mut self.findings, finding);
             }
         }
-        self.delta.observe(event, estate);
+        self.delta.observe(event, estate, patterns);
     }
 
     fn skip(&mut self, reason: SkipReason) {
@@ -231,8 +233,8 @@ impl Watch {
         for (_, finding) in outcome.findings {
             merge_finding(&mut self.findings, finding);
         }
-        self.states.merge(&outcome.delta);
-        self.rates.note(&outcome.delta, &self.states);
+        let opened = self.states.absorb(outcome.delta);
+        self.rates.note_opened(opened, &self.states);
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -407,8 +409,13 @@ impl Watch {
 
     /// The account of everything absorbed so far.
     pub fn summary(&self) -> Summary {
+        self.summary_with(&self.findings())
+    }
+
+    /// [`Watch::summary`], for those who have asked for the findings already.
+    pub fn summary_with(&self, findings: &[Finding]) -> Summary {
         let mut summary = self.summary.clone();
-        for finding in self.findings() {
+        for finding in findings {
             *summary.findings_by_detector.entry(finding.detector).or_default() += 1;
             *summary.findings_by_severity.entry(finding.severity).or_default() += 1;
         }

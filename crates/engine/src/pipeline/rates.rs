@@ -12,6 +12,7 @@ use crate::baseline::entity::Closed;
 use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::series;
+use crate::state::delta::Opened;
 use crate::state::{KeyState, Seen, States};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,16 @@ impl Rates {
             if let Some(state) = states.principals.get(id) {
                 self.note_entity(&Entity::Principal(id.clone()), state.baseline.open_hours());
             }
+        }
+    }
+
+    /// Notes the hours that taking up a Delta has opened in `states`.
+    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
+        self.note(&opened.others, states);
+        let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
+        let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
+        for (entity, hour) in principals.chain(keys) {
+            self.open.entry(hour).or_default().insert(entity);
         }
     }
 

@@ -1,12 +1,14 @@
 //! For shells that keep States elsewhere: what an object touches.
 
 use super::ObjectOutcome;
-use crate::state::States;
+use crate::state::stored::EntityId;
+use std::collections::BTreeSet;
 
 impl ObjectOutcome {
-    /// The States that the object adds to: those of the entities that it touches.
-    pub fn delta(&self) -> &States {
-        &self.delta
+    /// The entities whose States the object adds to.
+    pub fn touched(&self) -> BTreeSet<EntityId> {
+        // What a group of events adds to is only known once it is taken up.
+        self.delta.clone().into_states().ids().collect()
     }
 
     /// The keys that its findings of single events are about, by ARN.
