@@ -26,6 +26,8 @@ pub struct EstateSettings {
     pub organizations: Vec<String>,
     /// Foreign accounts that are trusted with our keys (a vendor, an auditor).
     pub trusted_accounts: Vec<String>,
+    /// Keys whose first use by somebody new counts in full: by ARN, by key id or by alias (`alias/...`).
+    pub critical_keys: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
 }

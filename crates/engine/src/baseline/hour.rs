@@ -65,7 +65,7 @@ impl Kept {
         Arc::clone(self.id.get_or_insert_with(|| bounded(event.act_id()).into()))
     }
 
-    fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
+    pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
         Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
     }
 }

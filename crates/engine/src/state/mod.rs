@@ -40,6 +40,7 @@ pub use sightings::Sightings;
 
 use crate::baseline::entity;
 use crate::baseline::hour::Kept;
+use crate::baseline::repertoire;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
 use indexmap::IndexMap;
@@ -120,6 +121,9 @@ impl States {
             |measure| measure.of.principal(),
             || &mut entry(principals, &event.principal.id).baseline,
         );
+        if repertoire::concerns_caller(event) {
+            entry(principals, &event.principal.id).repertoire.note_caller(event, &mut kept);
+        }
         if let Some(key) = &event.key
             && event.succeeded()
             && key.arn.contains(":key/")
@@ -133,6 +137,7 @@ impl States {
                 |measure| measure.of.key(),
                 || &mut entry(keys, &key.arn).baseline,
             );
+            entry(keys, &key.arn).repertoire.note_user(event, &mut kept);
         }
     }
 
