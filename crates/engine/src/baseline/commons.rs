@@ -61,9 +61,11 @@ impl Commons {
         }
         let is_next = period == self.period.saturating_add(1);
         self.period = period;
-        let next =
-            |[now, _]: [Distinct; 2]| [Distinct::default(), if is_next { now } else { Distinct::default() }];
-        self.alive = next(std::mem::take(&mut self.alive));
+        self.alive.swap(0, 1);
+        self.alive[0] = Distinct::default();
+        if !is_next {
+            self.alive[1] = Distinct::default();
+        }
         for minima in self.values.values_mut() {
             minima.swap(0, 1);
             minima[0].0.clear();

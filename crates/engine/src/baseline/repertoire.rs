@@ -134,7 +134,7 @@ impl Repertoire {
             known.learn(*earlier, &shown.values);
         }
         let habit = known.habit.clone();
-        let new = known.new(&closed.values);
+        let new = known.unknown(&closed.values);
         known.learn(hour, &closed.values);
         Some(ClosedShown { new, shown: closed.values, habit, is_cut: closed.is_cut })
     }
@@ -146,13 +146,13 @@ impl Known {
     }
 
     /// The values that are not known, by their place.
-    fn new(&self, values: &[Value]) -> Vec<usize> {
-        let unknown = values.iter().enumerate().filter(|(_, value)| self.place(value).is_err());
-        unknown.map(|(at, _)| at).collect()
+    fn unknown(&self, values: &[Value]) -> Vec<usize> {
+        let places = values.iter().enumerate();
+        places.filter(|(_, value)| self.place(value).is_err()).map(|(at, _)| at).collect()
     }
 
     fn learn(&mut self, hour: i64, values: &[Value]) {
-        let new = self.new(values);
+        let new = self.unknown(values);
         let counts: Vec<(Dimension, u32)> =
             new.iter().filter_map(|at| values.get(*at)).map(|value| (value.dimension, 1)).collect();
         if !self.habit.seal(hour, &counts) {
