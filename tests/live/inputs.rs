@@ -23,14 +23,19 @@ async fn damaged_objects_are_told_and_harm_no_other() {
     let two = log(&[deletion(2, "2026-05-04T10:15:42Z"), json!("no record")]);
     let huge = gzip(&vec![b' '; 40 << 20]);
     let deep = format!("{{\"Records\":[{}{}]}}", "[".repeat(200_000), "]".repeat(200_000));
-    let latin = b"{\"Records\":[{\"eventSource\":\"kms.amazonaws.com\",\"eventName\":\"Decr\xffypt\"}]}".to_vec();
+    let latin =
+        b"{\"Records\":[{\"eventSource\":\"kms.amazonaws.com\",\"eventName\":\"Decr\xffypt\"}]}".to_vec();
     let cases: Vec<(&str, Vec<u8>, Fate)> = vec![
         ("nothing", Vec::new(), Fate::Done(metrics::OBJECTS)),
         ("an empty log", log(&[]), Fate::Done(metrics::OBJECTS)),
         ("cut off", half.to_vec(), Fate::DeadLetter),
         ("text", b"hello".to_vec(), Fate::DeadLetter),
         ("gzip of text", gzip(b"hello"), Fate::DeadLetter),
-        ("noise", (0..5_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(), Fate::DeadLetter),
+        (
+            "noise",
+            (0..5_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
+            Fate::DeadLetter,
+        ),
         ("JSON of something else", gzip(b"{\"a\":1}"), Fate::DeadLetter),
         ("one bad record", two, Fate::Done(metrics::RECORDS_BROKEN)),
         ("a bomb of spaces", huge, Fate::DeadLetter),

@@ -91,8 +91,7 @@ pub(crate) fn decrypt(n: u32, time: &str) -> Value {
 }
 
 pub(crate) fn deletion(n: u32, time: &str) -> Value {
-    let mut event =
-        event(n, time, "ScheduleKeyDeletion", json!({ "keyId": KEY, "pendingWindowInDays": 7 }));
+    let mut event = event(n, time, "ScheduleKeyDeletion", json!({ "keyId": KEY, "pendingWindowInDays": 7 }));
     event["responseElements"] = json!({ "keyId": KEY, "keyState": "PendingDeletion",
         "deletionDate": "May 11, 2026, 10:15:42 AM", "pendingWindowInDays": 7 });
     event

@@ -39,14 +39,22 @@ async fn a_deletion_is_told_to_every_sink_once() {
 #[tokio::test]
 async fn what_is_known_from_earlier_objects_is_in_the_alert() {
     let [first, second] = [object("20260504T1000Z", 1), object("20260504T1020Z", 2)];
-    let mut alias = logs::event(1, "2026-05-04T09:50:00Z", "CreateAlias", json!({
-        "aliasName": "alias/payments", "targetKeyId": logs::KEY }));
+    let mut alias = logs::event(
+        1,
+        "2026-05-04T09:50:00Z",
+        "CreateAlias",
+        json!({
+        "aliasName": "alias/payments", "targetKeyId": logs::KEY }),
+    );
     alias["resources"].as_array_mut().unwrap().push(json!({ "accountId": logs::ACCOUNT,
         "type": "AWS::KMS::Key", "ARN": "arn:aws:kms:eu-west-1:111122223333:alias/payments" }));
-    let world = World::holding(NOW, &[
-        (first.clone(), log(&[alias, decrypt(2, "2026-05-04T09:55:00Z")])),
-        (second.clone(), log(&[deletion(3, "2026-05-04T10:15:42Z")])),
-    ]);
+    let world = World::holding(
+        NOW,
+        &[
+            (first.clone(), log(&[alias, decrypt(2, "2026-05-04T09:55:00Z")])),
+            (second.clone(), log(&[deletion(3, "2026-05-04T10:15:42Z")])),
+        ],
+    );
     for (n, object) in [first, second].iter().enumerate() {
         // Each by a worker that knows nothing but what is stored.
         let live = world.live(&format!("w{n}"));
@@ -118,8 +126,12 @@ async fn what_is_long_past_is_known_but_not_told() {
 async fn objects_that_are_no_logs_are_counted_and_done() {
     let folder = "AWSLogs/111122223333";
     let foreign = [
-        format!("{folder}/CloudTrail-Digest/eu-west-1/2026/05/04/111122223333_CloudTrail-Digest_eu-west-1_t_eu-west-1_20260504T101500Z.json.gz"),
-        format!("{folder}/CloudTrail-Insight/eu-west-1/2026/05/04/111122223333_CloudTrail-Insight_eu-west-1_20260504T1015Z_AbCdEfGhIjKlMnOp.json.gz"),
+        format!(
+            "{folder}/CloudTrail-Digest/eu-west-1/2026/05/04/111122223333_CloudTrail-Digest_eu-west-1_t_eu-west-1_20260504T101500Z.json.gz"
+        ),
+        format!(
+            "{folder}/CloudTrail-Insight/eu-west-1/2026/05/04/111122223333_CloudTrail-Insight_eu-west-1_20260504T1015Z_AbCdEfGhIjKlMnOp.json.gz"
+        ),
         "AWSLogs/".to_owned(),
         "elb/2026/05/04/access.log".to_owned(),
         "vpc-flow/x.log.gz".to_owned(),

@@ -50,7 +50,10 @@ impl World {
         World {
             objects: Arc::clone(&self.objects),
             store: Arc::new(MemoryStore::holding(self.store.items())),
-            sinks: self.sinks.each_ref().map(|sink| Arc::new(MemorySink::holding(sink.name(), sink.alerts()))),
+            sinks: self
+                .sinks
+                .each_ref()
+                .map(|sink| Arc::new(MemorySink::holding(sink.name(), sink.alerts()))),
             clock: Arc::new(MemoryClock::at(self.clock.now())),
         }
     }
@@ -87,7 +90,10 @@ impl World {
     /// What is stored, without what says who stored it when: bodies of all items but records of publication.
     pub(crate) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let items = self.store.items().into_iter();
-        items.filter(|(name, _)| !name.starts_with("finding#")).map(|(name, item)| (name, item.body)).collect()
+        items
+            .filter(|(name, _)| !name.starts_with("finding#"))
+            .map(|(name, item)| (name, item.body))
+            .collect()
     }
 }
 

@@ -178,6 +178,7 @@ pub(crate) mod testing {
             explanation: words.to_owned(),
             runbook: vec![words.to_owned()],
             rests_on_foreign: Vec::new(),
+            sets_policy: false,
         }
     }
 }
@@ -191,7 +192,9 @@ mod tests {
         let words = "a\u{1b}[31m\r\nb\u{202e}c <!channel> [x](http://evil) @all *b*";
         let alert = Alert::of(&testing::finding("kw-1", Severity::High, words));
         assert!(alert.subject.bytes().all(|byte| (32..127).contains(&byte)), "{}", alert.subject);
-        assert!(!alert.text.contains('\u{1b}') && !alert.text.contains('\r') && !alert.text.contains('\u{202e}'));
+        assert!(
+            !alert.text.contains('\u{1b}') && !alert.text.contains('\r') && !alert.text.contains('\u{202e}')
+        );
         let chat = alert.chat()["content"]["description"].as_str().unwrap().to_owned();
         for mark in ["<!channel>", "[x](", "@all", " *b*"] {
             assert!(!chat.contains(mark), "{mark} in {chat}");

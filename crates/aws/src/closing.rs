@@ -31,7 +31,9 @@ impl Live {
         let work = self.close_within(&mut counts);
         let outcome = match deadline {
             None => work.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(TaskError::OutOfTime)),
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(TaskError::OutOfTime))
+            }
         };
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "the schedule's work was not done");

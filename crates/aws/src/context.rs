@@ -56,9 +56,10 @@ pub(crate) async fn link(
     let names: Vec<String> = wanted.keys().cloned().collect();
     let read = sets::read(store, &names).await?;
     let (nothing, expires) = (BTreeSet::new(), now.plus(KEPT_DAYS * DAY));
-    let changes = wanted.iter().zip(&read).map(|((name, add), set)| {
-        sets::change(store, set, Change { name, add, remove: &nothing, expires })
-    });
+    let changes = wanted
+        .iter()
+        .zip(&read)
+        .map(|((name, add), set)| sets::change(store, set, Change { name, add, remove: &nothing, expires }));
     Ok(try_join_all(changes).await?.into_iter().sum())
 }
 
@@ -79,7 +80,8 @@ pub(crate) async fn load(
         .take(MOST)
         .collect();
     known.load(store, keys.iter().cloned().map(key)).await?;
-    let mut alias_arns: BTreeSet<String> = keys.iter().filter(|arn| arn.contains(":alias/")).cloned().collect();
+    let mut alias_arns: BTreeSet<String> =
+        keys.iter().filter(|arn| arn.contains(":alias/")).cloned().collect();
     alias_arns.extend(keys.iter().flat_map(|arn| {
         let state = known.states.keys.get(arn);
         state.map(|state| aliases(arn, state).collect::<Vec<_>>()).unwrap_or_default()

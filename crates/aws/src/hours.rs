@@ -104,7 +104,8 @@ pub async fn note(store: &dyn Store, open: &Open) -> Result<u64, StoreError> {
     let add: BTreeSet<String> = open.keys().map(ToString::to_string).collect();
     let latest = open.keys().next_back().copied().unwrap_or_default();
     let expires = Timestamp(latest * HOUR + KEPT_DAYS * DAY);
-    left_out += sets::change(store, &hours, Change { name: HOURS, add: &add, remove: &nothing, expires }).await?;
+    left_out +=
+        sets::change(store, &hours, Change { name: HOURS, add: &add, remove: &nothing, expires }).await?;
     Ok(left_out)
 }
 

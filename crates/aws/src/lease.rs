@@ -55,8 +55,7 @@ async fn put(
     read: Option<u64>,
     now: Timestamp,
 ) -> Result<Put, StoreError> {
-    let write =
-        Write { name: name.to_owned(), body: codec::write(held), read, expires: now.plus(30 * DAY) };
+    let write = Write { name: name.to_owned(), body: codec::write(held), read, expires: now.plus(30 * DAY) };
     store.put(write).await
 }
 
@@ -68,7 +67,8 @@ mod tests {
     #[tokio::test]
     async fn one_holds_it_until_it_is_given_back_or_runs_out() {
         let store = MemoryStore::default();
-        let take = async |owner: &str, now| Lease::take(&store, "l", owner, Timestamp(now), 60).await.unwrap();
+        let take =
+            async |owner: &str, now| Lease::take(&store, "l", owner, Timestamp(now), 60).await.unwrap();
         let first = take("a", 0).await.unwrap();
         assert!(take("b", 10).await.is_none());
         first.give_back(&store, Timestamp(11)).await.unwrap();

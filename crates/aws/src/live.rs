@@ -263,8 +263,7 @@ impl Live {
             counts.add(metrics::MESSAGES_IGNORED, 1);
             tracing::info!(message_id = task.id, reason = ignored.reason(), "nothing to do");
         }
-        let mut done =
-            Done { id: task.id, outcomes: Vec::new(), touched: BTreeSet::new(), delivered: None };
+        let mut done = Done { id: task.id, outcomes: Vec::new(), touched: BTreeSet::new(), delivered: None };
         for object in &work.objects {
             if last_start.is_some_and(|last| Instant::now() >= last) {
                 return Err(TaskError::OutOfTime);
@@ -288,7 +287,8 @@ impl Live {
             count_outcome(&outcome, counts);
             done.outcomes.push(outcome);
         }
-        done.touched = done.outcomes.iter().flat_map(|outcome| outcome.touched()).collect();
+        done.touched =
+            done.outcomes.iter().flat_map(|outcome| outcome.delta().ids().collect::<Vec<_>>()).collect();
         Ok(done)
     }
 
@@ -330,7 +330,8 @@ impl Live {
                     return Ok(None);
                 }
                 let problem = report.problems.first().map(|problem| problem.message.clone());
-                let problem = problem.unwrap_or_else(|| "not a log of CloudTrail in any known form".to_owned());
+                let problem =
+                    problem.unwrap_or_else(|| "not a log of CloudTrail in any known form".to_owned());
                 return Err(TaskError::NotReadable(problem));
             }
             ObjectKind::Log if report.records == 0 && report.problem_count > 0 => {
@@ -382,7 +383,7 @@ impl Live {
         let mut known = Known::default();
         known.load(store, touched.iter().cloned()).await?;
         let links = context::links(&known.states);
-        outcomes.iter().for_each(|outcome| known.states.merge(outcome.delta()));
+        outcomes.iter().for_each(|outcome| known.states.merge(&outcome.delta()));
         let left_out = context::link(store, &links, &context::links(&known.states), now).await?;
         result.counts.add(metrics::INDEX_FULL, left_out);
         let saves = known.save(store, touched.iter().cloned(), now).await;
@@ -457,19 +458,20 @@ impl Live {
     }
 
     /// Sends the alerts about findings that are worth telling.
-    pub(crate) async fn publish(&self, findings: &[Finding], now: Timestamp, counts: &mut Counts) -> Published {
+    pub(crate) async fn publish(
+        &self,
+        findings: &[Finding],
+        now: Timestamp,
+        counts: &mut Counts,
+    ) -> Published {
         let oldest = now.plus(-self.settings.alert_days * DAY);
         let is_told =
             |finding: &&Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
         let alerts: Vec<Alert> = findings.iter().filter(is_told).map(Alert::of).collect();
         counts.add(metrics::FINDINGS, findings.len() as u64);
         counts.add(metrics::FINDINGS_MUTED, (findings.len() - alerts.len()) as u64);
-        let publisher = Publisher {
-            store: self.ports.store.as_ref(),
-            sinks: &self.ports.sinks,
-            now,
-            owner: &self.owner,
-        };
+        let publisher =
+            Publisher { store: self.ports.store.as_ref(), sinks: &self.ports.sinks, now, owner: &self.owner };
         let published = publisher.publish(alerts).await;
         counts.add(metrics::ALERTS_SENT, published.sent.len() as u64);
         counts.add(metrics::ALERTS_FAILED, published.failed.len() as u64);

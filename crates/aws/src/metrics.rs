@@ -103,8 +103,7 @@ impl Counts {
             self.counts.keys().map(|metric| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
         let mut line = self.fields();
         line.insert("Function".to_owned(), function.into());
-        let directive =
-            json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
+        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
         line.insert("_aws".to_owned(), json!({ "Timestamp": now, "CloudWatchMetrics": [directive] }));
         Some(Value::Object(line).to_string())
     }
@@ -135,7 +134,10 @@ mod tests {
         counts.largest(LAG_SECONDS, 7);
         counts.largest(LAG_SECONDS, 5);
         let line: Value = serde_json::from_str(&counts.embedded("f", 1).unwrap()).unwrap();
-        assert_eq!((&line["Objects"], &line["LagSeconds"], &line["Problems"]), (&3.into(), &7.into(), &Value::Null));
+        assert_eq!(
+            (&line["Objects"], &line["LagSeconds"], &line["Problems"]),
+            (&3.into(), &7.into(), &Value::Null)
+        );
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in directive["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_u64());

@@ -56,7 +56,9 @@ impl LiveSettings {
     ///
     /// # Errors
     /// The first variable that is unknown, missing or of no use.
-    pub fn of_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+    pub fn of_variables(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
         let mut given: BTreeMap<String, String> = variables
             .into_iter()
             .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value)))
@@ -108,7 +110,9 @@ fn severity(text: Option<String>) -> Result<Severity, SettingsError> {
 fn object_name(name: &str) -> Result<(String, String), SettingsError> {
     let parts = name.trim().strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     match parts {
-        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok((bucket.to_owned(), key.to_owned())),
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+            Ok((bucket.to_owned(), key.to_owned()))
+        }
         _ => Err(wrong("CONFIG_S3", format!("{name:?}: write s3://bucket/key"))),
     }
 }
@@ -118,7 +122,10 @@ fn engine(text: &str, name: &str) -> Result<Settings, SettingsError> {
     let estate = &settings.estate;
     for account in estate.accounts.iter().chain(&estate.trusted_accounts) {
         if !is_account_id(account) {
-            return Err(wrong(name, format!("{account:?} is no account id: write its twelve digits in quotes")));
+            return Err(wrong(
+                name,
+                format!("{account:?} is no account id: write its twelve digits in quotes"),
+            ));
         }
     }
     if !(0.01..=1_000.0).contains(&settings.alerts.budget_per_week) {

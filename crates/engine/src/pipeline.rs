@@ -12,6 +12,7 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
+use crate::baseline::budget::Understood;
 use crate::baseline::judge::Entity;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
@@ -168,6 +169,19 @@ fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     }
 }
 
+/// What findings about single events explain by `hour`: whose acts on which days say nothing of what is usual. Those
+/// of high severity alone, since what is understood must not become a way to teach the baselines.
+fn understood(findings: &IndexMap<String, Finding>, hour: i64) -> Vec<Understood> {
+    let day = hour.div_euclid(24) * 24;
+    let explains = |finding: &&Finding| finding.severity >= Severity::High && finding.time.end.hour() < day;
+    let of = |finding: &Finding| {
+        let actor = Entity::Principal(finding.principal.as_ref()?.id.clone()).hash();
+        let (from, to) = (finding.time.start.hour() - 24, finding.time.end.hour() + 24);
+        Some(Understood { actor, from, to })
+    };
+    findings.values().filter(explains).filter_map(of).collect()
+}
+
 /// The States of all entities and the findings so far. Outcomes may come in any order, and more than once.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -234,19 +248,19 @@ impl Watch {
             merge_finding(&mut self.findings, finding);
         }
         let opened = self.states.absorb(outcome.delta);
-        self.rates.note_opened(opened, &self.states);
+        self.rates.open.note_opened(opened, &self.states);
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
     /// it knows, in any order and any number of times.
     pub fn join(&mut self, stored: &States) {
         self.states.merge(stored);
-        self.rates.note(stored, &self.states);
+        self.rates.open.note(stored, &self.states);
     }
 
     /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
     pub fn follow(&mut self, entity: Entity) {
-        self.rates.follow(entity);
+        self.rates.history.follow(entity);
     }
 
     /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
@@ -257,8 +271,8 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
-        let budget = self.estate.settings.alerts.budget_per_week;
-        self.rates.advance(delivered, &mut self.states, budget);
+        let understood = |hour| understood(&self.findings, hour);
+        self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -283,7 +297,7 @@ impl Watch {
                 *summary.skipped.entry(SkipReason::Duplicate).or_default() += 1;
             } else if mark.kms {
                 summary.kms_events += 1;
-                summary.late += u64::from(self.rates.is_closed(mark.hour));
+                summary.late += u64::from(self.rates.clock.is_closed(mark.hour));
             } else {
                 summary.watched_events += 1;
             }
@@ -366,8 +380,9 @@ impl Watch {
                 }
             }
         }
-        let judge = self.rates.preview(&self.states, self.estate.settings.alerts.budget_per_week);
-        for episode in judge.episodes() {
+        let understood = |hour| understood(&self.findings, hour);
+        let judge = self.rates.preview(&self.states, &self.estate.settings, &understood);
+        for episode in &judge.episodes() {
             for look in &looks {
                 if let Look::Score(judge) = look {
                     found.extend(judge(episode, &self.estate));
@@ -454,7 +469,7 @@ impl SeenEvents {
 }
 
 mod history;
-mod rates;
+pub mod rates;
 mod touched;
 
 #[cfg(test)]

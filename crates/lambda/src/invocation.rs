@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn everything_else_is_one_notification() {
         let record = json!({"eventSource": "kms.amazonaws.com", "eventName": "DisableKey"});
-        let event = json!({"source": "aws.kms", "detail-type": "AWS API Call via CloudTrail", "detail": record});
+        let event =
+            json!({"source": "aws.kms", "detail-type": "AWS API Call via CloudTrail", "detail": record});
         let Invocation::Direct(task) = Invocation::of(event) else { panic!() };
         assert_eq!(task.work.unwrap().records.len(), 1);
         let Invocation::Direct(task) = Invocation::of(json!({"hello": 1})) else { panic!() };

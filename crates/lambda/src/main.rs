@@ -47,13 +47,14 @@ async fn start() -> anyhow::Result<Live> {
     Ok(Live::new(clients.ports(&settings), settings, &clients::owner()))
 }
 
-async fn handle(live: &Live, event: LambdaEvent<Value>) -> anyhow::Result<Value> {
+async fn handle(live: &Live, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
     let context = event.context;
     let deadline = deadline(context.deadline);
-    let (answer, counts) = match Invocation::of(event.payload) {
+    let (answer, counts): (Result<Value, lambda_runtime::Error>, Counts) = match Invocation::of(event.payload)
+    {
         Invocation::Queue(tasks) => {
             let result = live.batch(tasks, deadline).await;
-            (queue_answer(&result).map_err(anyhow::Error::msg), result.counts)
+            (queue_answer(&result).map_err(Into::into), result.counts)
         }
         Invocation::BatchJob(tasks, request) => {
             let ids: Vec<String> = tasks.iter().map(|task| task.id.clone()).collect();

@@ -66,10 +66,10 @@ async fn an_alert_is_sent_again_when_it_gets_worse_and_not_when_it_gets_better()
     for severity in [Severity::Medium, Severity::High, Severity::Medium, Severity::High] {
         world.publish("w1", NOW, &["a"], severity).await;
     }
-    assert_eq!(world.memory[0].alerts().iter().map(|alert| alert.severity).collect::<Vec<_>>(), [
-        Severity::Medium,
-        Severity::High
-    ]);
+    assert_eq!(
+        world.memory[0].alerts().iter().map(|alert| alert.severity).collect::<Vec<_>>(),
+        [Severity::Medium, Severity::High]
+    );
 }
 
 #[tokio::test]

@@ -31,8 +31,12 @@ fn failed(count: usize) -> Result<(), QueueError> {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn receive(&self) -> Result<Vec<Message>, QueueError> {
-        let request =
-            self.client.receive_message().queue_url(&self.url).max_number_of_messages(10).wait_time_seconds(20);
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(20);
         let answer = request.send().await.map_err(|error| QueueError(describe(&error)))?;
         let messages = answer.messages.unwrap_or_default().into_iter().filter_map(|message| {
             Some(Message { id: message.message_id?, receipt: message.receipt_handle?, body: message.body? })

@@ -27,9 +27,11 @@ impl SnsSink {
         let message = json!({ "default": alert.text, "email": alert.text, "sqs": machine, "lambda": machine,
             "firehose": machine, "https": alert.chat().to_string() });
         let attribute = |value: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(value).build().map_err(|error| {
-                SinkError(error.to_string())
-            })
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(|error| SinkError(error.to_string()))
         };
         let request = self
             .client

@@ -37,7 +37,8 @@ impl SqsSink {
             Ok(entries) => entries,
             Err(error) => return all(alerts, &error.to_string()),
         };
-        let answer = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
+        let answer =
+            self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
         match answer {
             Err(error) => all(alerts, &describe(&error)),
             Ok(answer) => {

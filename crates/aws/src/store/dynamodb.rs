@@ -38,8 +38,10 @@ impl DynamoStore {
     /// says which: those are asked for again.
     async fn get_some(&self, names: Vec<String>) -> Result<BTreeMap<String, Item>, StoreError> {
         let mut found = BTreeMap::new();
-        let mut left: Vec<Attributes> =
-            names.into_iter().map(|name| HashMap::from([("pk".to_owned(), AttributeValue::S(name))])).collect();
+        let mut left: Vec<Attributes> = names
+            .into_iter()
+            .map(|name| HashMap::from([("pk".to_owned(), AttributeValue::S(name))]))
+            .collect();
         let mut backoff = Backoff::default();
         while !left.is_empty() {
             let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();

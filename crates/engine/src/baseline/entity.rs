@@ -4,8 +4,8 @@
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
 use super::hour::{Hour, Kept};
-use super::rate::{Rhythm, Score, Window};
-use super::series::Series;
+use super::rate::{Drift, Rhythm, Score, Window};
+use super::series::{ClosedHour, Series};
 use crate::event::Event;
 use crate::measures::{self, Counted, Measure};
 use crate::state::Merge;
@@ -51,10 +51,15 @@ impl Age {
 pub struct Closed {
     /// The measure.
     pub measure: &'static Measure,
+    /// The hour, whole hours since the epoch.
+    pub at: i64,
     /// The scores of the windows that end in it: for measures without the rhythm of a week the hour alone, since
     /// distinct values of several hours cannot be added up.
     pub scores: Vec<Score>,
-    /// The hour.
+    /// The week up to the day before, compared with earlier ones: with the first hour of a day, for measures with the
+    /// rhythm of a week.
+    pub drift: Option<Drift>,
+    /// What was counted.
     pub hour: Hour,
     /// How long the entity had been known.
     pub age: Age,
@@ -102,11 +107,12 @@ impl Baseline {
             // A saved State of a later version may hold measures that this one does not know: they wait.
             let Some(measure) = measures::by_code(*code) else { continue };
             let rhythm = if measure.seasonal { Rhythm::Weekly } else { Rhythm::Flat };
-            let Some((mut scores, hour)) = series.close(hour, rhythm, first) else { continue };
+            let Some(closed) = series.close(hour, rhythm, first) else { continue };
+            let ClosedHour { mut scores, drift, hour: counted } = closed;
             if !measure.seasonal {
                 scores.retain(|score| score.window == Window::Hour);
             }
-            all.push(Closed { measure, scores, hour, age });
+            all.push(Closed { measure, at: hour, scores, drift, hour: counted, age });
         }
         if !all.is_empty() {
             self.first = Some(first);

@@ -61,7 +61,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
+    pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
         Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
     }
 }

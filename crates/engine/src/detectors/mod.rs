@@ -27,6 +27,7 @@ pub mod trail_blinded;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
+pub mod unusual_first_use;
 pub mod unusual_rate;
 
 use crate::baseline::judge::Episode;
@@ -100,6 +101,7 @@ pub const ALL: &[&Detector] = &[
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
     &root_use::DETECTOR,
+    &unusual_first_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];

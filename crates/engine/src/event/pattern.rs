@@ -57,7 +57,11 @@ impl Pattern {
                 alias: owned(event.alias.clone()),
                 outcome: Outcome::default(),
                 dry_run: false,
-                context: if event.context.is_empty() { EncryptionContext::NONE } else { EncryptionContext::some() },
+                context: if event.context.is_empty() {
+                    EncryptionContext::NONE
+                } else {
+                    EncryptionContext::some()
+                },
                 resource: None,
                 caller,
                 attestation: None,

@@ -1,14 +1,12 @@
 //! For shells that keep States elsewhere: what an object touches.
 
 use super::ObjectOutcome;
-use crate::state::stored::EntityId;
-use std::collections::BTreeSet;
+use crate::state::States;
 
 impl ObjectOutcome {
-    /// The entities whose States the object adds to.
-    pub fn touched(&self) -> BTreeSet<EntityId> {
-        // What a group of events adds to is only known once it is taken up.
-        self.delta.clone().into_states().ids().collect()
+    /// The Delta of the object, as States of the entities that it touches. Made anew at each call: keep it.
+    pub fn delta(&self) -> States {
+        self.delta.clone().into_states()
     }
 
     /// The keys that its findings of single events are about, by ARN.

@@ -5,9 +5,11 @@ use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
 use super::{Aliases, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
 use crate::baseline::entity::Baseline;
+use crate::baseline::repertoire::Repertoire;
 use crate::event::{Event, Key, Operation, Params, PrincipalKind, ResourceKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What is remembered of one key: enough to say who would miss it, and what was done to it.
@@ -56,6 +58,9 @@ pub struct KeyState {
     /// How much it is used by the hour, by calls that succeed.
     #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
+    /// Who has used it, as far as it takes to tell that somebody is new.
+    #[serde(default, skip_serializing_if = "Repertoire::is_empty")]
+    pub repertoire: Repertoire,
 }
 
 /// In which ways a key is used, as long as that lasts.
@@ -145,6 +150,25 @@ impl Merge for PolicyText {
 }
 
 impl KeyState {
+    /// Whether anything is counted by the hour.
+    pub fn is_counted(&self) -> bool {
+        !self.baseline.is_empty() || !self.repertoire.is_empty()
+    }
+
+    /// The hours in which something was counted that are still open.
+    pub fn open_hours(&self) -> BTreeSet<i64> {
+        let mut hours = self.baseline.open_hours();
+        hours.extend(self.repertoire.open_hours());
+        hours
+    }
+
+    /// A copy of what closing an hour needs and changes.
+    pub fn counted(&self) -> KeyState {
+        let (users, aliases) = (self.users.clone(), self.aliases.clone());
+        let (baseline, repertoire) = (self.baseline.clone(), self.repertoire.clone());
+        KeyState { users, aliases, baseline, repertoire, ..KeyState::default() }
+    }
+
     /// Takes up calls on this key that succeeded: `event` and others like it.
     pub(super) fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>, occurrences: Occurrences<'_, '_>) {
         let via = event.principal.via_service.as_deref().unwrap_or_default();
@@ -288,6 +312,7 @@ impl Merge for KeyState {
         self.manager.merge(&other.manager);
         self.multi_region |= other.multi_region;
         self.baseline.merge(&other.baseline);
+        self.repertoire.merge(&other.repertoire);
     }
 }
 

@@ -51,6 +51,7 @@ pub use tally::Tally;
 
 use crate::baseline::entity;
 use crate::baseline::hour::Kept;
+use crate::baseline::repertoire;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
 use delta::{Occurrence, Occurrences};
@@ -163,13 +164,16 @@ impl States {
         let mut kept = Kept::default();
         let principal = event.principal.id.clone();
         let principals = &mut self.principals;
-        let opens_principal = entity::count(
+        let mut opens_principal = entity::count(
             event,
             occurrences,
             &mut kept,
             |measure| measure.of.principal(),
             || &mut entry(principals, &principal).baseline,
         );
+        if repertoire::concerns_caller(event) {
+            opens_principal |= entry(principals, &principal).repertoire.note_caller(event, &mut kept);
+        }
         let mut opens_key = false;
         if let Some(arn) = event.key.as_ref().filter(|_| counts_key).map(|key| key.arn.clone()) {
             let keys = &mut self.keys;
@@ -180,6 +184,7 @@ impl States {
                 |measure| measure.of.key(),
                 || &mut entry(keys, &arn).baseline,
             );
+            opens_key |= entry(keys, &arn).repertoire.note_user(event, &mut kept);
         }
         Opens { principal: opens_principal, key: opens_key }
     }
