@@ -178,6 +178,7 @@ pub(crate) mod testing {
             explanation: words.to_owned(),
             runbook: vec![words.to_owned()],
             rests_on_foreign: Vec::new(),
+            sets_policy: false,
         }
     }
 }

@@ -289,7 +289,8 @@ impl Live {
             count_outcome(&outcome, counts);
             done.outcomes.push(outcome);
         }
-        done.touched = done.outcomes.iter().flat_map(|outcome| outcome.delta().ids()).collect();
+        done.touched =
+            done.outcomes.iter().flat_map(|outcome| outcome.delta().ids().collect::<Vec<_>>()).collect();
         Ok(done)
     }
 
@@ -384,7 +385,7 @@ impl Live {
         let mut known = Known::default();
         known.load(store, touched.iter().cloned()).await?;
         let links = context::links(&known.states);
-        outcomes.iter().for_each(|outcome| known.states.merge(outcome.delta()));
+        outcomes.iter().for_each(|outcome| known.states.merge(&outcome.delta()));
         let left_out = context::link(store, &links, &context::links(&known.states), now).await?;
         result.counts.add(metrics::INDEX_FULL, left_out);
         let saves = known.save(store, touched.iter().cloned(), now).await;

@@ -15,12 +15,14 @@ mod edge_cases;
 mod extra;
 mod fields;
 mod identity;
+pub mod infrastructure;
 pub mod key;
 pub mod network;
 pub mod normalize;
 pub mod operation;
 pub mod outcome;
 pub mod params;
+mod pattern;
 pub mod principal;
 mod repeats;
 mod service;
@@ -34,6 +36,7 @@ pub use normalize::{Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;
+pub(crate) use pattern::Pattern;
 pub use principal::{Principal, PrincipalKind};
 pub use repeats::Repeats;
 
@@ -49,6 +52,19 @@ pub enum Source {
     Kms,
     /// `cloudtrail.amazonaws.com`: changes to the log itself.
     CloudTrail,
+    /// Another service: a change to what carries logs and alerts.
+    Infrastructure(&'static infrastructure::Change),
+}
+
+impl Source {
+    /// The service, without `.amazonaws.com`.
+    pub fn service(self) -> &'static str {
+        match self {
+            Source::Kms => "kms",
+            Source::CloudTrail => "cloudtrail",
+            Source::Infrastructure(change) => change.service,
+        }
+    }
 }
 
 /// What wrote the record.

@@ -4,9 +4,9 @@ use super::ObjectOutcome;
 use crate::state::States;
 
 impl ObjectOutcome {
-    /// The States that the object adds to: those of the entities that it touches.
-    pub fn delta(&self) -> &States {
-        &self.delta
+    /// The Delta of the object, as States of the entities that it touches. Made anew at each call: keep it.
+    pub fn delta(&self) -> States {
+        self.delta.clone().into_states()
     }
 
     /// The keys that its findings of single events are about, by ARN.
