@@ -22,7 +22,9 @@ fn replayed(objects: &[(kmswatch_aws::objects::ObjectRef, Vec<u8>)]) -> BTreeSet
     }
     let mut findings = watch.findings();
     let least = settings().min_severity;
-    findings.retain(|finding| finding.kind != FindingKind::Rate && finding.severity >= least);
+    findings.retain(|finding| {
+        !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) && finding.severity >= least
+    });
     findings.into_iter().map(|finding| finding.id).collect()
 }
 

@@ -423,7 +423,7 @@ impl Live {
             watch.join(&known.states);
             outcomes.into_iter().for_each(|outcome| watch.absorb(outcome));
             let mut findings = watch.findings();
-            findings.retain(|finding| finding.kind != FindingKind::Rate);
+            findings.retain(|finding| !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
             (findings, watch.estate().clone())
         });
         judging.await.map_err(|_| TaskError::Fault)
