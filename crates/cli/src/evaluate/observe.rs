@@ -105,7 +105,8 @@ pub(crate) fn observe(
     Ok(Observation {
         name: subject.name(),
         start: Timestamp(start),
-        days: (end - start).div_euclid(DAY) + 1,
+        // What began on the last day may end a little after it.
+        days: ((end - start).div_euclid(DAY) + 1).min(i64::from(truth.scenario.days)),
         kms_events: logs.kms_events(),
         look_alikes: of_labels(truth.look_alikes),
         sizes: bench.watches.last().map(|watch| sizes::of(watch.states())).unwrap_or_default(),
