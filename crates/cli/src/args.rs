@@ -388,6 +388,10 @@ pub(crate) enum Format {
     Text,
     /// For programs: one finding a line, see `kmswatch schema finding`
     Jsonl,
+    /// For a security lake: one OCSF Detection Finding (1.8.0) a line
+    Ocsf,
+    /// For AWS Security Hub: one finding of its format a line
+    Asff,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -29,6 +29,8 @@ pub struct EstateSettings {
     pub organizations: Vec<String>,
     /// Foreign accounts that are trusted with our keys (a vendor, an auditor).
     pub trusted_accounts: Vec<String>,
+    /// Keys whose first use by somebody new counts in full: by ARN, by key id or by alias (`alias/...`).
+    pub critical_keys: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
     /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
@@ -44,6 +46,7 @@ impl Default for EstateSettings {
             accounts: Vec::new(),
             organizations: Vec::new(),
             trusted_accounts: Vec::new(),
+            critical_keys: Vec::new(),
             regions: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),

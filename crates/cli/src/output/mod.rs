@@ -18,6 +18,7 @@ use figures::{grouped, plural};
 use kmswatch_engine::finding::{Finding, Severity};
 use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::Summary;
+use kmswatch_engine::time::Timestamp;
 use std::io::{self, Write};
 
 /// What is wrong.
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) findings: Vec<Finding>,
     /// Incidents to show instead, in order of time.
     pub(crate) incidents: Option<Vec<Incident>>,
+    /// The moment that counts as now.
+    pub(crate) now: Timestamp,
     /// Findings, or incidents, left out by `--severity`.
     pub(crate) less_severe: u64,
     /// The engine's account; its `problems` count those of whole inputs as well.

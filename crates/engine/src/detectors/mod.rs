@@ -5,6 +5,7 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+pub mod canary_key_touched;
 mod deed;
 mod denied;
 pub mod foreign_key_used;
@@ -13,6 +14,7 @@ mod impact;
 pub mod imported_key_material;
 pub mod key_deletion_scheduled;
 pub mod key_disabled;
+pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod pipeline_changed;
@@ -25,6 +27,7 @@ pub mod trail_blinded;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
+pub mod unusual_first_use;
 pub mod unusual_rate;
 
 use crate::baseline::judge::Episode;
@@ -87,15 +90,18 @@ pub const ALL: &[&Detector] = &[
     &imported_key_material::DETECTOR,
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
+    &canary_key_touched::DETECTOR,
     &trail_blinded::DETECTOR,
     &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
     &key_policy_opened::DETECTOR,
+    &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
     &root_use::DETECTOR,
+    &unusual_first_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];

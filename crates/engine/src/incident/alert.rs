@@ -150,8 +150,7 @@ fn remind(moments: &mut Vec<AlertMoment>, losses: &[Loss], now: Timestamp) {
                 };
                 let why = match days {
                     0 => format!("The time is over: {what} at {end}, or within a day from then on."),
-                    1 => format!("One day left: {what} at {end} unless somebody stops it."),
-                    days => format!("{days} days left: {what} at {end} unless somebody stops it."),
+                    _ => format!("Not stopped yet: {what} at {end} unless somebody stops it."),
                 };
                 due.push((at, Reason { id: format!("final_{days}d:{}", loss.finding), why }));
             }

@@ -24,6 +24,7 @@ fn outcome(findings: Vec<Finding>) -> Outcome {
     Outcome {
         findings,
         incidents: None,
+        now: samples::at("2026-05-08T12:00:00Z"),
         less_severe: 0,
         summary,
         accounts: vec!["111122223333".to_owned(), "444455556666".to_owned()],
