@@ -105,10 +105,27 @@ pub struct DetectorSettings {
     pub several_keys_hours: i64,
     /// `imported_key_material`: an expiry sooner than this many days is short.
     pub short_expiry_days: i64,
+    /// `grants_ended`: grants ended by one principal in a UTC day that make a finding.
+    pub ended_grants: u64,
+    /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
+    pub habit_days: i64,
+    /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
+    pub probing_calls: u64,
+    /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
+    pub throttled_calls: u64,
 }
 
 impl Default for DetectorSettings {
     fn default() -> Self {
-        DetectorSettings { off: Vec::new(), several_keys: 2, several_keys_hours: 24, short_expiry_days: 7 }
+        DetectorSettings {
+            off: Vec::new(),
+            several_keys: 2,
+            several_keys_hours: 24,
+            short_expiry_days: 7,
+            ended_grants: 20,
+            habit_days: 14,
+            probing_calls: 100,
+            throttled_calls: 500,
+        }
     }
 }

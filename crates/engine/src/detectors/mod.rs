@@ -10,6 +10,7 @@ mod deed;
 mod denied;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
+pub mod grants_ended;
 mod impact;
 pub mod imported_key_material;
 pub mod key_deletion_scheduled;
@@ -34,7 +35,7 @@ use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
 use crate::settings::DetectorSettings;
-use crate::state::{AccountState, KeyState, PrincipalState};
+use crate::state::{AccountState, KeyState, PrincipalState, States};
 
 /// A thing that makes findings.
 #[derive(Debug)]
@@ -68,6 +69,8 @@ pub enum Look {
     Account(fn(&str, &AccountState, &Estate, &mut Vec<Finding>)),
     /// Counts of some hours that are unusual for an entity.
     Score(fn(&Episode, &Estate) -> Option<Finding>),
+    /// All States together, where a fact needs those of several entities.
+    All(fn(&States, &Estate, &mut Vec<Finding>)),
     /// Several of these.
     Several(&'static [Look]),
 }
@@ -89,6 +92,7 @@ pub const ALL: &[&Detector] = &[
     &imported_key_material::DETECTOR,
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
+    &grants_ended::DETECTOR,
     &canary_key_touched::DETECTOR,
     &trail_blinded::DETECTOR,
     &pipeline_changed::DETECTOR,
