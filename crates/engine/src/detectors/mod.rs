@@ -18,6 +18,7 @@ pub mod key_disabled;
 pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
+pub mod key_store_disrupted;
 pub mod pipeline_changed;
 pub mod replica_in_new_region;
 pub mod root_use;
@@ -92,6 +93,7 @@ pub const ALL: &[&Detector] = &[
     &imported_key_material::DETECTOR,
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
+    &key_store_disrupted::DETECTOR,
     &grants_ended::DETECTOR,
     &canary_key_touched::DETECTOR,
     &trail_blinded::DETECTOR,
