@@ -19,6 +19,7 @@ pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod key_store_disrupted;
+pub mod outside_key_material;
 pub mod pipeline_changed;
 pub mod replica_in_new_region;
 pub mod root_use;
@@ -101,6 +102,7 @@ pub const ALL: &[&Detector] = &[
     &replica_in_new_region::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
+    &outside_key_material::DETECTOR,
     &key_policy_opened::DETECTOR,
     &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
