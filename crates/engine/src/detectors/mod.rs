@@ -23,6 +23,7 @@ pub mod outside_key_material;
 pub mod pipeline_changed;
 pub mod replica_in_new_region;
 pub mod root_use;
+pub mod rotation_weakened;
 mod selectors;
 pub mod self_extending_grant;
 pub mod several_keys_destroyed;
@@ -107,6 +108,7 @@ pub const ALL: &[&Detector] = &[
     &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
+    &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
