@@ -5,6 +5,7 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+pub mod access_tags_changed;
 pub mod canary_key_touched;
 mod deed;
 mod denied;
@@ -108,6 +109,7 @@ pub const ALL: &[&Detector] = &[
     &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
+    &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
     &unusual_rate::DETECTOR,
