@@ -6,6 +6,7 @@
 //! walk the list and say what a new file still lacks.
 
 pub mod access_tags_changed;
+pub mod alias_moved;
 pub mod canary_key_touched;
 mod deed;
 mod denied;
@@ -105,6 +106,7 @@ pub const ALL: &[&Detector] = &[
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
     &outside_key_material::DETECTOR,
+    &alias_moved::DETECTOR,
     &key_policy_opened::DETECTOR,
     &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
