@@ -129,7 +129,7 @@ mod tests {
     /// So many grants ended by the same user on this day of May.
     fn revoked(day: u32, n: u32) -> Vec<RecordBuilder> {
         let one = |n: u32| {
-            kms(if n % 2 == 0 { "RevokeGrant" } else { "RetireGrant" })
+            kms(if n.is_multiple_of(2) { "RevokeGrant" } else { "RetireGrant" })
                 .set("requestParameters.grantId", format!("grant-{n}"))
                 .by_user(ACCOUNT, "mallory")
                 .at(&format!("2026-05-{day:02}T10:{:02}:{:02}Z", n / 60, n % 60))

@@ -13,6 +13,7 @@ mod denied;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
 pub mod grants_ended;
+pub mod habit_broken;
 mod impact;
 pub mod imported_key_material;
 pub mod key_deletion_scheduled;
@@ -114,6 +115,7 @@ pub const ALL: &[&Detector] = &[
     &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
+    &habit_broken::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];

@@ -60,7 +60,7 @@ pub const DETECTOR: Detector = Detector {
 fn judge(account: &str, state: &AccountState, estate: &Estate, found: &mut Vec<Finding>) {
     let known_for = estate.settings.detectors.habit_days.saturating_mul(DAY);
     for (origin, act) in &state.outside_material {
-        if !state.regions.first().is_some_and(|since| act.time.since(since) >= known_for) {
+        if state.regions.first().is_none_or(|since| act.time.since(since) < known_for) {
             continue;
         }
         let (severity, holder) = match origin.as_str() {
