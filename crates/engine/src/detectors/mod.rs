@@ -22,6 +22,7 @@ pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod key_store_disrupted;
+pub mod log_objects_read;
 pub mod outside_key_material;
 pub mod pipeline_changed;
 pub mod replica_in_new_region;
@@ -116,6 +117,7 @@ pub const ALL: &[&Detector] = &[
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
     &habit_broken::DETECTOR,
+    &log_objects_read::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
