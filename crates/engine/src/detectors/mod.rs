@@ -8,6 +8,7 @@
 pub mod access_tags_changed;
 pub mod alias_moved;
 pub mod canary_key_touched;
+pub mod debug_enclave;
 mod deed;
 mod denied;
 pub mod foreign_key_used;
@@ -116,6 +117,7 @@ pub const ALL: &[&Detector] = &[
     &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
+    &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
     &unusual_rate::DETECTOR,
