@@ -8,6 +8,7 @@
 pub mod access_tags_changed;
 pub mod alias_moved;
 pub mod canary_key_touched;
+pub mod ciphertext_probed;
 pub mod debug_enclave;
 mod deed;
 mod denied;
@@ -120,6 +121,7 @@ pub const ALL: &[&Detector] = &[
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
+    &ciphertext_probed::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
