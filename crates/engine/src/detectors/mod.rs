@@ -27,6 +27,7 @@ pub mod key_store_disrupted;
 pub mod log_objects_read;
 pub mod outside_key_material;
 pub mod pipeline_changed;
+pub mod quota_exhausted;
 pub mod replica_in_new_region;
 pub mod root_use;
 pub mod rotation_weakened;
@@ -122,6 +123,7 @@ pub const ALL: &[&Detector] = &[
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
     &ciphertext_probed::DETECTOR,
+    &quota_exhausted::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
