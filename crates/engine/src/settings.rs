@@ -1,6 +1,7 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All settings of the engine, as the sections of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
+    /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
+    pub key_users: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for EstateSettings {
@@ -44,6 +48,7 @@ impl Default for EstateSettings {
             regions: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            key_users: BTreeMap::new(),
         }
     }
 }

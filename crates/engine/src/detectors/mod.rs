@@ -35,6 +35,7 @@ mod selectors;
 pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
+pub mod unintended_user;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
@@ -105,6 +106,7 @@ pub const ALL: &[&Detector] = &[
     &key_store_disrupted::DETECTOR,
     &grants_ended::DETECTOR,
     &canary_key_touched::DETECTOR,
+    &unintended_user::DETECTOR,
     &trail_blinded::DETECTOR,
     &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
