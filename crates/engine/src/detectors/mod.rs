@@ -23,6 +23,7 @@ pub mod key_disabled;
 pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
+pub mod key_shared_by_ram;
 pub mod key_store_disrupted;
 pub mod log_objects_read;
 pub mod outside_key_material;
@@ -110,6 +111,7 @@ pub const ALL: &[&Detector] = &[
     &trail_blinded::DETECTOR,
     &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
+    &key_shared_by_ram::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
     &outside_key_material::DETECTOR,
