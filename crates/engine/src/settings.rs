@@ -1,5 +1,6 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How many alerts are worth having.
     pub alerts: AlertSettings,
+    /// Which findings belong together, and when that is worth an alert.
+    pub incidents: IncidentSettings,
     /// Parameters of the detectors.
     pub detectors: DetectorSettings,
 }
@@ -95,6 +98,27 @@ pub struct AlertSettings {
 impl Default for AlertSettings {
     fn default() -> Self {
         AlertSettings { budget_per_week: 1.0 }
+    }
+}
+
+/// Which findings belong together, and when that is worth an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IncidentSettings {
+    /// Hours between two findings of one actor, or about one key, up to which they are one incident: 1 to 336. Three
+    /// days bridge a weekend.
+    pub window_hours: i64,
+    /// Hours without anything new after which an incident is quiet; what comes then is an alert again: 1 to 336.
+    pub quiet_hours: i64,
+    /// Days after which what goes on becomes a new incident: 1 to 90.
+    pub longest_days: i64,
+    /// Least severity that is worth an alert.
+    pub alert_from: Severity,
+}
+
+impl Default for IncidentSettings {
+    fn default() -> Self {
+        IncidentSettings { window_hours: 72, quiet_hours: 12, longest_days: 14, alert_from: Severity::Medium }
     }
 }
 

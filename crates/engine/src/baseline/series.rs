@@ -57,6 +57,11 @@ impl Series {
         self.open.keys().copied()
     }
 
+    /// The open hours, in order.
+    pub fn open(&self) -> impl Iterator<Item = (i64, &Hour)> {
+        self.open.iter().map(|(hour, things)| (*hour, things))
+    }
+
     fn sealed_hour(&self) -> Option<i64> {
         self.profile().map(Profile::sealed_hour)
     }
