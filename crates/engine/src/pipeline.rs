@@ -389,6 +389,11 @@ impl Watch {
                 }
             }
         }
+        for look in &looks {
+            if let Look::All(judge) = look {
+                judge(&self.states, &self.estate, &mut found);
+            }
+        }
         for (id, state) in &self.states.accounts {
             for look in &looks {
                 if let Look::Account(judge) = look {

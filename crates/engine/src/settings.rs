@@ -2,6 +2,7 @@
 
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All settings of the engine, as the sections of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
+    /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
+    pub key_users: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for EstateSettings {
@@ -50,6 +54,7 @@ impl Default for EstateSettings {
             regions: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            key_users: BTreeMap::new(),
         }
     }
 }
@@ -132,10 +137,27 @@ pub struct DetectorSettings {
     pub several_keys_hours: i64,
     /// `imported_key_material`: an expiry sooner than this many days is short.
     pub short_expiry_days: i64,
+    /// `grants_ended`: grants ended by one principal in a UTC day that make a finding.
+    pub ended_grants: u64,
+    /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
+    pub habit_days: i64,
+    /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
+    pub probing_calls: u64,
+    /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
+    pub throttled_calls: u64,
 }
 
 impl Default for DetectorSettings {
     fn default() -> Self {
-        DetectorSettings { off: Vec::new(), several_keys: 2, several_keys_hours: 24, short_expiry_days: 7 }
+        DetectorSettings {
+            off: Vec::new(),
+            several_keys: 2,
+            several_keys_hours: 24,
+            short_expiry_days: 7,
+            ended_grants: 20,
+            habit_days: 14,
+            probing_calls: 100,
+            throttled_calls: 500,
+        }
     }
 }
