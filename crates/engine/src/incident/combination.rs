@@ -1,7 +1,7 @@
 //! Findings that mean more together than each alone: one small rule each, with a sentence why.
 
-use super::{Act, Member, group};
-use crate::finding::{Finding, FindingKind, Severity};
+use super::{Act, Member, group, story};
+use crate::finding::{Finding, FindingKind, Severity, key_family};
 use crate::time::Timestamp;
 use serde::Serialize;
 
@@ -33,6 +33,8 @@ pub enum Tie {
     Key,
     /// Both stand in the log of one account.
     Account,
+    /// Both are about one key and one foreign account.
+    Stranger,
 }
 
 /// All combinations, the worst loss first: the first that matches gives the incident its title.
@@ -96,6 +98,16 @@ pub const ALL: &[Combination] = &[
         why: "Calls for a key that was taken away fail: the damage has begun.",
     },
     Combination {
+        id: "opened_then_used",
+        first: &[Act::Opening],
+        then: &[Act::ForeignUse],
+        tie: Tie::Stranger,
+        severity: Severity::Critical,
+        headline: "{who}: {keys} opened to a foreign account, which then used it",
+        why: "A key was opened to a foreign account, and that account then used it: data has been read or written from \
+              outside.",
+    },
+    Combination {
         id: "blinded_then_opened",
         first: &[Act::Blinding],
         then: &[Act::Opening, Act::ForeignKey],
@@ -147,11 +159,11 @@ pub struct Match {
     pub why: &'static str,
     /// When the second act began: from then on it is known.
     pub since: Timestamp,
-    /// Ids of the two findings that show it first.
+    /// Ids of the two findings that show it first; the same twice where one is enough.
     pub findings: [String; 2],
     /// Whether both findings are muted.
     pub muted: bool,
-    /// What happened, in few words.
+    /// What happened, in few words; empty where the finding itself says it best.
     #[serde(skip)]
     pub headline: &'static str,
     /// What comes second.
@@ -164,6 +176,35 @@ pub(super) fn matches(members: &[&Member]) -> Vec<Match> {
     let acts: Vec<(Act, &Member)> =
         members.iter().filter_map(|member| Some((Act::of(&member.finding)?, *member))).collect();
     ALL.iter().filter_map(|combination| combination.matched(&acts)).collect()
+}
+
+/// What it means that a key is concerned that people have declared critical: one step worse than the worst finding
+/// about it. Findings below medium stay what they are.
+pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<Match> {
+    let is_critical = |member: &&&Member| {
+        let key = member.finding.key.as_ref();
+        let named = |name: &String| key.is_some_and(|key| key.arn == *name || key.aliases.contains(name));
+        critical.iter().any(named) && !story::is_denied(&member.finding)
+    };
+    let worst = members
+        .iter()
+        .filter(is_critical)
+        .filter(|member| member.finding.severity >= Severity::Medium)
+        .max_by_key(|member| {
+            (!member.muted, member.finding.severity, std::cmp::Reverse(member.finding.time.start))
+        })?;
+    let severity =
+        if worst.finding.severity == Severity::Medium { Severity::High } else { Severity::Critical };
+    Some(Match {
+        id: "critical_key",
+        severity,
+        why: "It concerns a key that you have declared critical.",
+        since: worst.finding.time.start,
+        findings: [worst.finding.id.clone(), worst.finding.id.clone()],
+        muted: worst.muted,
+        headline: "",
+        then: &[],
+    })
 }
 
 impl Combination {
@@ -228,9 +269,13 @@ impl Tie {
         match self {
             Tie::Actor => group::actor(a).is_some_and(|actor| group::actor(b) == Some(actor)),
             Tie::Key => a.key.as_ref().is_some_and(|key| {
-                b.key.as_ref().is_some_and(|other| group::family(&key.arn) == group::family(&other.arn))
+                b.key.as_ref().is_some_and(|other| key_family(&key.arn) == key_family(&other.arn))
             }),
             Tie::Account => a.account == b.account,
+            Tie::Stranger => {
+                Tie::Key.holds(a, b)
+                    && b.rests_on_foreign.iter().any(|account| a.rests_on_foreign.contains(account))
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Act {
     Blinding,
     /// Others are let in: policy, grant, replica.
     Opening,
+    /// A foreign account uses a key.
+    ForeignUse,
     /// Data is put under a key of somebody else.
     ForeignKey,
     /// Keys are taken away from their users.
@@ -49,8 +51,10 @@ impl Act {
             | "imported_key_material"
             | "key_disabled"
             | "key_policy_lockout" => Some(Act::Destruction),
+            "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
+            "unexpected_key_user" | "break_glass_use" => Some(Act::FirstUse),
             _ => match finding.kind {
                 FindingKind::Rate => Some(Act::Taking),
                 FindingKind::Novelty => Some(Act::FirstUse),
@@ -67,6 +71,7 @@ impl Act {
             Act::FirstUse => "first uses",
             Act::Blinding => "log switched off",
             Act::Opening => "access given away",
+            Act::ForeignUse => "key used from outside",
             Act::ForeignKey => "foreign key used",
             Act::Destruction => "keys taken away",
             Act::Impact => "keys missed",
