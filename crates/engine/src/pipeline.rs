@@ -12,6 +12,7 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
+use crate::baseline::judge::Entity;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -19,6 +20,7 @@ use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
+pub use history::JudgedHour;
 use indexmap::IndexMap;
 use rates::Rates;
 use serde::Serialize;
@@ -50,7 +52,7 @@ impl Filter {
 }
 
 /// What one object gave: a Delta of States, findings of single events, and the account of every record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ObjectOutcome {
     /// How reading went.
     pub report: ObjectReport,
@@ -234,6 +236,23 @@ impl Watch {
         }
         self.states.merge(&outcome.delta);
         self.rates.note(&outcome.delta, &self.states);
+    }
+
+    /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
+    /// it knows, in any order and any number of times.
+    pub fn join(&mut self, stored: &States) {
+        self.states.merge(stored);
+        self.rates.note(stored, &self.states);
+    }
+
+    /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
+    pub fn follow(&mut self, entity: Entity) {
+        self.rates.follow(entity);
+    }
+
+    /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
+    pub fn history(&self, entity: &Entity) -> &[JudgedHour] {
+        self.rates.history(entity)
     }
 
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
@@ -443,6 +462,7 @@ impl SeenEvents {
     }
 }
 
+mod history;
 mod rates;
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Settings {
 }
 
 /// Declared facts about the organisation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EstateSettings {
     /// Own account ids (twelve digits). Accounts whose logs are read are learned as well.
@@ -46,6 +46,26 @@ pub struct EstateSettings {
     /// Principals (ARNs without paths, `*` for any text) that are kept for emergencies: any use of a key by them is a
     /// finding.
     pub break_glass: Vec<String>,
+    /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
+    /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
+    pub pipeline: Vec<String>,
+    /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
+    pub canary_keys: Vec<String>,
+}
+
+impl Default for EstateSettings {
+    fn default() -> Self {
+        EstateSettings {
+            accounts: Vec::new(),
+            organizations: Vec::new(),
+            trusted_accounts: Vec::new(),
+            regions: Vec::new(),
+            critical_keys: Vec::new(),
+            break_glass: Vec::new(),
+            pipeline: vec!["*kmswatch*".to_owned()],
+            canary_keys: Vec::new(),
+        }
+    }
 }
 
 /// Bounds on one input object. All log content is attacker-controlled.

@@ -1,8 +1,11 @@
 //! What is said at the end: for people ([`text`]), for programs ([`jsonl`]), and about the run ([`summary`]).
 
+pub(crate) mod entity;
 pub(crate) mod figures;
+pub(crate) mod hours;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
+pub(crate) mod plot;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod summary;

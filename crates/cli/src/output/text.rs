@@ -145,7 +145,8 @@ fn overview(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Res
     Ok(())
 }
 
-fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
+/// Writes one finding in full.
+pub(crate) fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
     let columns = beside_label(layout.columns);
     title(out, finding.severity, &finding.title, layout)?;
     let evidence = &finding.evidence;

@@ -17,6 +17,7 @@ pub mod key_disabled;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod key_used_by_foreign_account;
+pub mod pipeline_changed;
 pub mod replica_in_new_region;
 pub mod root_use;
 mod selectors;
@@ -90,6 +91,7 @@ pub const ALL: &[&Detector] = &[
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
     &trail_blinded::DETECTOR,
+    &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,

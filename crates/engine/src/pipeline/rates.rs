@@ -7,6 +7,7 @@
 //! Hours close one after the other in ascending order, over all entities that were active in them, so that the
 //! estate's standard of a day knows every peak of the days before, and none of its own.
 
+use super::history::{History, JudgedHour};
 use crate::baseline::entity::Closed;
 use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, Judge};
@@ -23,6 +24,7 @@ pub(super) struct Rates {
     /// The last hour that the clock has closed.
     closed: Option<i64>,
     judge: Judge,
+    history: History,
 }
 
 impl Rates {
@@ -49,6 +51,16 @@ impl Rates {
         }
     }
 
+    /// Keeps the judged hours of `entity` from now on.
+    pub(super) fn follow(&mut self, entity: Entity) {
+        self.history.follow(entity);
+    }
+
+    /// The judged hours of an entity that is followed.
+    pub(super) fn history(&self, entity: &Entity) -> &[JudgedHour] {
+        self.history.of(entity)
+    }
+
     /// Whether the clock has closed this hour.
     pub(super) fn is_closed(&self, hour: i64) -> bool {
         self.closed.is_some_and(|closed| hour <= closed)
@@ -60,7 +72,7 @@ impl Rates {
         self.closed = self.closed.max(Some(due));
         let later = self.open.split_off(&(due + 1));
         let open = std::mem::replace(&mut self.open, later);
-        close(open, states, &mut self.judge, budget);
+        close(open, states, &mut self.judge, &mut self.history, budget);
     }
 
     /// The judge as it would be if no more events came: open hours are closed in a copy.
@@ -82,12 +94,18 @@ impl Rates {
                 }
             }
         }
-        close(self.open.clone(), &mut copy, &mut judge, budget);
+        close(self.open.clone(), &mut copy, &mut judge, &mut History::default(), budget);
         judge
     }
 }
 
-fn close(open: BTreeMap<i64, BTreeSet<Entity>>, states: &mut States, judge: &mut Judge, budget: f64) {
+fn close(
+    open: BTreeMap<i64, BTreeSet<Entity>>,
+    states: &mut States,
+    judge: &mut Judge,
+    history: &mut History,
+    budget: f64,
+) {
     for (hour, entities) in open {
         judge.begin(hour, budget);
         // What each principal did in this hour: principals come before keys.
@@ -97,12 +115,16 @@ fn close(open: BTreeMap<i64, BTreeSet<Entity>>, states: &mut States, judge: &mut
                 Entity::Principal(id) => {
                     let Some(state) = states.principals.get_mut(id) else { continue };
                     let closed = state.baseline.close(hour);
-                    closed.iter().for_each(|closed| judge.take(&entity, &entity, closed, &closed.hour));
+                    for closed in &closed {
+                        history.note(&entity, closed, hour);
+                        judge.take(&entity, &entity, closed, &closed.hour);
+                    }
                     done.insert(id.clone(), closed);
                 }
                 Entity::Key(arn) => {
                     let Some(state) = states.keys.get_mut(arn) else { continue };
                     for closed in state.baseline.close(hour) {
+                        history.note(&entity, &closed, hour);
                         match user_of_half(&state.users, &closed, &done) {
                             Some((user, by)) => judge.take(&entity, &user, &closed, by),
                             None => judge.take(&entity, &entity, &closed, &closed.hour),

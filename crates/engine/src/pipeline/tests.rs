@@ -117,6 +117,24 @@ proptest! {
     }
 
     #[test]
+    fn a_watch_that_joins_what_another_has_stored_knows_what_both_saw(events in events(), cut: usize) {
+        let records = records(&events);
+        let (before, after) = records.split_at(cut % (records.len() + 1));
+        let (earlier, mut later) = (watch_of(before, &[]), watch_of(after, &[]));
+        let mut stored = States::default();
+        for entity in earlier.states().ids() {
+            stored.merge_stored(&entity, &earlier.states().encode(&entity).unwrap().unwrap()).unwrap();
+        }
+        later.join(&stored);
+        let whole = watch_of(&records, &[]);
+        prop_assert_eq!(later.states(), whole.states());
+        let said: BTreeSet<String> = earlier.findings().into_iter().chain(later.findings()).map(|f| f.id).collect();
+        for finding in whole.findings() {
+            prop_assert!(said.contains(&finding.id), "{:#?}", finding);
+        }
+    }
+
+    #[test]
     fn more_evidence_never_takes_the_id_of_an_act_away(events in events(), cut: usize) {
         let records = records(&events);
         let part = watch_of(&records[..cut % (records.len() + 1)], &[]);
