@@ -4,6 +4,7 @@ use super::{Act, Member, group, story};
 use crate::finding::{Finding, FindingKind, Severity, key_family};
 use crate::time::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Two acts, the second at or after the first.
 #[derive(Debug)]
@@ -209,31 +210,33 @@ pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<M
 
 impl Combination {
     /// The pair that shows it first; one that is not wholly muted goes before one that is.
+    ///
+    /// For each act that comes second, the best first one is the earliest that it has something in common with, or the
+    /// earliest that is not muted: so one look at each finding is enough, however many there are.
     fn matched(&self, acts: &[(Act, &Member)]) -> Option<Match> {
+        let mut earliest: BTreeMap<(String, Act), [Option<&Member>; 2]> = BTreeMap::new();
+        for (act, member) in acts.iter().filter(|(act, _)| self.first.contains(act)) {
+            for tie in self.tie.names(&member.finding) {
+                let [any, told] = earliest.entry((tie, *act)).or_default();
+                any.get_or_insert(*member);
+                if !member.muted {
+                    told.get_or_insert(*member);
+                }
+            }
+        }
         let mut best: Option<(bool, Timestamp, &Member, &Member)> = None;
-        let firsts = acts.iter().filter(|(act, _)| self.first.contains(act));
-        for (first_act, first) in firsts {
-            // The earliest that comes then; what is not muted is looked for apart.
-            for want_told in [true, false] {
-                let then = acts
-                    .iter()
-                    .filter(|(act, then)| {
-                        self.then.contains(act)
-                            && (!self.is_of_one_set() || act != first_act)
-                            && then.finding.id != first.finding.id
-                            && (!want_told || !then.muted || !first.muted)
-                            && known_at(&then.finding) >= first.finding.time.start
-                            && self.tie.holds(&first.finding, &then.finding)
-                    })
-                    .map(|(_, then)| *then)
-                    .min_by_key(|then| then.finding.time.start);
-                if let Some(then) = then {
+        for (act, then) in acts.iter().filter(|(act, _)| self.then.contains(act)) {
+            for tie in self.tie.names(&then.finding) {
+                // Where the order does not matter, the two acts must differ.
+                let kinds = self.first.iter().filter(|first| self.first != self.then || *first != act);
+                let firsts =
+                    kinds.filter_map(|first| earliest.get(&(tie.clone(), *first))).flatten().flatten();
+                for first in firsts.filter(|first| known_at(&then.finding) >= first.finding.time.start) {
                     let muted = first.muted && then.muted;
                     let since = first.finding.time.start.max(then.finding.time.start);
                     if best.is_none_or(|(m, at, ..)| (muted, since) < (m, at)) {
                         best = Some((muted, since, first, then));
                     }
-                    break;
                 }
             }
         }
@@ -248,11 +251,6 @@ impl Combination {
             then: self.then,
         })
     }
-
-    /// Whether the order of the two acts does not matter: they must then differ.
-    fn is_of_one_set(&self) -> bool {
-        self.first == self.then
-    }
 }
 
 /// Up to when the act may have begun. What was counted over a time begins with the first call counted, and that may be
@@ -265,17 +263,18 @@ fn known_at(finding: &Finding) -> Timestamp {
 }
 
 impl Tie {
-    fn holds(self, a: &Finding, b: &Finding) -> bool {
+    /// What a finding can be tied by: two that share a name are tied.
+    fn names(self, finding: &Finding) -> Vec<String> {
+        let key = || finding.key.as_ref().map(|key| key_family(&key.arn));
         match self {
-            Tie::Actor => group::actor(a).is_some_and(|actor| group::actor(b) == Some(actor)),
-            Tie::Key => a.key.as_ref().is_some_and(|key| {
-                b.key.as_ref().is_some_and(|other| key_family(&key.arn) == key_family(&other.arn))
-            }),
-            Tie::Account => a.account == b.account,
-            Tie::Stranger => {
-                Tie::Key.holds(a, b)
-                    && b.rests_on_foreign.iter().any(|account| a.rests_on_foreign.contains(account))
-            }
+            Tie::Actor => group::actor(finding).map(str::to_owned).into_iter().collect(),
+            Tie::Key => key().into_iter().collect(),
+            Tie::Account => vec![finding.account.clone()],
+            Tie::Stranger => key()
+                .map(|key| {
+                    finding.rests_on_foreign.iter().map(|account| format!("{account} {key}")).collect()
+                })
+                .unwrap_or_default(),
         }
     }
 }
