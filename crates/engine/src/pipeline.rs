@@ -17,8 +17,8 @@ use crate::baseline::judge::Entity;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
-use crate::finding::{Finding, KeyName, Severity, Span};
-use crate::state::{Delta, KeyState, Merge, Names, Patterns, States};
+use crate::finding::{Finding, KeyName, Severity, Span, key_family};
+use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
@@ -159,6 +159,9 @@ impl ObjectOutcome {
         }
     }
 }
+
+/// Copies of a multi-Region key that are named; there is at most one in each Region.
+const SIBLINGS: usize = 40;
 
 fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     match findings.entry(finding.id.clone()) {
@@ -339,6 +342,7 @@ impl Watch {
         for finding in &mut findings {
             self.name(finding, &names);
         }
+        self.name_siblings(&mut findings);
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
     }
@@ -353,6 +357,33 @@ impl Watch {
         }
         detectors::key_policy_changed::compare(finding, state);
         true
+    }
+
+    /// Names the other known copies of a multi-Region key, which stay usable when one is taken away.
+    fn name_siblings(&self, findings: &mut [Finding]) {
+        let is_copy = |arn: &str| arn.contains(":key/mrk-");
+        let of_copies =
+            findings.iter_mut().filter(|finding| finding.key.as_ref().is_some_and(|key| is_copy(&key.arn)));
+        let mut of_copies = of_copies.peekable();
+        if of_copies.peek().is_none() {
+            return;
+        }
+        let mut families: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (arn, state) in self.states.keys.iter().filter(|(arn, _)| is_copy(arn)) {
+            if !state.acts.values().any(|act| act.kind == ActKind::Delete) {
+                families.entry(key_family(arn)).or_default().push(arn);
+            }
+        }
+        for finding in of_copies {
+            let Some(key) = &finding.key else { continue };
+            let family = families.get(&key_family(&key.arn)).into_iter().flatten();
+            let mut siblings: Vec<&str> =
+                family.copied().filter(|arn| *arn != key.arn).take(SIBLINGS).collect();
+            siblings.sort_unstable();
+            if !siblings.is_empty() {
+                finding.evidence.details.insert("siblings", siblings.into());
+            }
+        }
     }
 
     /// What the States say.

@@ -10,6 +10,7 @@ pub mod alias_moved;
 pub mod canary_key_touched;
 pub mod ciphertext_probed;
 pub mod debug_enclave;
+pub mod break_glass_use;
 mod deed;
 mod denied;
 pub mod foreign_key_used;
@@ -27,6 +28,7 @@ pub mod key_shared_by_ram;
 pub mod key_store_disrupted;
 pub mod log_objects_read;
 pub mod outside_key_material;
+pub mod key_used_by_foreign_account;
 pub mod pipeline_changed;
 pub mod quota_exhausted;
 pub mod replica_in_new_region;
@@ -37,6 +39,7 @@ pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
 pub mod unintended_user;
+pub mod unexpected_key_user;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
@@ -130,6 +133,10 @@ pub const ALL: &[&Detector] = &[
     &log_objects_read::DETECTOR,
     &ciphertext_probed::DETECTOR,
     &quota_exhausted::DETECTOR,
+    &unexpected_key_user::DETECTOR,
+    &key_used_by_foreign_account::DETECTOR,
+    &root_use::DETECTOR,
+    &break_glass_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
@@ -234,7 +241,12 @@ mod tests {
         for detector in ALL {
             let source = source(detector);
             let settings = serde_json::to_value(DetectorSettings::default()).unwrap();
-            for parameter in settings.as_object().unwrap().keys().filter(|name| *name != "off") {
+            for parameter in settings
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| !["off", "staged"].contains(&name.as_str()))
+            {
                 let reads = [".", " ", "(", ")", ",", ";", "\n"].iter().any(|end| {
                     source.contains(&format!("settings.{parameter}{end}"))
                         || source.contains(&format!("detectors.{parameter}{end}"))
