@@ -28,6 +28,7 @@ use super::bytes::MAX_HOUR;
 use crate::state::Merge;
 use curve::{Curve, incidents_above};
 use peaks::Peaks;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Weeks over which peaks are counted.
@@ -63,7 +64,7 @@ pub struct Understood {
 }
 
 /// The threshold on C that keeps the budget.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Alert at this C and above.
     pub c: f64,
@@ -164,6 +165,12 @@ impl Standard {
             Some(curve) => curve.c(score),
             None => Curve::of(std::iter::empty(), self.weeks).c(score),
         }
+    }
+
+    /// The same without what only [`Standard::threshold`] needs, to be kept and stored.
+    #[must_use]
+    pub fn without_incidents(self) -> Standard {
+        Standard { incidents: Vec::new(), ..self }
     }
 
     /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).

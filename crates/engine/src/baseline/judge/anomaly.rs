@@ -26,6 +26,11 @@ impl Entity {
         }
     }
 
+    /// Whether it is a key.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Entity::Key(_))
+    }
+
     /// The class whose members are compared with each other.
     pub fn class(&self) -> &'static str {
         match self {
@@ -49,7 +54,7 @@ fn is_service(id: &str) -> bool {
 }
 
 /// A score beyond what is usual: beyond the threshold, or so near that it counts together with others.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Anomaly {
     /// Whose stream it is.
     pub entity: Entity,
