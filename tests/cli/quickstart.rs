@@ -137,3 +137,29 @@ fn what_breaks_by_a_deletion_is_who_really_used_the_key() {
     }
     assert!(broken > 3, "keys in use were scheduled for deletion");
 }
+
+#[test]
+fn the_attack_is_one_incident_and_alerts_a_few_times() {
+    let said = run(&["replay", "--incidents", "--format", "jsonl", sample().to_str().unwrap()]);
+    assert_eq!(said.status, 1, "{}", said.err);
+    let incidents: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let schema: Value = serde_json::from_str(&run(&["schema", "incident"]).out).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    for incident in &incidents {
+        let errors: Vec<String> = schema.iter_errors(incident).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    let critical: Vec<&Value> =
+        incidents.iter().filter(|incident| incident["severity"] == "critical").collect();
+    let [attack] = critical.as_slice() else { panic!("one critical incident, but {}", critical.len()) };
+    assert!(attack["finding_count"].as_u64().unwrap() >= 12);
+    let alerts = attack["alerts"].as_array().unwrap().len();
+    assert!((2..=6).contains(&alerts), "{alerts} alerts");
+    let lost: BTreeSet<&str> =
+        attack["losses"].as_array().unwrap().iter().map(|loss| loss["fate"].as_str().unwrap()).collect();
+    assert_eq!(lost, BTreeSet::from(["disabled", "pending_deletion"]));
+    let commands =
+        |step: &Value| step.as_str().unwrap().split_once(": aws ").map(|(_, command)| command.to_owned());
+    let commands: Vec<String> = attack["steps"].as_array().unwrap().iter().filter_map(commands).collect();
+    assert_eq!(commands.iter().collect::<BTreeSet<_>>().len(), commands.len(), "no command twice");
+}

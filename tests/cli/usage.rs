@@ -7,7 +7,16 @@ use serde_json::Value;
 fn help_names_every_command_and_gives_examples() {
     let said = run(&["--help"]);
     assert_eq!(said.status, 0);
-    for word in ["replay", "detectors", "config", "schema", "simulate", "kmswatch replay ./AWSLogs"] {
+    for word in [
+        "replay",
+        "explain",
+        "baseline",
+        "detectors",
+        "config",
+        "schema",
+        "simulate",
+        "kmswatch replay ./AWSLogs",
+    ] {
         assert!(said.out.contains(word), "{word}: {}", said.out);
     }
     let said = run(&["replay", "--help"]);

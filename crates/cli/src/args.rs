@@ -29,10 +29,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayArgs),
+    Explain(ExplainArgs),
+    Baseline(BaselineArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
+    Evaluate(EvaluateArgs),
 }
 
 /// Read logs and say what is wrong in them
@@ -45,6 +48,8 @@ pub(crate) enum Command {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --incidents ./AWSLogs\n      \
+        what belongs together as one, with its timeline and first steps\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -52,13 +57,40 @@ pub(crate) enum Command {
     Exit status: 0 nothing found, 1 findings, 2 something could not be read\n\
     (findings are printed all the same) or bad usage.")]
 pub(crate) struct ReplayArgs {
-    /// Files, folders of any depth, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 
     /// How to print findings [default: text on a terminal, jsonl otherwise]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Print incidents instead of findings: what belongs together, with one story and one list of steps
+    #[arg(long)]
+    pub(crate) incidents: bool,
+
+    /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Moment>,
+
+    /// Only findings of at least this severity; the exit status looks at these alone
+    #[arg(long, value_name = "MIN", value_parser = severity(), default_value = "info", hide_default_value = true)]
+    pub(crate) severity: Severity,
+
+    /// Print every finding of the text format in full, not the important ones only
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// Write an account of the run to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+}
+
+/// Which logs are read, and how
+#[derive(Debug, Parser)]
+pub(crate) struct ReadArgs {
+    /// Files, folders of any depth, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
@@ -80,25 +112,69 @@ pub(crate) struct ReplayArgs {
     #[arg(long = "region", value_name = "REGION")]
     pub(crate) regions: Vec<String>,
 
-    /// Only findings of at least this severity; the exit status looks at these alone
-    #[arg(long, value_name = "MIN", value_parser = severity(), default_value = "info", hide_default_value = true)]
-    pub(crate) severity: Severity,
-
-    /// Print every finding of the text format in full, not the important ones only
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-
     /// Threads that read; the output is the same for any number [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 
-    /// Write an account of the run to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary: Option<PathBuf>,
-
     /// No progress, and no remarks on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// Show how a finding came about: the hours that were judged, and what is usual
+///
+/// Reads the same logs again and shows the finding in full, each hour around it with what was counted and what was
+/// to be expected, and the week that was learned.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  \
+    kmswatch explain kw-1b2c ./AWSLogs")]
+pub(crate) struct ExplainArgs {
+    /// Id of the finding, or the beginning of one
+    #[arg(value_name = "FINDING")]
+    pub(crate) finding: String,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// Show what is known of a principal or key, and what is usual for it
+#[derive(Debug, Parser)]
+pub(crate) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(crate) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// One entity: who uses it, what was done to it, the week that was learned
+    #[command(after_help = "Examples:\n  \
+        kmswatch baseline show alias/payments ./AWSLogs\n  \
+        kmswatch baseline show role/ci-deploy ./AWSLogs")]
+    Show {
+        /// ARN, alias, or the end of an id (role/ci-deploy)
+        #[arg(value_name = "ENTITY")]
+        entity: String,
+
+        /// How to print
+        #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+        format: ShowFormat,
+
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// All entities, the busiest first
+    List {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people
+    Text,
+    /// The State as it is stored, for programs
+    Json,
 }
 
 /// List what can be found, or show one detector's page
@@ -140,6 +216,8 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     /// A line of `kmswatch replay --format jsonl`
     Finding,
+    /// A line of `kmswatch replay --incidents --format jsonl`
+    Incident,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks
@@ -194,6 +272,100 @@ pub(crate) struct SimulateArgs {
     pub(crate) list_attacks: bool,
 }
 
+/// Say what the statistics are worth, on logs whose attacks are known
+///
+/// Reads organisations with labelled attacks, made in memory or written by `kmswatch simulate`, and counts: which
+/// attacks were found, after how long, how many false alerts there were, and what simpler means would have done.
+/// The same arguments give the same figures.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch evaluate\n      \
+        some organisations of 60 days with attacks of every kind; takes minutes\n  \
+    kmswatch evaluate --preset quiet --seeds 1..20 --budgets 1\n      \
+        false alerts alone, in many quiet months\n  \
+    kmswatch evaluate ./sample\n      \
+        a folder that `kmswatch simulate` has written")]
+pub(crate) struct EvaluateArgs {
+    /// Folders written by `kmswatch simulate`
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["preset", "seeds", "days"])]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// Scenario to make in memory
+    #[arg(long, value_parser = ["evaluation", "quiet", "quickstart"], default_value = "evaluation")]
+    pub(crate) preset: String,
+
+    /// Seeds of the organisations, the first and the last, or one
+    #[arg(long, value_name = "A..B", default_value = "4001..4008")]
+    pub(crate) seeds: Seeds,
+
+    /// Days of traffic; attacks keep their distance from the last one
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u32>,
+
+    /// False alerts a week to allow, each judged by itself
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = budget, default_value = "0.25,1,4")]
+    pub(crate) budgets: Vec<f64>,
+
+    /// Days at the beginning whose false alerts are counted apart
+    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    pub(crate) warm_up: u32,
+
+    /// Settings, a TOML file; its budget is not used
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// How to print the figures
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+
+    /// Organisations that are read side by side [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Tables
+    Text,
+    /// One object
+    Json,
+}
+
+/// Seeds from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds {
+    first: u64,
+    last: u64,
+}
+
+impl Seeds {
+    /// All of them.
+    pub(crate) fn list(self) -> impl Iterator<Item = u64> {
+        self.first..=self.last
+    }
+}
+
+impl std::str::FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        /// More than anybody waits for.
+        const MOST: u64 = 10_000;
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let number = |text: &str| text.parse::<u64>().map_err(|_| "write A..B, or one number".to_owned());
+        let seeds = Seeds { first: number(first)?, last: number(last)? };
+        match seeds.last.checked_sub(seeds.first) {
+            Some(more) if more < MOST => Ok(seeds),
+            Some(_) => Err(format!("at most {MOST} at once")),
+            None => Err("the first seed is after the last".to_owned()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people
@@ -225,6 +397,11 @@ fn account(text: &str) -> Result<String, String> {
     if is_account_id(text) { Ok(text.to_owned()) } else { Err("an account id has twelve digits".to_owned()) }
 }
 
+fn budget(text: &str) -> Result<f64, String> {
+    let allowed = 0.01..=1_000.0;
+    text.parse().ok().filter(|budget| allowed.contains(budget)).ok_or_else(|| "write 0.01 to 1000".to_owned())
+}
+
 fn preset() -> clap::builder::PossibleValuesParser {
     kmswatch_scenario::PRESETS
         .iter()
@@ -248,6 +425,25 @@ mod tests {
     fn the_definition_of_the_arguments_is_sound() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_a_range_with_both_ends_or_one() {
+        let list = |text: &str| text.parse::<Seeds>().map(|seeds| seeds.list().collect::<Vec<_>>());
+        assert_eq!(list("4..6"), Ok(vec![4, 5, 6]));
+        assert_eq!(list("7"), Ok(vec![7]));
+        for bad in ["", "6..4", "a..b", "1..", "0..99999999"] {
+            assert!(list(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_budget_of_nothing_is_refused() {
+        let parse = |budgets: &str| Args::try_parse_from(["kmswatch", "evaluate", "--budgets", budgets]);
+        assert!(parse("0.25,1,4").is_ok());
+        for bad in ["0", "nan", "1,", "-1", "1e9"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

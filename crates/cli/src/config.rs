@@ -85,6 +85,16 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
             "alerts.budget_per_week: {budget} is outside 0.01 to 1000: write how many false alerts a week you accept"
         );
     }
+    let incidents = &settings.incidents;
+    for (key, value, most) in [
+        ("window_hours", incidents.window_hours, 336),
+        ("quiet_hours", incidents.quiet_hours, 336),
+        ("longest_days", incidents.longest_days, 90),
+    ] {
+        if !(1..=most).contains(&value) {
+            bail!("incidents.{key}: {value} is outside 1 to {most}");
+        }
+    }
     for id in &settings.detectors.off {
         let known = || detectors::ALL.iter().map(|detector| detector.id);
         if !known().any(|known| known == id) {
@@ -157,6 +167,8 @@ mod tests {
             ("[estate]\norganizations = [\"r-1\"]", "o-"),
             ("[alerts]\nbudget_per_week = 0.0", "0.01 to 1000"),
             ("[alerts]\nbudget_per_week = nan", "0.01 to 1000"),
+            ("[incidents]\nwindow_hours = 0", "incidents.window_hours"),
+            ("[incidents]\nlongest_days = 91", "1 to 90"),
             ("[detectors]\noff = [\"no_such_detector\"]", "kmswatch detectors"),
         ] {
             let error = check(&parse(text).unwrap()).unwrap_err().to_string();

@@ -5,12 +5,16 @@
 //! of hostile logs is made safe to print.
 
 mod args;
+mod baseline;
 mod config;
 mod detectors;
+mod evaluate;
+mod explain;
 mod inputs;
 mod moment;
 mod output;
 mod progress;
+mod reading;
 mod replay;
 mod run;
 mod schema;
@@ -35,10 +39,13 @@ fn main() -> ExitCode {
     args.color.apply();
     let done = match args.command {
         Command::Replay(args) => run::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

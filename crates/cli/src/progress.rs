@@ -32,6 +32,14 @@ impl Progress {
         Progress(Some(bar(ProgressBar::new(STEPS), WRITING)))
     }
 
+    /// The same for an evaluation.
+    pub(crate) fn of_evaluation() -> Progress {
+        if !io::stderr().is_terminal() {
+            return Progress::hidden();
+        }
+        Progress(Some(bar(ProgressBar::new(STEPS), EVALUATING)))
+    }
+
     /// Sets the share of the work that is done, 0 to 1.
     pub(crate) fn set(&self, done: f64) {
         if let Some(bar) = &self.0 {
@@ -57,6 +65,8 @@ const READING: &str = "reading {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}, 
 /// Standard input: nobody knows how much there will be.
 const READING_STDIN: &str = "reading {spinner} {bytes}  {bytes_per_sec}";
 const WRITING: &str = "writing {bar:24} {percent}%  {eta} left";
+
+const EVALUATING: &str = "evaluating {bar:24} {percent}%  {elapsed}, {eta} left";
 
 /// Steps of a bar that shows a share.
 const STEPS: u64 = 1_000;
@@ -92,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_sound() {
-        for template in [READING, READING_STDIN, WRITING] {
+        for template in [READING, READING_STDIN, WRITING, EVALUATING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -28,10 +28,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 /// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
 const WAITING: usize = 16;
 
-/// Reads all inputs. Whatever cannot be read is in `troubles`.
+/// Reads all inputs into `watch`. Whatever cannot be read is in `troubles`.
 pub(crate) fn replay(
     inputs: &[Input],
-    estate: &Estate,
+    watch: Watch,
     filter: &Filter,
     threads: NonZeroUsize,
     progress: &Progress,
@@ -40,7 +40,8 @@ pub(crate) fn replay(
     keep_panics_quiet();
     let threads = threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
-    let end = Mutex::new(End { watch: Watch::new(estate.clone()), delivered: None, troubles });
+    let estate = &watch.estate().clone();
+    let end = Mutex::new(End { watch, delivered: None, troubles });
     let work = || {
         let mut worker = Worker::default();
         while let Some(at) = order.take() {

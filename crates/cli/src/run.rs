@@ -1,51 +1,41 @@
 //! `kmswatch replay`: from arguments to output and exit status.
 
 use crate::args::{Format, ReplayArgs};
-use crate::config;
-use crate::inputs;
 use crate::output::{self, Outcome, jsonl, summary, text};
-use crate::progress::Progress;
-use crate::replay::{caught, replay};
+use crate::reading::{Reading, read};
+use crate::replay::caught;
 use crate::terminal;
-use crate::troubles::Troubles;
-use kmswatch_engine::estate::Estate;
-use kmswatch_engine::pipeline::Filter;
+use kmswatch_engine::incident::{self, Member};
 use kmswatch_engine::time::Timestamp;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::time::Instant;
 
 /// Reads what was asked for and says what is in it. Gives the exit status.
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let begun = Instant::now();
-    let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
-    let filter = filter(args)?;
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
-
-    let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
-    let mut estate = Estate::new(settings);
-    inputs.accounts.iter().for_each(|account| estate.learn_account(account));
-    let progress = if args.quiet {
-        Progress::hidden()
-    } else {
-        Progress::on_terminal(|| inputs.list.iter().map(inputs::Input::bytes).sum())
-    };
-    let watch = replay(&inputs.list, &estate, &filter, threads, &progress, &mut troubles);
-    progress.finish();
-
+    let Reading { watch, troubles } = read(&args.read, &[])?;
     let (mut account, mut findings) =
         caught(|| (watch.summary(), watch.findings())).map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
-    let all = findings.len();
-    findings.retain(|finding| finding.severity >= args.severity);
-    let less_severe = all - findings.len();
+    let now = as_of(args, account.last_event);
+    let mut less_severe = 0;
+    let incidents = args.incidents.then(|| {
+        let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
+        let settings = &watch.estate().settings.incidents;
+        let mut incidents = incident::incidents(members, settings, now, &BTreeSet::new());
+        less_severe += keep(&mut incidents, |incident| incident.severity >= args.severity);
+        incidents
+    });
+    if incidents.is_none() {
+        less_severe += keep(&mut findings, |finding| finding.severity >= args.severity);
+    }
     let outcome = Outcome {
         findings,
-        less_severe: less_severe as u64,
+        incidents,
+        less_severe,
         summary: account,
         accounts: watch.estate().own_accounts().map(str::to_owned).collect(),
         troubles,
@@ -75,9 +65,12 @@ fn print(args: &ReplayArgs, outcome: &Outcome) -> io::Result<()> {
         Format::Jsonl => {
             // JSON holds no escape sequences for `anstream` to look for.
             let mut out = io::BufWriter::new(io::stdout().lock());
-            jsonl::write(&mut out, &outcome.findings)?;
+            match &outcome.incidents {
+                Some(incidents) => jsonl::write(&mut out, incidents)?,
+                None => jsonl::write(&mut out, &outcome.findings)?,
+            }
             out.flush()?;
-            if !args.quiet {
+            if !args.read.quiet {
                 output::problems_to(&mut anstream::stderr().lock(), outcome)?;
             }
             Ok(())
@@ -85,14 +78,17 @@ fn print(args: &ReplayArgs, outcome: &Outcome) -> io::Result<()> {
     }
 }
 
-fn filter(args: &ReplayArgs) -> anyhow::Result<Filter> {
-    let now = Timestamp(jiff::Timestamp::now().as_second());
-    let since = args.since.map(|moment| moment.at(now));
-    let until = args.until.map(|moment| moment.at(now));
-    if let (Some(since), Some(until)) = (since, until)
-        && since >= until
-    {
-        anyhow::bail!("--since {since} is not before --until {until}: no event could pass");
+/// Keeps those that pass, and says how many did not.
+fn keep<T>(items: &mut Vec<T>, passes: impl Fn(&T) -> bool) -> u64 {
+    let all = items.len();
+    items.retain(passes);
+    (all - items.len()) as u64
+}
+
+/// The moment that counts as now: the end of the logs, so that the output does not depend on the clock.
+fn as_of(args: &ReplayArgs, last_event: Option<Timestamp>) -> Timestamp {
+    match args.as_of {
+        Some(moment) => moment.at(crate::reading::clock()),
+        None => last_event.unwrap_or_default(),
     }
-    Ok(Filter { since, until, accounts: args.accounts.clone(), regions: args.regions.clone() })
 }

@@ -72,13 +72,7 @@ fn scenario(args: &SimulateArgs) -> anyhow::Result<Scenario> {
         scenario.seed = seed;
     }
     if let Some(days) = args.days {
-        // Attacks keep their distance from the end; those from before the first day fall away.
-        let before = scenario.days;
-        scenario.attacks.retain(|attack| attack.day + days >= before);
-        for attack in &mut scenario.attacks {
-            attack.day = attack.day + days - before;
-        }
-        scenario.days = days;
+        set_days(&mut scenario, days);
     }
     if let Some(accounts) = args.accounts {
         resize(&mut scenario.organisation.accounts, accounts as usize);
@@ -94,6 +88,16 @@ fn scenario(args: &SimulateArgs) -> anyhow::Result<Scenario> {
     }
     scenario.check()?;
     Ok(scenario)
+}
+
+/// Makes it longer or shorter. Attacks keep their distance from the end; those from before the first day fall away.
+pub(crate) fn set_days(scenario: &mut Scenario, days: u32) {
+    let before = scenario.days;
+    scenario.attacks.retain(|attack| attack.day + days >= before);
+    for attack in &mut scenario.attacks {
+        attack.day = attack.day + days - before;
+    }
+    scenario.days = days;
 }
 
 /// Takes accounts away from the end, or adds some; those that every organisation needs stay.

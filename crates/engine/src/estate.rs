@@ -1,5 +1,6 @@
 //! What is ours: the knowledge of the whole installation that a detector needs beside one event or State.
 
+use crate::policy::glob_ignoring_case;
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 
@@ -47,6 +48,17 @@ impl Estate {
             && !self.settings.estate.trusted_accounts.iter().any(|trusted| trusted == account)
     }
 
+    /// Whether `name`, or the last part of it if it is an ARN, a URL or a path, is declared as a part of the way that
+    /// logs and alerts take.
+    pub fn is_pipeline(&self, name: &str) -> bool {
+        let last = name.rsplit(['/', ':']).next().unwrap_or(name);
+        self.settings
+            .estate
+            .pipeline
+            .iter()
+            .any(|pattern| glob_ignoring_case(pattern, name) || glob_ignoring_case(pattern, last))
+    }
+
     /// The accounts known to be ours, in order.
     pub fn own_accounts(&self) -> impl Iterator<Item = &str> {
         self.own_accounts.iter().map(String::as_str)
@@ -82,6 +94,25 @@ mod tests {
         assert!(estate.is_outsider("444455556666", "111122223333"));
         for account in ["111122223333", "777788889999", "222233334444", "AWS Internal"] {
             assert!(!estate.is_outsider(account, "222233334444"), "{account}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_pipeline_is_known_by_any_form_of_its_name() {
+        let mut settings = Settings::default();
+        settings.estate.pipeline.push("acme-logs".into());
+        let estate = Estate::new(settings);
+        for name in [
+            "acme-logs",
+            "ACME-Logs",
+            "arn:aws:s3:::acme-logs",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/kmswatch-objects",
+            "prod-KmsWatch-dlq",
+        ] {
+            assert!(estate.is_pipeline(name), "{name}");
+        }
+        for name in ["", "acme-logs-2", "arn:aws:s3:::acme-logs/AWSLogs", "watch"] {
+            assert!(!estate.is_pipeline(name), "{name}");
         }
     }
 

@@ -7,7 +7,8 @@
 //! 3. [`detectors`]: Event or State → [`finding::Finding`], one file a detector;
 //! 4. [`state`]: what is remembered of an entity, as values that merge in any order, any number of times;
 //! 5. [`baseline`]: what is usual for an entity, and how unlikely what it did is;
-//! 6. [`pipeline`]: the calls that a shell makes, in order.
+//! 6. [`incident`]: findings that belong together, and when they are worth an alert;
+//! 7. [`pipeline`]: the calls that a shell makes, in order.
 //!
 //! Nothing here reads a clock, the environment or a file, starts a thread or prints:
 //! the same input gives the same bytes out, so a replay is evidence of what production does.
@@ -17,6 +18,7 @@ pub mod detectors;
 pub mod estate;
 pub mod event;
 pub mod finding;
+pub mod incident;
 pub mod json;
 pub mod measures;
 pub mod pipeline;

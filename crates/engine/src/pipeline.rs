@@ -13,7 +13,7 @@
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
 use crate::baseline::budget::Understood;
-use crate::baseline::judge::Entity;
+use crate::baseline::judge::{Entity, Judge};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -21,8 +21,9 @@ use crate::finding::{Finding, KeyName, Severity, Span};
 use crate::state::{KeyState, Merge, Names, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
+pub use history::JudgedHour;
 use indexmap::IndexMap;
-use rates::Rates;
+use rates::{Clock, OpenHours, Rates};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -52,7 +53,7 @@ impl Filter {
 }
 
 /// What one object gave: a Delta of States, findings of single events, and the account of every record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ObjectOutcome {
     /// How reading went.
     pub report: ObjectReport,
@@ -237,6 +238,24 @@ impl Watch {
         Watch { estate, ..Watch::default() }
     }
 
+    /// A watch that goes on where another has stopped: with its States, its clock and its judge ([`Watch::clock`],
+    /// [`Watch::judge`]). Findings about single events that it has made are not made again.
+    pub fn resumed(estate: Estate, states: States, clock: Clock, judge: Judge) -> Watch {
+        let rates = Rates::resumed(OpenHours::of(&states), clock, judge);
+        Watch { estate, states, rates, ..Watch::default() }
+    }
+
+    /// Up to which hour all is closed.
+    pub fn clock(&self) -> Clock {
+        self.rates.clock
+    }
+
+    /// What the estate usually reaches, and where it was exceeded, as of the last hour that was closed. Store it before
+    /// the States.
+    pub fn judge(&self) -> &Judge {
+        &self.rates.judge
+    }
+
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
         self.count(&outcome);
@@ -246,6 +265,23 @@ impl Watch {
         }
         self.states.merge(&outcome.delta);
         self.rates.open.note(&outcome.delta, &self.states);
+    }
+
+    /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
+    /// it knows, in any order and any number of times.
+    pub fn join(&mut self, stored: &States) {
+        self.states.merge(stored);
+        self.rates.open.note(stored, &self.states);
+    }
+
+    /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
+    pub fn follow(&mut self, entity: Entity) {
+        self.rates.follow(entity);
+    }
+
+    /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
+    pub fn history(&self, entity: &Entity) -> &[JudgedHour] {
+        self.rates.history(entity)
     }
 
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
@@ -307,7 +343,7 @@ impl Watch {
     /// once per object.
     pub fn findings(&self) -> Vec<Finding> {
         let names = self.states.names();
-        let mut findings = self.judge(&names);
+        let mut findings = self.judge_states(&names);
         findings.extend(self.findings.values().cloned());
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
@@ -321,7 +357,7 @@ impl Watch {
     }
 
     /// What the States say.
-    fn judge(&self, names: &Names) -> Vec<Finding> {
+    fn judge_states(&self, names: &Names) -> Vec<Finding> {
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())
@@ -428,6 +464,7 @@ impl SeenEvents {
     }
 }
 
+mod history;
 pub mod rates;
 
 #[cfg(test)]

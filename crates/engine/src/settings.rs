@@ -1,5 +1,6 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
 
 /// All settings of the engine, as the sections of the configuration file.
@@ -12,12 +13,14 @@ pub struct Settings {
     pub limits: Limits,
     /// How many alerts are worth having.
     pub alerts: AlertSettings,
+    /// Which findings belong together, and when that is worth an alert.
+    pub incidents: IncidentSettings,
     /// Parameters of the detectors.
     pub detectors: DetectorSettings,
 }
 
 /// Declared facts about the organisation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EstateSettings {
     /// Own account ids (twelve digits). Accounts whose logs are read are learned as well.
@@ -30,6 +33,25 @@ pub struct EstateSettings {
     pub critical_keys: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
+    /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
+    /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
+    pub pipeline: Vec<String>,
+    /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
+    pub canary_keys: Vec<String>,
+}
+
+impl Default for EstateSettings {
+    fn default() -> Self {
+        EstateSettings {
+            accounts: Vec::new(),
+            organizations: Vec::new(),
+            trusted_accounts: Vec::new(),
+            critical_keys: Vec::new(),
+            regions: Vec::new(),
+            pipeline: vec!["*kmswatch*".to_owned()],
+            canary_keys: Vec::new(),
+        }
+    }
 }
 
 /// Bounds on one input object. All log content is attacker-controlled.
@@ -74,6 +96,27 @@ pub struct AlertSettings {
 impl Default for AlertSettings {
     fn default() -> Self {
         AlertSettings { budget_per_week: 1.0 }
+    }
+}
+
+/// Which findings belong together, and when that is worth an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IncidentSettings {
+    /// Hours between two findings of one actor, or about one key, up to which they are one incident: 1 to 336. Three
+    /// days bridge a weekend.
+    pub window_hours: i64,
+    /// Hours without anything new after which an incident is quiet; what comes then is an alert again: 1 to 336.
+    pub quiet_hours: i64,
+    /// Days after which what goes on becomes a new incident: 1 to 90.
+    pub longest_days: i64,
+    /// Least severity that is worth an alert.
+    pub alert_from: Severity,
+}
+
+impl Default for IncidentSettings {
+    fn default() -> Self {
+        IncidentSettings { window_hours: 72, quiet_hours: 12, longest_days: 14, alert_from: Severity::Medium }
     }
 }
 

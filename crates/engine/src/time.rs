@@ -48,6 +48,12 @@ impl Timestamp {
     }
 }
 
+/// A moment to the minute, for texts: `2026-05-04 10:15 UTC`.
+pub fn short_moment(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    format!("{} UTC", text.get(..16).unwrap_or(&text).replacen('T', " ", 1))
+}
+
 fn parse_usual(b: &[u8]) -> Option<Timestamp> {
     let b: &[u8; 20] = b.try_into().ok()?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'] = *b

@@ -40,6 +40,8 @@ pub(crate) struct Courier {
     /// Digests are written up to here.
     clock: i64,
     most: Option<u64>,
+    /// Whether the bodies of log objects are left uncompressed.
+    pub(crate) is_plain: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,7 @@ impl Courier {
             repeated: 0,
             clock: start,
             most,
+            is_plain: false,
         }
     }
 
@@ -194,7 +197,7 @@ impl Courier {
         }
         self.text.extend(b"]}");
         let path = organisation.object_path(account, region, time, part);
-        let body = gzip(&self.text)?;
+        let body = if self.is_plain { self.text.clone() } else { gzip(&self.text)? };
         let times = || records.iter().map(|(record, _)| record.time);
         if self.delivery.digest_hours > 0 {
             let entry = DigestEntry {

@@ -16,7 +16,7 @@ use std::path::Path;
 pub struct LogObject {
     /// Path in the bucket, with slashes.
     pub path: String,
-    /// The gzip bytes.
+    /// The gzip bytes; of a log object the text itself after [`Objects::plain`].
     pub body: Vec<u8>,
     /// Bytes of log text in it; 0 for digests and Insights.
     pub uncompressed: u64,
@@ -73,6 +73,13 @@ impl Objects {
             bytes: 0,
             queue: VecDeque::new(),
         })
+    }
+
+    /// Leaves log objects uncompressed, which takes half the time: for whoever reads them at once.
+    #[must_use]
+    pub fn plain(mut self) -> Objects {
+        self.courier.is_plain = true;
+        self
     }
 
     /// How far it has come.

@@ -1,8 +1,11 @@
 //! What is said at the end: for people ([`text`]), for programs ([`jsonl`]), and about the run ([`summary`]).
 
+pub(crate) mod entity;
 pub(crate) mod figures;
+pub(crate) mod hours;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
+pub(crate) mod plot;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod summary;
@@ -13,6 +16,7 @@ use crate::troubles::{InputProblem, Troubles};
 use anstyle::{AnsiColor, Color, Style};
 use figures::{grouped, plural};
 use kmswatch_engine::finding::{Finding, Severity};
+use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::Summary;
 use std::io::{self, Write};
 
@@ -30,7 +34,9 @@ pub(crate) const COMMAND: Style = AnsiColor::Cyan.on_default();
 pub(crate) struct Outcome {
     /// Findings to show, in order of time.
     pub(crate) findings: Vec<Finding>,
-    /// Findings left out by `--severity`.
+    /// Incidents to show instead, in order of time.
+    pub(crate) incidents: Option<Vec<Incident>>,
+    /// Findings, or incidents, left out by `--severity`.
     pub(crate) less_severe: u64,
     /// The engine's account; its `problems` count those of whole inputs as well.
     pub(crate) summary: Summary,
@@ -45,11 +51,16 @@ impl Outcome {
     pub(crate) fn status(&self) -> u8 {
         if self.troubles.problems.count > 0 {
             crate::TROUBLE
-        } else if self.findings.is_empty() {
+        } else if self.is_empty() {
             crate::NOTHING_FOUND
         } else {
             crate::FOUND
         }
+    }
+
+    /// Whether there is nothing to show.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.incidents.as_ref().map_or(self.findings.is_empty(), Vec::is_empty)
     }
 }
 

@@ -3,8 +3,11 @@
 use kmswatch_engine::finding::{
     Actor, Evidence, Finding, FindingKind, KeyName, Severity, Span, Technique, finding_id,
 };
+use kmswatch_engine::incident::{self, Incident, Member};
+use kmswatch_engine::settings::IncidentSettings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const ACCOUNT: &str = "111122223333";
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -111,6 +114,55 @@ pub(crate) fn bare() -> Finding {
     finding.evidence.expected = Some(f64::NAN);
     finding.evidence.probability = Some(f64::MIN_POSITIVE);
     finding
+}
+
+/// A denied sweep, a key taken away, and somebody who misses it; and beside them a role that reads much.
+pub(crate) fn story() -> Vec<Finding> {
+    let mut denied = usual(Severity::Medium, 40);
+    denied.detector = "unusual_denials";
+    denied.id = finding_id("unusual_denials", &[]);
+    denied.kind = FindingKind::Rate;
+    denied.title = "role/Admin: 40 denied calls within an hour, usually none".to_owned();
+    denied.key = None;
+    denied.runbook = vec!["Ask the person behind the session whether it was meant.".to_owned()];
+    let mut deletion = usual(Severity::Critical, 1);
+    deletion.title = "alias/prod-payments will be deleted on 2026-05-11".to_owned();
+    let details = &mut deletion.evidence.details;
+    details.insert("window_days", json!(7));
+    details.insert("deletion_date", json!("2026-05-11T10:15:42Z"));
+    details.insert("last_used", json!("2026-05-04T09:58:00Z"));
+    details.insert(
+        "used_by",
+        json!([{"principal": "arn:aws:iam::111122223333:role/payments-api", "via": "s3"}]),
+    );
+    details.insert("used_by_count", json!(1));
+    details.insert("resources", json!({"object": 412, "table": 1}));
+    let mut missed = usual(Severity::High, 12);
+    missed.detector = "unusable_key_used";
+    missed.id = finding_id("unusable_key_used", &[]);
+    missed.title = "alias/prod-payments is needed and cannot be used".to_owned();
+    missed.principal = None;
+    missed.runbook.truncate(1);
+    missed.evidence.details.insert("principals", json!(["arn:aws:iam::111122223333:role/payments-api"]));
+    let mut reading = storm();
+    reading.detector = "unusual_rate";
+    reading.id = finding_id("unusual_rate", &[]);
+    reading.title = "role/reporting: 4,310 decrypts within an hour, usually 9 to 17".to_owned();
+    reading.key = None;
+    reading.principal = Some(Actor {
+        id: "arn:aws:iam::111122223333:role/reporting".to_owned(),
+        kind: "role",
+        ..Actor::default()
+    });
+    reading.runbook = vec!["Ask the owner of role/reporting.".to_owned()];
+    vec![denied, deletion, missed, reading]
+}
+
+/// The incidents of these findings, as of the end of the week.
+pub(crate) fn incidents(findings: &[Finding]) -> Vec<Incident> {
+    let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
+    let settings = IncidentSettings::default();
+    incident::incidents(members, &settings, at("2026-05-08T12:00:00Z"), &BTreeSet::new())
 }
 
 /// A storm: thousands of events, a figure for each field.

@@ -7,6 +7,7 @@ use crate::terminal::{capped, safe};
 use crate::troubles::First;
 use kmswatch_engine::finding::{Actor, Evidence, Finding, KeyName, Severity};
 use kmswatch_engine::state::distinct::Distinct;
+use kmswatch_engine::time::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -34,6 +35,10 @@ const DETAIL: usize = 200;
 /// Writes everything.
 pub(crate) fn write(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
     header(out, outcome, layout)?;
+    if let Some(incidents) = &outcome.incidents {
+        let shortened = incident::write(out, incidents, layout)?;
+        return footer(out, outcome, layout, shortened);
+    }
     overview(out, outcome, layout)?;
     let mut shortened = 0;
     for severity in Severity::ALL.into_iter().rev() {
@@ -67,9 +72,9 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
     if objects == 0 {
         writeln!(out, "{BAD}Nothing could be read.{BAD:#}")?;
         return Ok(());
-    } else if outcome.findings.is_empty() && outcome.troubles.problems.count > 0 {
+    } else if outcome.is_empty() && outcome.troubles.problems.count > 0 {
         writeln!(out, "{STRONG}Nothing found in what could be read.{STRONG:#}")?;
-    } else if outcome.findings.is_empty() {
+    } else if outcome.is_empty() {
         writeln!(out, "{STRONG}Nothing found.{STRONG:#}")?;
     } else {
         found(out, outcome)?;
@@ -100,16 +105,22 @@ fn header(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Resul
 }
 
 fn found(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
-    let n = counted(outcome.findings.len() as u64, "finding");
-    writeln!(out, "{STRONG}{n}{STRONG:#}: {}", by_severity(&outcome.findings))
+    let findings = counted(outcome.findings.len() as u64, "finding");
+    let Some(incidents) = &outcome.incidents else {
+        let severities = outcome.findings.iter().map(|finding| finding.severity);
+        return writeln!(out, "{STRONG}{findings}{STRONG:#}: {}", by_severity(severities));
+    };
+    let n = counted(incidents.len() as u64, "incident");
+    let severities = by_severity(incidents.iter().map(|incident| incident.severity));
+    writeln!(out, "{STRONG}{n}{STRONG:#}: {severities}, out of {findings}")
 }
 
-fn by_severity(findings: &[Finding]) -> String {
+fn by_severity(severities: impl Iterator<Item = Severity> + Clone) -> String {
     let counts: Vec<String> = Severity::ALL
         .into_iter()
         .rev()
         .filter_map(|severity| {
-            let n = findings.iter().filter(|finding| finding.severity == severity).count();
+            let n = severities.clone().filter(|other| *other == severity).count();
             let style = style_of(severity);
             (n > 0).then(|| format!("{style}{} {severity}{style:#}", grouped(n as u64)))
         })
@@ -134,9 +145,10 @@ fn overview(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Res
     Ok(())
 }
 
-fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
+/// Writes one finding in full.
+pub(crate) fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
     let columns = beside_label(layout.columns);
-    title(out, finding, layout)?;
+    title(out, finding.severity, &finding.title, layout)?;
     let evidence = &finding.evidence;
     let count = match evidence.count {
         0 | 1 => String::new(),
@@ -163,12 +175,12 @@ fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<
     labelled(out, "by", known_as.iter().map(|line| format!("{FAINT}{line}{FAINT:#}")))
 }
 
-fn title(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
-    let tag = format!(" {} ", finding.severity.name().to_uppercase());
-    let style = style_of(finding.severity);
-    // The title begins in the column of the values.
+/// The severity and the title, which begins in the column of the values.
+fn title(out: &mut impl Write, severity: Severity, title: &str, layout: &Layout) -> io::Result<()> {
+    let tag = format!(" {} ", severity.name().to_uppercase());
+    let style = style_of(severity);
     let indent = 12usize;
-    let title = wrapped(&safe(&finding.title), layout.columns.saturating_sub(indent));
+    let title = wrapped(&safe(title), layout.columns.saturating_sub(indent));
     let mut tag = Some(tag);
     for line in title {
         match tag.take() {
@@ -184,17 +196,28 @@ fn title(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result
 
 /// A finding on one line: when, what, how often.
 fn one_line(out: &mut impl Write, finding: &Finding, layout: &Layout) -> io::Result<()> {
-    let style = style_of(finding.severity);
-    let tag = finding.severity.name().to_uppercase();
-    let when = moment(finding.time.start);
-    // Without the seconds: the line is to give an idea.
-    let when = when.get(..16).unwrap_or(&when);
     let times = match finding.evidence.count {
         0 | 1 => String::new(),
         n => format!(" ({}×)", grouped(n)),
     };
+    on_one_line(out, finding.severity, finding.time.start, &finding.title, &times, layout)
+}
+
+fn on_one_line(
+    out: &mut impl Write,
+    severity: Severity,
+    when: Timestamp,
+    title: &str,
+    times: &str,
+    layout: &Layout,
+) -> io::Result<()> {
+    let style = style_of(severity);
+    let tag = severity.name().to_uppercase();
+    let when = moment(when);
+    // Without the seconds: the line is to give an idea.
+    let when = when.get(..16).unwrap_or(&when);
     let left = layout.columns.saturating_sub(12 + when.len() + 2 + times.chars().count());
-    let title = capped(&finding.title, left.saturating_sub(1));
+    let title = capped(title, left.saturating_sub(1));
     writeln!(out, "{style} {tag:<10}{style:#} {FAINT}{when}{FAINT:#}  {title}{times}")
 }
 
@@ -336,6 +359,7 @@ fn about(evidence: &Evidence) -> &'static str {
 fn runbook(steps: &[String], columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut number = 0;
+    let width = if steps.len() > 9 { 4 } else { 3 };
     for step in steps {
         let parts = parts(step);
         // A step that is only a command belongs to the words before it, if those end with a colon.
@@ -350,14 +374,14 @@ fn runbook(steps: &[String], columns: usize) -> Vec<String> {
         for part in parts {
             match part {
                 Part::Words(words) => {
-                    for line in paragraphs(words, columns.saturating_sub(3)) {
-                        lines.push(format!("{bullet:<3}{line}"));
+                    for line in paragraphs(words, columns.saturating_sub(width)) {
+                        lines.push(format!("{bullet:<width$}{line}"));
                         bullet.clear();
                     }
                 }
                 Part::Command(command) => {
                     let command = crate::terminal::safe_lines(command);
-                    lines.push(format!("{bullet:<3}{COMMAND}{command}{COMMAND:#}"));
+                    lines.push(format!("{bullet:<width$}{COMMAND}{command}{COMMAND:#}"));
                     bullet.clear();
                 }
             }
@@ -370,7 +394,7 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
     let summary = &outcome.summary;
     let troubles = &outcome.troubles;
     writeln!(out)?;
-    if outcome.findings.len() > 1 {
+    if outcome.incidents.as_ref().map_or(outcome.findings.len(), Vec::len) > 1 {
         // Again: of a long output a terminal shows the end.
         found(out, outcome)?;
     }
@@ -393,7 +417,8 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
     files(out, "Not read, being named unlike logs or lying beside AWSLogs", &troubles.ignored, layout)?;
     files(out, "Read, but no logs", &troubles.not_logs, layout)?;
     if outcome.less_severe > 0 {
-        writeln!(out, "{} below --severity.", counted(outcome.less_severe, "finding"))?;
+        let what = if outcome.incidents.is_some() { "incident" } else { "finding" };
+        writeln!(out, "{} below --severity.", counted(outcome.less_severe, what))?;
     }
     if troubles.problems.count > 0 {
         let n = counted(troubles.problems.count, "problem");
@@ -433,10 +458,14 @@ fn reason_words(reason: kmswatch_engine::event::SkipReason) -> &'static str {
 /// What to do next, where something is worth saying.
 fn hint(outcome: &Outcome, shortened: usize) -> Option<String> {
     if shortened > 0 {
+        let what = if outcome.incidents.is_some() { "incident" } else { "finding" };
         return Some(format!(
             "{} on one line only: --verbose tells all in full.",
-            counted(shortened as u64, "finding")
+            counted(shortened as u64, what)
         ));
+    }
+    if outcome.incidents.as_ref().is_some_and(|incidents| !incidents.is_empty()) {
+        return Some("Without --incidents each finding is told in full, with its evidence.".to_owned());
     }
     let worst = outcome.findings.iter().rev().max_by_key(|finding| finding.severity);
     if let Some(finding) = worst {
@@ -459,5 +488,6 @@ fn lines(out: &mut impl Write, lines: &[String]) -> io::Result<()> {
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
+mod incident;
 #[cfg(test)]
 mod tests;

@@ -14,17 +14,17 @@ use std::collections::BTreeSet;
 
 /// The counts of one entity and what is usual for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Baseline {
     /// By code of the measure.
     series: Vec<(u8, Series)>,
     /// The first hour of the entity that was closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<i64>,
     /// The last hour of the entity that was closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<i64>,
     /// Closed hours in which anything was counted.
-    #[serde(default)]
     active_hours: u32,
 }
 

@@ -72,6 +72,7 @@ pub mod series;
 pub mod tail;
 
 mod bytes;
+mod packed;
 mod quantity;
 
 pub use bytes::Malformed;

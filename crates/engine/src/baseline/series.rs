@@ -14,6 +14,7 @@
 //! hour is the closing of a copy.
 
 use super::hour::Hour;
+use super::packed::Packed;
 use super::rate::{Drift, Profile, Rhythm, Score};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,11 @@ impl Series {
     /// The open hours in which something was counted, in order.
     pub fn open_hours(&self) -> impl Iterator<Item = i64> {
         self.open.keys().copied()
+    }
+
+    /// The open hours, in order.
+    pub fn open(&self) -> impl Iterator<Item = (i64, &Hour)> {
+        self.open.iter().map(|(hour, things)| (*hour, things))
     }
 
     fn sealed_hour(&self) -> Option<i64> {
@@ -127,19 +133,18 @@ fn is_less(a: &Profile, b: &Profile) -> bool {
     }
 }
 
-/// The form in which a series is stored: the profile in its own binary form, as hexadecimal digits.
+/// The form in which a series is stored: the profile in its own binary form.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    profile: Option<String>,
+    profile: Option<Packed>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     open: BTreeMap<i64, Hour>,
 }
 
 impl From<Series> for Stored {
     fn from(series: Series) -> Stored {
-        let hex = |profile: Box<Profile>| profile.encode().iter().map(|byte| format!("{byte:02x}")).collect();
-        Stored { profile: series.profile.map(hex), open: series.open }
+        Stored { profile: series.profile.map(|profile| Packed(profile.encode())), open: series.open }
     }
 }
 
@@ -147,21 +152,12 @@ impl TryFrom<Stored> for Series {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Series, String> {
-        let read = |hex: String| {
-            let profile = Profile::decode(&bytes(&hex)?).map_err(|error| error.to_string());
+        let read = |packed: Packed| {
+            let profile = Profile::decode(&packed.0).map_err(|error| error.to_string());
             profile.map(Box::new)
         };
         Ok(Series { profile: stored.profile.map(read).transpose()?, open: stored.open })
     }
-}
-
-fn bytes(hex: &str) -> Result<Vec<u8>, String> {
-    let byte = |pair: &[u8]| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| text.len() == 2)?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
-    bytes.ok_or_else(|| "a profile is damaged: it is not hexadecimal".to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a detector of single events asks first: was it done, or tried and refused; and how to name what it is about.
 
 use crate::event::{Event, Key};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::runbook;
 
 /// What became of a call that would change or use something.
@@ -33,6 +33,13 @@ impl Deed {
             (Deed::Denied, Severity::Critical | Severity::High) => Severity::Medium,
             (Deed::Denied, Severity::Medium) => Severity::Low,
             (Deed::Denied, _) => Severity::Info,
+        }
+    }
+
+    /// Puts it into the details of an attempt that nothing was done.
+    pub(crate) fn tell(self, finding: &mut Finding) {
+        if self == Deed::Denied {
+            finding.evidence.details.insert("denied", true.into());
         }
     }
 

@@ -53,6 +53,7 @@ pub(super) fn judge(
              principal that has it."
         );
         let named: Vec<&str> = keys.iter().copied().filter(|key| !key.is_empty()).take(NAMED).collect();
+        finding.evidence.details.insert("denied", true.into());
         finding.evidence.details.insert("keys", json!(named));
         finding.evidence.details.insert("key_count", keys.len().into());
         if state.attempted.is_full() {

@@ -101,6 +101,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         event.operation.name(),
     );
     finding.runbook = runbook(event, key, account);
+    deed.tell(&mut finding);
     finding.evidence.details.insert("foreign_account", json!(account));
     finding.evidence.details.insert("operation", json!(event.operation.name()));
     if let Some(resource) = &event.resource {

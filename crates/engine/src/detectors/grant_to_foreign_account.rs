@@ -104,6 +104,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     );
     finding.runbook = runbook(event, grant, deed);
     describe(&mut finding, grant);
+    deed.tell(&mut finding);
     if !matches!(stranger, Stranger::Unresolved(_)) {
         finding.rests_on_foreign = vec![account.to_owned()];
     }

@@ -110,6 +110,8 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     finding.explanation = explanation(&outcome, bypass, if refused { REFUSED } else { deed.preface() });
     finding.runbook = runbook(&outcome, key.as_ref(), event, deed == Deed::Done);
     finding.key = key;
+    let done = if refused { Deed::Denied } else { deed };
+    done.tell(&mut finding);
     finding.evidence.details.insert("policy_bypass", json!(bypass));
     finding.evidence.details.insert("left", outcome.detail());
     Some(finding)

@@ -105,6 +105,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     finding.explanation = explanation(&opened, deed, named, &to_whom);
     finding.runbook = runbook(key.as_ref(), event, deed);
     finding.key = key;
+    deed.tell(&mut finding);
     finding.evidence.details.insert("policy_bypass", json!(change.bypass_lockout_check));
     finding
         .evidence

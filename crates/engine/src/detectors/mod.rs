@@ -15,6 +15,7 @@ pub mod key_deletion_scheduled;
 pub mod key_disabled;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
+pub mod pipeline_changed;
 pub mod replica_in_new_region;
 pub mod root_use;
 mod selectors;
@@ -88,6 +89,7 @@ pub const ALL: &[&Detector] = &[
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
     &trail_blinded::DETECTOR,
+    &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,

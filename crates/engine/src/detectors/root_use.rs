@@ -83,6 +83,9 @@ fn look(event: &Event<'_>, _estate: &Estate) -> Option<Finding> {
             .unwrap_or_default(),
     );
     finding.runbook = runbook(event);
+    if let Some(deed) = Deed::of(event) {
+        deed.tell(&mut finding);
+    }
     finding.evidence.details.insert("operation", json!(deed::clip(&event.name)));
     finding.evidence.details.insert("mfa", json!(event.principal.mfa));
     finding.evidence.details.insert("console", json!(event.principal.console));

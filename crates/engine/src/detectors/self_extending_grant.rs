@@ -84,6 +84,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     finding.explanation = explanation(grant, extends, deed);
     finding.runbook = runbook(event, grant, deed);
     describe(&mut finding, grant);
+    deed.tell(&mut finding);
     Some(finding)
 }
 

@@ -15,6 +15,7 @@ mod edge_cases;
 mod extra;
 mod fields;
 mod identity;
+pub mod infrastructure;
 pub mod key;
 pub mod network;
 pub mod normalize;
@@ -49,6 +50,19 @@ pub enum Source {
     Kms,
     /// `cloudtrail.amazonaws.com`: changes to the log itself.
     CloudTrail,
+    /// Another service: a change to what carries logs and alerts.
+    Infrastructure(&'static infrastructure::Change),
+}
+
+impl Source {
+    /// The service, without `.amazonaws.com`.
+    pub fn service(self) -> &'static str {
+        match self {
+            Source::Kms => "kms",
+            Source::CloudTrail => "cloudtrail",
+            Source::Infrastructure(change) => change.service,
+        }
+    }
 }
 
 /// What wrote the record.

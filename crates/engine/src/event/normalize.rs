@@ -8,7 +8,8 @@ use super::network::Origin;
 use super::operation::KeyPlace;
 use super::params::{Params, Sources};
 use super::repeats::{self, Parts, Repeats};
-use super::{Event, Form, Operation, Outcome, Source, context};
+use super::service::service_name;
+use super::{Event, Form, Operation, Outcome, Source, context, infrastructure};
 use crate::json::{Kind, Malformed, Text, Value};
 use crate::time::Timestamp;
 use crate::trail::Record;
@@ -133,7 +134,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         .ok_or_else(|| problem("eventTime", top.event_time, "is not a time"))?;
     let operation = match source {
         Source::Kms => Operation::from_name(&name),
-        Source::CloudTrail => Operation::Other,
+        Source::CloudTrail | Source::Infrastructure(_) => Operation::Other,
     };
     let service_event = top.event_type.text().as_deref() == Some("AwsServiceEvent");
 
@@ -147,10 +148,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         top.identity,
         &Around {
             service_event,
-            source: match source {
-                Source::Kms => "kms",
-                Source::CloudTrail => "cloudtrail",
-            },
+            source: source.service(),
             address: address.as_ref(),
             context_service: told.service,
             console: top.from_console.bool() == Some(true),
@@ -194,7 +192,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     };
     let keys = match source {
         Source::Kms => keys.keys().within(place_of_keys)?,
-        Source::CloudTrail => Default::default(),
+        Source::CloudTrail | Source::Infrastructure(_) => Default::default(),
     };
     let extra = Extra::read(top.extra).within("additionalEventData")?;
     let params = Params::read(
@@ -315,7 +313,12 @@ impl TopLevel<'_> {
                 Some(Source::CloudTrail)
             }
             "" => None,
-            _ => return Err(Left::Skip(SkipReason::NotWatched)),
+            other => {
+                let change = service_name(other)
+                    .zip(name)
+                    .and_then(|(service, name)| infrastructure::find(service, name));
+                Some(Source::Infrastructure(change.ok_or(Left::Skip(SkipReason::NotWatched))?))
+            }
         };
         if category == "NetworkActivity" || event_type.starts_with("AwsVpceEvent") {
             return Err(Left::Skip(SkipReason::NetworkActivity));

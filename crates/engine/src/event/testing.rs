@@ -78,6 +78,13 @@ pub(crate) fn cloudtrail(name: &str) -> RecordBuilder {
         .set("requestParameters.name", "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main")
 }
 
+/// A record of a call of another service, such as `sqs`, with these parameters.
+pub(crate) fn other(service: &str, name: &str, request: Value) -> RecordBuilder {
+    envelope(&format!("{service}.amazonaws.com"), name)
+        .set("readOnly", false)
+        .set("requestParameters", request)
+}
+
 fn envelope(source: &str, name: &str) -> RecordBuilder {
     RecordBuilder {
         json: json!({

@@ -18,6 +18,7 @@
 //! **Stopping.** Save the judge, then the States. Whoever dies in between closes the same hours of the same States
 //! again, and that changes nothing in the judge.
 
+use super::history::{History, JudgedHour};
 use crate::baseline::budget::Understood;
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
@@ -61,6 +62,13 @@ impl OpenHours {
         }
     }
 
+    /// All hours that are open in `states`.
+    pub fn of(states: &States) -> OpenHours {
+        let mut open = OpenHours::default();
+        open.note(states, states);
+        open
+    }
+
     /// Takes out the hours up to and including `due`.
     pub fn take(&mut self, due: i64) -> OpenHours {
         let later = self.hours.split_off(&due.saturating_add(1));
@@ -95,14 +103,30 @@ impl Clock {
 }
 
 /// The open hours, the clock that closes them, and the judge of what is closed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rates {
     pub(super) open: OpenHours,
     pub(super) clock: Clock,
     pub(super) judge: Judge,
+    history: History,
 }
 
 impl Rates {
+    /// Goes on from a clock and a judge that were stored.
+    pub(super) fn resumed(open: OpenHours, clock: Clock, judge: Judge) -> Rates {
+        Rates { open, clock, judge, history: History::default() }
+    }
+
+    /// Keeps the judged hours of `entity` from now on.
+    pub(super) fn follow(&mut self, entity: Entity) {
+        self.history.follow(entity);
+    }
+
+    /// The judged hours of an entity that is followed.
+    pub(super) fn history(&self, entity: &Entity) -> &[JudgedHour] {
+        self.history.of(entity)
+    }
+
     /// Closes the hours that are due at `delivered`.
     pub(super) fn advance(
         &mut self,
@@ -112,7 +136,7 @@ impl Rates {
         understood: &dyn Fn(i64) -> Vec<Understood>,
     ) {
         let due = self.open.take(self.clock.advance(delivered));
-        close(due, states, &mut self.judge, settings, understood);
+        close_noting(due, states, &mut self.judge, &mut self.history, settings, understood);
     }
 
     /// The judge as it would be if no more events came.
@@ -163,6 +187,17 @@ pub fn close(
     settings: &Settings,
     understood: &dyn Fn(i64) -> Vec<Understood>,
 ) {
+    close_noting(due, states, judge, &mut History::default(), settings, understood);
+}
+
+fn close_noting(
+    due: OpenHours,
+    states: &mut States,
+    judge: &mut Judge,
+    history: &mut History,
+    settings: &Settings,
+    understood: &dyn Fn(i64) -> Vec<Understood>,
+) {
     let critical = Critical::new(settings, states);
     for (hour, entities) in due.hours {
         if judge.is_new_day(hour) {
@@ -182,7 +217,10 @@ pub fn close(
                         shown.push((entity.hash(), values));
                     }
                     let closed = state.baseline.close(hour);
-                    closed.iter().for_each(|closed| judge.take(&entity, &entity, closed, &closed.hour));
+                    for closed in &closed {
+                        history.note(&entity, closed, hour);
+                        judge.take(&entity, &entity, closed, &closed.hour);
+                    }
                     done.insert(id.clone(), closed);
                 }
                 Entity::Key(arn) => {
@@ -191,6 +229,7 @@ pub fn close(
                         judge_new_users(&entity, hour, &closed, critical.0.contains(arn), judge);
                     }
                     for closed in state.baseline.close(hour) {
+                        history.note(&entity, &closed, hour);
                         match user_of_half(&state.users, &closed, &done) {
                             Some((user, by)) => judge.take(&entity, &user, &closed, by),
                             None => judge.take(&entity, &entity, &closed, &closed.hour),

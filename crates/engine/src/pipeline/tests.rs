@@ -117,6 +117,24 @@ proptest! {
     }
 
     #[test]
+    fn a_watch_that_joins_what_another_has_stored_knows_what_both_saw(events in events(), cut: usize) {
+        let records = records(&events);
+        let (before, after) = records.split_at(cut % (records.len() + 1));
+        let (earlier, mut later) = (watch_of(before, &[]), watch_of(after, &[]));
+        let mut stored = States::default();
+        for entity in earlier.states().ids() {
+            stored.merge_stored(&entity, &earlier.states().encode(&entity).unwrap().unwrap()).unwrap();
+        }
+        later.join(&stored);
+        let whole = watch_of(&records, &[]);
+        prop_assert_eq!(later.states(), whole.states());
+        let said: BTreeSet<String> = earlier.findings().into_iter().chain(later.findings()).map(|f| f.id).collect();
+        for finding in whole.findings() {
+            prop_assert!(said.contains(&finding.id), "{:#?}", finding);
+        }
+    }
+
+    #[test]
     fn more_evidence_never_takes_the_id_of_an_act_away(events in events(), cut: usize) {
         let records = records(&events);
         let part = watch_of(&records[..cut % (records.len() + 1)], &[]);
@@ -321,6 +339,56 @@ proptest! {
         prop_assert_eq!(&found, &["unusual_rate"]);
         prop_assert!(plain.findings()[0].explanation.contains("denied"), "{}", plain.findings()[0].explanation);
     }
+}
+
+/// The watch as it is after it was stored and read again: States item by item, the clock, the judge.
+fn stored_and_resumed(watch: &Watch) -> Watch {
+    let mut states = States::default();
+    for entity in watch.states().ids() {
+        states.merge_stored(&entity, &watch.states().encode(&entity).unwrap().unwrap()).unwrap();
+    }
+    let clock = serde_json::from_str(&serde_json::to_string(&watch.clock()).unwrap()).unwrap();
+    let judge = Judge::restore(&watch.judge().store().unwrap()).unwrap();
+    assert!(judge == *watch.judge());
+    Watch::resumed(watch.estate().clone(), states, clock, judge)
+}
+
+#[test]
+fn a_watch_that_is_stored_again_and_again_says_what_one_that_never_stopped_says() {
+    let records = rates();
+    let mut whole = Watch::new(Estate::default());
+    let mut stopped = Watch::new(Estate::default());
+    for (at, part) in records.chunks(9).enumerate() {
+        let texts: Vec<String> = part.iter().map(|(_, record)| record.text()).collect();
+        let delivered = Timestamp(1_777_852_800 + part.iter().map(|(time, _)| time).max().unwrap());
+        for watch in [&mut whole, &mut stopped] {
+            watch.absorb(object(&texts, &Estate::default(), &Filter::default()));
+            watch.advance(delivered);
+        }
+        if at % 3 == 0 {
+            stopped = stored_and_resumed(&stopped);
+        }
+    }
+    assert!(!whole.findings().is_empty());
+    assert_eq!(shown(&whole), shown(&stopped));
+    assert_eq!(whole.states(), stopped.states());
+    assert!(whole.judge() == stopped.judge());
+}
+
+#[test]
+fn closing_the_same_hours_of_the_same_states_again_changes_nothing() {
+    let settings = Settings::default();
+    let watch = watch(&rates().into_iter().map(|(_, record)| record).collect::<Vec<_>>(), &settings);
+    let open = rates::OpenHours::of(watch.states());
+    let [mut first, mut again] = [watch.states().clone(), watch.states().clone()];
+    let mut judge = Judge::default();
+    rates::close(open.clone(), &mut first, &mut judge, &settings, &|_| Vec::new());
+    let once = judge.clone();
+    // The judge was stored, the States were not: somebody begins anew.
+    rates::close(open, &mut again, &mut judge, &settings, &|_| Vec::new());
+    assert!(judge == once);
+    assert_eq!(first, again);
+    assert!(!judge.episodes().is_empty());
 }
 
 #[test]

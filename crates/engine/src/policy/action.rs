@@ -174,7 +174,8 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     glob_by(pattern.as_bytes(), text.as_bytes(), |a, b| a == b)
 }
 
-fn glob_ignoring_case(pattern: &str, text: &str) -> bool {
+/// The same, in any case.
+pub(crate) fn glob_ignoring_case(pattern: &str, text: &str) -> bool {
     glob_by(pattern.as_bytes(), text.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
 }
 

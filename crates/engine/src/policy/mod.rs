@@ -21,6 +21,7 @@ pub mod odds;
 pub mod subject;
 
 pub use access::{Access, Control, Question, Who};
+pub(crate) use action::glob_ignoring_case;
 pub use action::{Actions, Class};
 pub use document::{Policy, PolicyError};
 pub use subject::{Name, Subject};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is remembered of one account: where it is active, and where its keys went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AccountState {
     /// Regions in which calls of KMS succeeded.
     pub regions: Seen<64>,

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 /// Only calls that prove that the key exists are taken up: those that succeeded, and those that failed because of
 /// its state. So nobody can fill States with keys that he makes up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct KeyState {
     /// Aliases that point or pointed at it.
     pub aliases: Aliases,
@@ -38,7 +39,7 @@ pub struct KeyState {
     /// Whether it belongs to a multi-Region key.
     pub multi_region: bool,
     /// How much it is used by the hour, by calls that succeed.
-    #[serde(default, skip_serializing_if = "Baseline::is_empty")]
+    #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
     /// Who has used it, as far as it takes to tell that somebody is new.
     #[serde(default, skip_serializing_if = "Repertoire::is_empty")]

@@ -24,6 +24,7 @@ pub mod register;
 pub mod resources;
 pub mod seen;
 pub mod sightings;
+pub mod stored;
 
 pub use account::AccountState;
 pub use act::{Act, ActKind, By, Detail};

@@ -14,6 +14,7 @@ pub type Target = (i64, ActKind, String);
 
 /// What is remembered of one principal: what it destroyed, what it tried to, and how much it does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PrincipalState {
     /// Acts that took keys away from their users: one entry for each hour, kind of act and key, the newest 64,
     /// so that repeating an act on one key does not push out the others.
@@ -21,7 +22,7 @@ pub struct PrincipalState {
     /// The same acts, but refused for want of permission.
     pub attempted: Newest<Target, Acts, 64>,
     /// What it does by the hour.
-    #[serde(default, skip_serializing_if = "Baseline::is_empty")]
+    #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
     /// What it has shown: networks, agents, Regions, operations, keys.
     #[serde(default, skip_serializing_if = "Repertoire::is_empty")]

@@ -2,6 +2,7 @@
 
 use super::tests::{Seen, base64, gzip, read_with};
 use super::*;
+use crate::event::infrastructure;
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -56,8 +57,14 @@ fn record() -> impl Strategy<Value = Json> {
         "akms.amazonaws.comb",
     ]);
     let parameters = prop::collection::btree_map("[a-zA-Z\"\\\\{}é]{1,8}", nasty_text(), 0..4);
-    (source, parameters, nasty_text(), any::<bool>(), 0..20u32).prop_map(
-        |(source, parameters, text, forged, insight)| {
+    let name = prop::sample::select(vec![
+        "Decrypt",
+        "DeleteQueue",
+        "GetObject",
+        "UpdateFunctionConfiguration20150331v2",
+    ]);
+    (source, name, parameters, nasty_text(), any::<bool>(), 0..20u32).prop_map(
+        |(source, name, parameters, text, forged, insight)| {
             if insight == 0 {
                 return json!({"eventVersion": "1.07", "eventType": "AwsCloudTrailInsight", "x": text});
             }
@@ -65,7 +72,7 @@ fn record() -> impl Strategy<Value = Json> {
             record.insert("eventVersion".into(), "1.08".into());
             record.insert("eventTime".into(), "2026-05-04T10:15:42Z".into());
             record.insert("eventSource".into(), source.into());
-            record.insert("eventName".into(), "Decrypt".into());
+            record.insert("eventName".into(), name.into());
             record.insert("requestParameters".into(), json!(parameters));
             record.insert("userAgent".into(), text.into());
             if forged {
@@ -185,6 +192,7 @@ fn packed(bytes: &[u8], splits: &[prop::sample::Index]) -> Vec<u8> {
 
 fn is_watched(record: &Json) -> bool {
     candidates::WATCHED_SOURCES.iter().any(|source| record["eventSource"] == *source)
+        || record["eventName"].as_str().is_some_and(|name| infrastructure::is_name(name.as_bytes()))
 }
 
 proptest! {

@@ -21,7 +21,8 @@ pub(super) struct Masks {
     /// Whether any byte is below 0x20.
     pub(super) control: bool,
     /// Places where one of the words of [`super::candidates::word_at`] may stand: `m` or `i` two bytes before
-    /// a full stop (`kms.`, `cloudtrail.`), and `I` four bytes before `g` (`Insight`).
+    /// a full stop (`kms.`, `cloudtrail.`), `I` four bytes before `g` (`Insight`), and `N` two bytes before `m`
+    /// (`eventName`).
     pub(super) word: u64,
 }
 
@@ -133,7 +134,8 @@ pub(super) mod scalar {
             head.iter().rev().fold(0, |mask, &byte| (mask << 1) | u64::from(class(byte)))
         };
         let word = block.windows(5).take(BLOCK).rev().fold(0, |mask, bytes| {
-            let may = matches!(bytes, [b'm' | b'i', _, b'.', ..] | [b'I', _, _, _, b'g']);
+            let may =
+                matches!(bytes, [b'm' | b'i', _, b'.', ..] | [b'I', _, _, _, b'g'] | [b'N', _, b'm', ..]);
             (mask << 1) | u64::from(may)
         });
         Masks {
@@ -230,7 +232,9 @@ mod x86 {
             let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
             let source =
                 _mm256_and_si256(_mm256_or_si256(is(bytes, b'm'), is(bytes, b'i')), is(second, b'.'));
-            _mm256_or_si256(source, _mm256_and_si256(is(bytes, b'I'), is(fourth, b'g')))
+            let insight = _mm256_and_si256(is(bytes, b'I'), is(fourth, b'g'));
+            let name = _mm256_and_si256(is(bytes, b'N'), is(second, b'm'));
+            _mm256_or_si256(_mm256_or_si256(source, insight), name)
         };
         let low_words = words(low, load(2), load(4));
         let high_words = words(high, load(34), load(36));
@@ -300,7 +304,9 @@ mod x86 {
             let words = |at: usize| {
                 let is = |at: usize, byte: u8| _mm_cmpeq_epi8(load(at), _mm_set1_epi8(byte as i8));
                 let source = _mm_and_si128(_mm_or_si128(is(at, b'm'), is(at, b'i')), is(at + 2, b'.'));
-                let word = _mm_or_si128(source, _mm_and_si128(is(at, b'I'), is(at + 4, b'g')));
+                let insight = _mm_and_si128(is(at, b'I'), is(at + 4, b'g'));
+                let name = _mm_and_si128(is(at, b'N'), is(at + 2, b'm'));
+                let word = _mm_or_si128(_mm_or_si128(source, insight), name);
                 u64::from(_mm_movemask_epi8(word) as u32) << at
             };
             let least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
@@ -366,7 +372,9 @@ mod arm {
             let word = [0, 16, 32, 48].map(|at| {
                 let source =
                     vandq_u8(vorrq_u8(is(load(at), b'm'), is(load(at), b'i')), is(load(at + 2), b'.'));
-                vorrq_u8(source, vandq_u8(is(load(at), b'I'), is(load(at + 4), b'g')))
+                let insight = vandq_u8(is(load(at), b'I'), is(load(at + 4), b'g'));
+                let name = vandq_u8(is(load(at), b'N'), is(load(at + 2), b'm'));
+                vorrq_u8(vorrq_u8(source, insight), name)
             });
             let folded = parts.map(|part| vorrq_u8(part, fold));
             let [a, b, c, d] = parts;

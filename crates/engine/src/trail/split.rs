@@ -33,7 +33,7 @@ pub(super) struct Item {
     pub(super) controls: bool,
     /// It is nested deeper than allowed.
     pub(super) too_deep: bool,
-    /// It names a watched source, or holds `\u`, which may hide such a name.
+    /// It names a watched source or call, or holds `\u`, which may hide such a name.
     pub(super) watched: bool,
     /// It has the word that every record of Insights has, or `\u`.
     pub(super) insight: bool,
@@ -330,7 +330,7 @@ fn words(bytes: &[u8], from: usize, mut places: u64) -> Words {
     while places != 0 {
         let bit = places & places.wrapping_neg();
         match candidates::word_at(bytes, from + places.trailing_zeros() as usize) {
-            Some(Word::WatchedSource) => words.watched |= bit,
+            Some(Word::Watched) => words.watched |= bit,
             Some(Word::Insight) => words.insight |= bit,
             None => {}
         }
@@ -431,7 +431,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_instruction_set_finds_what_a_byte_by_byte_reader_finds(
-            text in r#"([{}\[\]"\\,:]|\\"|\\\\|[a-z\n]|"[a-z{}]{0,70}"|é|kms\.amazonaws\.com|"cloudtrail\.amazonaws\.com|Insight"|kms\.amazonaws|\\u){0,400}"#,
+            text in r#"([{}\[\]"\\,:]|\\"|\\\\|[a-z\n]|"[a-z{}]{0,70}"|é|kms\.amazonaws\.com|"cloudtrail\.amazonaws\.com|Insight"|kms\.amazonaws|"eventName" ?: ?"(DeleteQueue|DeleteQueues)?"|\\u){0,400}"#,
             n in 1usize..5,
         ) {
             let bytes = text.into_bytes();
@@ -444,8 +444,12 @@ mod tests {
                     let text = &bytes[item.start as usize..item.end as usize];
                     let has = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
                     let hidden = has("\\u") && !has("\\\\");
-                    let watched = candidates::WATCHED_SOURCES.iter().any(|source| has(source));
-                    if !has("\\u") || !has("\\\\") {
+                    let called = [r#"Name":"D"#, r#"Name" :"D"#, r#"Name": "D"#, r#"Name" : "D"#]
+                        .iter()
+                        .any(|name| has(&format!(r#""event{name}eleteQueue""#)));
+                    let watched = called || candidates::WATCHED_SOURCES.iter().any(|source| has(source));
+                    // A name that is cut short could be any.
+                    if (!has("\\u") || !has("\\\\")) && (watched || !has(r#""eventName""#)) {
                         prop_assert_eq!(item.watched, watched || hidden);
                         prop_assert_eq!(item.insight, has("Insight\"") || hidden);
                     }

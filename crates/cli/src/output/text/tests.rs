@@ -23,6 +23,7 @@ fn outcome(findings: Vec<Finding>) -> Outcome {
     };
     Outcome {
         findings,
+        incidents: None,
         less_severe: 0,
         summary,
         accounts: vec!["111122223333".to_owned(), "444455556666".to_owned()],
@@ -67,6 +68,26 @@ fn findings_are_told_by_severity_then_time_with_all_that_is_needed() {
     golden("findings.txt", &shown(&outcome, &LAYOUT));
 }
 
+fn outcome_of_incidents(findings: Vec<Finding>) -> Outcome {
+    let incidents = samples::incidents(&findings);
+    Outcome { incidents: Some(incidents), ..outcome(findings) }
+}
+
+#[test]
+fn incidents_are_told_in_the_order_in_which_somebody_asks() {
+    let mut outcome = outcome_of_incidents(samples::story());
+    outcome.less_severe = 1;
+    golden("incidents.txt", &shown(&outcome, &LAYOUT));
+}
+
+#[test]
+fn incidents_fit_the_terminal_but_for_what_must_be_copied() {
+    for line in shown(&outcome_of_incidents(samples::story()), &LAYOUT).lines() {
+        let whole_word = line.contains("arn:") || line.contains("aws ");
+        assert!(whole_word || line.chars().count() <= 80, "{line}");
+    }
+}
+
 #[test]
 fn without_findings_it_says_so_and_what_was_read() {
     golden("nothing.txt", &shown(&outcome(Vec::new()), &LAYOUT));
@@ -74,12 +95,19 @@ fn without_findings_it_says_so_and_what_was_read() {
 
 #[test]
 fn no_text_out_of_a_log_acts_on_the_terminal() {
-    let mut outcome = outcome(vec![samples::hostile(), samples::hostile()]);
-    outcome.findings[1].severity = Severity::Low;
+    let mut findings = vec![samples::hostile(), samples::hostile()];
+    findings[1].severity = Severity::Low;
+    findings[1].id.push('x');
+    for mut outcome in [outcome(findings.clone()), outcome_of_incidents(findings)] {
+        no_text_acts(&mut outcome);
+    }
+}
+
+fn no_text_acts(outcome: &mut Outcome) {
     outcome.troubles.problems.push(InputProblem::whole("a\x1b[2J\u{202e}", "b\x1b[2J\nforged"));
     outcome.troubles.ignored.push("c\x1b[2J\nforged".to_owned());
     let mut out = Vec::new();
-    write(&mut out, &outcome, &LAYOUT).unwrap();
+    write(&mut out, outcome, &LAYOUT).unwrap();
     let styled = String::from_utf8(out).unwrap();
     // All sequences that are left are those of our own styles.
     let ours = styled.split('\x1b').skip(1);
@@ -93,7 +121,7 @@ fn no_text_out_of_a_log_acts_on_the_terminal() {
         let line = anstream::adapter::strip_str(line).to_string();
         assert_eq!(crate::terminal::safe_lines(&line), line);
         assert!(!line.starts_with("CRITICAL") && !line.starts_with("forged"), "{line}");
-        assert!(line.chars().count() < 700, "{line}");
+        assert!(line.chars().count() < 900, "{line}");
     }
 }
 

@@ -77,13 +77,34 @@ pub struct Threshold {
 }
 
 /// The estate's calibration as of an hour, ready to judge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standard {
+    #[serde(with = "as_list")]
     curves: BTreeMap<Family, Curve>,
     weeks: f64,
     /// The highest worth of each incident, largest first.
     incidents: Vec<f64>,
     is_mature: bool,
+}
+
+/// Families with their curves are stored as a list.
+mod as_list {
+    use super::{Curve, Family};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(
+        curves: &BTreeMap<Family, Curve>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        curves.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Family, Curve>, D::Error> {
+        Ok(Vec::<(Family, Curve)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 impl Calibration {

@@ -79,6 +79,11 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
+    /// What it is kept by.
+    pub(super) fn place(&self) -> super::Place {
+        (self.hour, self.is_new, self.actor.clone(), self.entity.clone(), self.sign.code())
+    }
+
     /// How far C is beyond the threshold.
     pub fn excess(&self) -> f64 {
         self.c - self.threshold.c

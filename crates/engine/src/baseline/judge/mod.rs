@@ -20,12 +20,14 @@
 mod anomaly;
 mod episodes;
 mod sign;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use anomaly::{Anomaly, Entity};
 pub use episodes::Episode;
 pub use sign::{Group, NewValue, Sign, Topic};
+pub use stored::{RestoreError, StoredJudge};
 
 use super::budget::{self, Calibration, Family, Peak, Standard, Threshold, Understood};
 use super::commons::Commons;
@@ -203,7 +205,6 @@ impl Judge {
             return;
         }
         let (age, first, sightings) = about();
-        let place = (hour, is_new, actor.clone(), entity.clone(), sign.code());
         let anomaly = Anomaly {
             entity: entity.clone(),
             actor: actor.clone(),
@@ -216,6 +217,7 @@ impl Judge {
             first,
             sightings,
         };
+        let place = anomaly.place();
         // Taken up again, an hour keeps what was first said of it, unless more has come to light.
         match self.marks.get_mut(&place) {
             Some(known) if known.sign.calibrated() >= calibrated => {}

@@ -208,6 +208,52 @@ fn what_is_settled_is_told_as_before() {
 }
 
 #[test]
+fn a_judge_is_read_back_as_itself() {
+    let mut judge =
+        judge(&[(80, 20.0, DECRYPTS, false), (90, 12.0, DENIED, true), (200, 22.0, DECRYPTS, false)]);
+    first_use(&mut judge, &role(), 210, 9.0);
+    judge.learn(&[(7, vec![(Dimension::Network, 3)])]);
+    let stored = judge.store().unwrap();
+    assert!(Judge::restore(&stored).unwrap() == judge);
+    assert_eq!(judge.store().unwrap(), stored);
+    assert!(!judge.past.is_empty() && !judge.marks.is_empty());
+}
+
+#[test]
+fn a_damaged_judge_is_an_error() {
+    let stored = judge(&[(80, 20.0, DECRYPTS, false)]).store().unwrap();
+    for item in 0..5 {
+        for damage in [vec![], vec![9, 1, 2], vec![1, 1, 2, 3]] {
+            let mut damaged = stored.clone();
+            let StoredJudge { established, newcomers, commons, recent, past } = &mut damaged;
+            *[established, newcomers, commons, recent, past][item] = damage;
+            assert!(Judge::restore(&damaged).is_err(), "{item}");
+        }
+    }
+}
+
+#[test]
+fn a_judge_that_has_seen_much_is_stored_in_small_items() {
+    let mut judge = judge(&[]);
+    for day in 4..80 {
+        for n in 0..40 {
+            let who = Entity::Principal(format!("arn:aws:iam::111122223333:role/somebody-{day}-{n}"));
+            begin(&mut judge, day * 24 + n / 2);
+            let at = closed(day * 24 + n / 2, 20.0 + day as f64, measures::ALL[n as usize % 9], false);
+            judge.take(&who, &who, &at, &Hour::default());
+            judge.learn(&[(
+                who.hash(),
+                (0..99).map(|v| (Dimension::Network, (v * n * day) as u32)).collect(),
+            )]);
+        }
+    }
+    let StoredJudge { established, newcomers, commons, recent, past } = judge.store().unwrap();
+    let sizes = [established, newcomers, commons, recent, past].map(|item| item.len());
+    println!("{sizes:?} bytes, {} episodes", judge.episodes().len());
+    assert!(sizes.iter().all(|bytes| *bytes < 350_000), "{sizes:?}");
+}
+
+#[test]
 fn services_are_a_class_of_their_own() {
     let class = |id: &str| Entity::Principal(id.into()).class();
     assert_eq!(class("service:s3"), "service");

@@ -28,6 +28,7 @@ mod encoding;
 mod level;
 mod score;
 mod season;
+mod week;
 mod windows;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod synthetic;
 pub use drift::Drift;
 pub use encoding::DecodeError;
 pub use score::{History, Maturity, Score};
+pub use week::WEEK;
 pub use windows::Window;
 
 use super::bytes::MAX_HOUR;

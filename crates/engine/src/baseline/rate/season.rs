@@ -32,7 +32,7 @@ const MIN_ACTIVITY: f64 = 1e-4;
 const EPOCH_HOUR_OF_WEEK: i64 = 72;
 
 /// Hour of the week, 0 for Monday 00:00 UTC.
-fn cell_of(hour: i64) -> usize {
+pub(super) fn cell_of(hour: i64) -> usize {
     (hour + EPOCH_HOUR_OF_WEEK).rem_euclid(CELLS as i64) as usize
 }
 

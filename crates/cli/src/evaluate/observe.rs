@@ -1,0 +1,181 @@
+//! One organisation from its first log to its last: decoded once, judged once for each budget.
+//!
+//! **When an alert could have been raised** is found by asking: after every delivery (five minutes of logs) in the
+//! first [`CLOSE_HOURS`] of an attack that is not found yet, and after the last delivery of every hour. So a time to
+//! detect is exact to the delivery at first, and too long by less than an hour after that.
+
+use super::comparators::Count;
+use super::hearing::Hearing;
+use super::matching::Attack;
+use super::sizes::{self, Size};
+use super::statement::Statement;
+use super::subject::Subject;
+use kmswatch_engine::baseline::series;
+use kmswatch_engine::estate::Estate;
+use kmswatch_engine::measures;
+use kmswatch_engine::pipeline::{Filter, Watch, Worker};
+use kmswatch_engine::settings::Settings;
+use kmswatch_engine::time::{DAY, HOUR, Timestamp};
+use kmswatch_engine::trail::ObjectKind;
+use std::collections::BTreeMap;
+
+/// Hours from the beginning of an attack in which every delivery is followed by a question.
+const CLOSE_HOURS: i64 = 3;
+
+/// What was seen of one organisation.
+#[derive(Debug, Default)]
+pub(crate) struct Observation {
+    pub(crate) name: String,
+    /// Midnight before the first event.
+    pub(crate) start: Timestamp,
+    /// Days of logs.
+    pub(crate) days: i64,
+    pub(crate) kms_events: u64,
+    pub(crate) attacks: Vec<Attack>,
+    pub(crate) look_alikes: Vec<Attack>,
+    /// What was said at each budget.
+    pub(crate) hearings: Vec<Hearing>,
+    /// Principals with anything decrypted, and their counts.
+    pub(crate) principals: Vec<String>,
+    pub(crate) counts: Vec<Count>,
+    /// Stored bytes of the States at the end.
+    pub(crate) sizes: Vec<Size>,
+}
+
+/// Reads `subject` to its end. `progress` is told the share of it that is done.
+pub(crate) fn observe(
+    subject: &Subject,
+    settings: &Settings,
+    budgets: &[f64],
+    mut progress: impl FnMut(f64),
+) -> anyhow::Result<Observation> {
+    let (truth, mut logs) = subject.open()?;
+    let of_labels = |labels: Vec<_>| labels.into_iter().filter_map(Attack::of).collect::<Vec<_>>();
+    let mut settings = settings.clone();
+    // Only the number of duplicates depends on it, which nobody asks for here.
+    settings.limits.duplicate_memory_events = 0;
+    let estate_of = |budget: f64| {
+        let mut settings = settings.clone();
+        settings.alerts.budget_per_week = budget;
+        let mut estate = Estate::new(settings);
+        truth.accounts.iter().for_each(|account| estate.learn_account(&account.id));
+        estate
+    };
+    let estate = estate_of(1.0);
+    let attacks = of_labels(truth.attacks);
+    let mut bench = Bench {
+        watches: budgets.iter().map(|budget| Watch::new(estate_of(*budget))).collect(),
+        hearings: budgets.iter().map(|_| Hearing::of(&attacks)).collect(),
+        attacks,
+        counted: BTreeMap::new(),
+        principals: Vec::new(),
+        places: BTreeMap::new(),
+    };
+    let filter = Filter::default();
+    let mut worker = Worker::default();
+    let mut delivered: Option<Timestamp> = None;
+    while let Some(delivery) = logs.next() {
+        let delivery = delivery?;
+        if let (Some(before), Some(now)) = (delivered, delivery.stamp)
+            && before < now
+        {
+            bench.pause(before, now);
+            if before.hour() < now.hour() {
+                progress(logs.done());
+            }
+        }
+        let outcome = worker.process(delivery.body.as_slice(), &estate, &filter);
+        if outcome.report.kind == ObjectKind::Log {
+            delivered = delivered.max(delivery.stamp);
+        }
+        if let Some((last, others)) = bench.watches.split_last_mut() {
+            others.iter_mut().for_each(|watch| watch.absorb(outcome.clone()));
+            last.absorb(outcome);
+        }
+    }
+    let summary = bench.end(delivered);
+    let start = summary.first_event.unwrap_or_default().0.div_euclid(DAY) * DAY;
+    let end = summary.last_event.unwrap_or_default().0;
+    Ok(Observation {
+        name: subject.name(),
+        start: Timestamp(start),
+        days: (end - start).div_euclid(DAY) + 1,
+        kms_events: summary.kms_events,
+        look_alikes: of_labels(truth.look_alikes),
+        sizes: bench.watches.last().map(|watch| sizes::of(watch.states())).unwrap_or_default(),
+        attacks: bench.attacks,
+        hearings: bench.hearings,
+        principals: bench.principals,
+        counts: bench.counted.into_iter().map(|((who, hour), n)| Count { who, hour, n }).collect(),
+    })
+}
+
+/// The watches, one for each budget, and what is noted of them.
+struct Bench {
+    watches: Vec<Watch>,
+    hearings: Vec<Hearing>,
+    attacks: Vec<Attack>,
+    /// Decrypts by principal and hour.
+    counted: BTreeMap<(usize, i64), u64>,
+    principals: Vec<String>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Bench {
+    /// Everything delivered up to `before` has been absorbed, and nothing else comes until `now`.
+    fn pause(&mut self, before: Timestamp, now: Timestamp) {
+        let due = series::due(before.hour());
+        self.count(due);
+        self.watches.iter_mut().for_each(|watch| watch.advance(before));
+        let is_close =
+            |attack: &Attack| before >= attack.start && before.since(attack.start) <= CLOSE_HOURS * HOUR;
+        // The stamp of a full hour ends the hour before.
+        let is_last_of_hour = before.plus(-1).hour() < now.plus(-1).hour();
+        if is_last_of_hour
+            || self.attacks.iter().enumerate().any(|(at, attack)| {
+                is_close(attack) && self.hearings.iter().any(|hearing| hearing.misses(at))
+            })
+        {
+            self.ask(before);
+        }
+    }
+
+    /// Notes the decrypts of the open hours up to `hour`.
+    fn count(&mut self, hour: i64) {
+        let Some(watch) = self.watches.first() else { return };
+        for (name, state) in &watch.states().principals {
+            let decrypts =
+                state.baseline.series().find(|(measure, _)| measure.code == measures::decrypts::MEASURE.code);
+            let Some((_, series)) = decrypts else { continue };
+            for (open, things) in series.open().filter(|(open, _)| *open <= hour) {
+                let who = match self.places.get(name) {
+                    Some(who) => *who,
+                    None => {
+                        self.principals.push(name.clone());
+                        self.places.insert(name.clone(), self.principals.len() - 1);
+                        self.principals.len() - 1
+                    }
+                };
+                self.counted.insert((who, open), things.count());
+            }
+        }
+    }
+
+    fn ask(&mut self, moment: Timestamp) {
+        for (watch, hearing) in self.watches.iter().zip(&mut self.hearings) {
+            let said = watch.findings().into_iter().filter_map(Statement::of).collect();
+            hearing.hear(moment, &self.attacks, said);
+        }
+    }
+
+    fn end(&mut self, delivered: Option<Timestamp>) -> kmswatch_engine::pipeline::Summary {
+        let last = self.watches.first().and_then(Watch::last_event);
+        if let Some(moment) = delivered.max(last) {
+            self.count(i64::MAX);
+            self.watches.iter_mut().for_each(|watch| watch.advance(moment));
+            self.ask(moment);
+            self.hearings.iter_mut().for_each(|hearing| hearing.end(moment));
+        }
+        self.watches.first().map(Watch::summary).unwrap_or_default()
+    }
+}

@@ -1,0 +1,89 @@
+//! `kmswatch explain`: how a finding came about.
+
+use crate::args::ExplainArgs;
+use crate::baseline::{close_all, told};
+use crate::output::{entity, hours, text};
+use crate::reading::{Reading, read};
+use crate::terminal;
+use anyhow::bail;
+use kmswatch_engine::baseline::judge::Entity;
+use kmswatch_engine::finding::{Finding, FindingKind};
+use kmswatch_engine::measures::{self, Measure};
+use kmswatch_engine::pipeline::Watch;
+use kmswatch_engine::time::Timestamp;
+use std::io::{self, Write};
+
+/// `kmswatch explain FINDING PATH...`. Gives the exit status.
+pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
+    if args.read.paths.iter().any(|path| path.as_os_str() == "-") {
+        bail!("explain reads its input twice: write it to a file first");
+    }
+    let Reading { watch, .. } = read(&args.read, &[])?;
+    let finding = find(&args.finding, watch.findings())?;
+    drop(watch);
+    let judged = judged(&finding);
+    // States keep what was learned and not the hours that taught it, so those of this finding are read again.
+    let followed: Vec<Entity> = judged.iter().map(|(entity, _)| entity.clone()).collect();
+    let Reading { mut watch, troubles } = read(&args.read, &followed)?;
+    close_all(&mut watch);
+    let out = &mut io::BufWriter::new(anstream::stdout().lock());
+    let layout = text::Layout { columns: terminal::columns(), verbose: true };
+    text::full(out, &finding, &layout)?;
+    if let Some((entity, window)) = &judged {
+        let history = watch.history(entity);
+        writeln!(out)?;
+        hours::scores(out, window, history)?;
+        hours::write(out, window, history)?;
+    }
+    for entity in entities(&finding, &watch) {
+        writeln!(out)?;
+        entity::write(out, &entity, watch.states(), layout.columns)?;
+    }
+    writeln!(
+        out,
+        "\nHow the detector decides, and when it is wrong: kmswatch detectors {}",
+        finding.detector
+    )?;
+    out.flush()?;
+    told(&troubles)
+}
+
+/// The only finding whose id begins like this.
+fn find(id: &str, findings: Vec<Finding>) -> anyhow::Result<Finding> {
+    let total = findings.len();
+    let mut fitting = findings.into_iter().filter(|finding| finding.id.starts_with(id));
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => bail!("several findings begin with {id}: give more of the id"),
+        (None, _) => bail!(
+            "none of the {total} findings in these logs is {id}: ids hold for the logs and settings that gave them, so \
+             read the same ones"
+        ),
+    }
+}
+
+/// The entity and the window that a statistical finding is about.
+fn judged(finding: &Finding) -> Option<(Entity, hours::Judged)> {
+    if finding.kind != FindingKind::Rate {
+        return None;
+    }
+    let details = &finding.evidence.details;
+    let text = |name: &str| details.get(name).and_then(|value| value.as_str());
+    let measure: &'static Measure =
+        measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"))?;
+    let until = Timestamp::parse(text("until")?)?.hour() - 1;
+    let hours = details.get("window_hours").and_then(|value| value.as_i64())?;
+    let id = text("entity")?;
+    let is_key = finding.key.as_ref().is_some_and(|key| key.arn == id) || id.contains(":kms:");
+    let entity = if is_key { Entity::Key(id.to_owned()) } else { Entity::Principal(id.to_owned()) };
+    Some((entity, hours::Judged { measure, until, hours }))
+}
+
+/// Who and what the finding is about, as far as something is known of them.
+fn entities(finding: &Finding, watch: &Watch) -> Vec<Entity> {
+    let principal = finding.principal.as_ref().map(|who| who.id.clone());
+    let principal = principal.filter(|id| watch.states().principals.contains_key(id)).map(Entity::Principal);
+    let key = finding.key.as_ref().map(|key| key.arn.clone());
+    let key = key.filter(|arn| watch.states().keys.contains_key(arn)).map(Entity::Key);
+    principal.into_iter().chain(key).collect()
+}

@@ -1,0 +1,236 @@
+//! Findings that mean more together than each alone: one small rule each, with a sentence why.
+
+use super::{Act, Member, group};
+use crate::finding::{Finding, FindingKind, Severity};
+use crate::time::Timestamp;
+use serde::Serialize;
+
+/// Two acts, the second at or after the first.
+#[derive(Debug)]
+pub struct Combination {
+    /// Stable name.
+    pub id: &'static str,
+    /// What comes first: one of these.
+    pub first: &'static [Act],
+    /// What comes then: one of these.
+    pub then: &'static [Act],
+    /// What the two must have in common.
+    pub tie: Tie,
+    /// How bad the two are together.
+    pub severity: Severity,
+    /// What happened, in few words. `{who}` stands for those who did it, `{keys}` for the keys of the second act.
+    pub headline: &'static str,
+    /// Why the two are worse than each alone.
+    pub why: &'static str,
+}
+
+/// What two findings have in common, beside being of one incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// One principal did both.
+    Actor,
+    /// Both are about one key.
+    Key,
+    /// Both stand in the log of one account.
+    Account,
+}
+
+/// All combinations, the worst loss first: the first that matches gives the incident its title.
+pub const ALL: &[Combination] = &[
+    Combination {
+        id: "foreign_key_then_destruction",
+        first: &[Act::ForeignKey],
+        then: &[Act::Destruction],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "{who} encrypted data under a foreign key, then took {keys} away",
+        why: "Data was put under a key that somebody else controls, and then the own keys were taken away: that is \
+              ransom.",
+    },
+    Combination {
+        id: "blinded_then_destruction",
+        first: &[Act::Blinding],
+        then: &[Act::Destruction],
+        tie: Tie::Account,
+        severity: Severity::Critical,
+        headline: "{who} took {keys} away after a log was switched off",
+        why: "Keys were taken away after a log of the same account was switched off or narrowed. Tidying up needs no \
+              blindness, and more may have happened than is seen here.",
+    },
+    Combination {
+        id: "opened_then_destruction",
+        first: &[Act::Opening],
+        then: &[Act::Destruction],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "{who} gave access to keys away, then took {keys} away",
+        why: "Access was given to strangers before keys were taken away from their users: the data may have been \
+              copied out before it is destroyed.",
+    },
+    Combination {
+        id: "probing_then_destruction",
+        first: &[Act::Probing],
+        then: &[Act::Destruction],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "{who} tried out what it may do, then took {keys} away",
+        why: "Whoever owns this principal knows what it may do. Refusals or trials before a destruction are the mark \
+              of somebody who has come by its credentials.",
+    },
+    Combination {
+        id: "root_destruction",
+        first: &[Act::Root, Act::Destruction],
+        then: &[Act::Root, Act::Destruction],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "Root took {keys} away",
+        why: "Root took keys away. No policy binds it, and it has no place in daily work.",
+    },
+    Combination {
+        id: "destruction_felt",
+        first: &[Act::Destruction],
+        then: &[Act::Impact],
+        tie: Tie::Key,
+        severity: Severity::Critical,
+        headline: "{keys} taken away by {who} and needed",
+        why: "Calls for a key that was taken away fail: the damage has begun.",
+    },
+    Combination {
+        id: "blinded_then_opened",
+        first: &[Act::Blinding],
+        then: &[Act::Opening, Act::ForeignKey],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "{who} switched a log off, then reached across accounts",
+        why: "A log was switched off or narrowed, and then the same principal reached across the border of the \
+              organisation: data may be leaving while nobody looks.",
+    },
+    Combination {
+        id: "taking_then_opened",
+        first: &[Act::Probing, Act::Taking, Act::FirstUse],
+        then: &[Act::Opening],
+        tie: Tie::Actor,
+        severity: Severity::Critical,
+        headline: "{who} behaved unlike itself, then gave access to {keys} away",
+        why: "A principal that behaved unlike itself gave access to keys away: so an intruder makes sure of a way back.",
+    },
+    Combination {
+        id: "probing_then_taking",
+        first: &[Act::Probing],
+        then: &[Act::Taking, Act::FirstUse, Act::ForeignKey],
+        tie: Tie::Actor,
+        severity: Severity::High,
+        headline: "{who} was refused again and again, and got through elsewhere",
+        why: "Refusals and, at the same time or after them, unusual use that succeeded: somebody tries out what the \
+              credentials reach, and takes it.",
+    },
+    Combination {
+        id: "new_and_much",
+        first: &[Act::FirstUse, Act::Taking],
+        then: &[Act::FirstUse, Act::Taking],
+        tie: Tie::Actor,
+        severity: Severity::High,
+        headline: "{who} does what it never did, and much of it",
+        why: "Something that this principal never did before, and in unusual amount: a new task would seldom begin at \
+              full speed and unannounced.",
+    },
+];
+
+/// A combination that an incident shows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Match {
+    /// Id of the combination.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Why it is worse than each of its findings alone.
+    pub why: &'static str,
+    /// When the second act began: from then on it is known.
+    pub since: Timestamp,
+    /// Ids of the two findings that show it first.
+    pub findings: [String; 2],
+    /// Whether both findings are muted.
+    pub muted: bool,
+    /// What happened, in few words.
+    #[serde(skip)]
+    pub headline: &'static str,
+    /// What comes second.
+    #[serde(skip)]
+    pub then: &'static [Act],
+}
+
+/// The combinations that these members show, which are in order of time.
+pub(super) fn matches(members: &[&Member]) -> Vec<Match> {
+    let acts: Vec<(Act, &Member)> =
+        members.iter().filter_map(|member| Some((Act::of(&member.finding)?, *member))).collect();
+    ALL.iter().filter_map(|combination| combination.matched(&acts)).collect()
+}
+
+impl Combination {
+    /// The pair that shows it first; one that is not wholly muted goes before one that is.
+    fn matched(&self, acts: &[(Act, &Member)]) -> Option<Match> {
+        let mut best: Option<(bool, Timestamp, &Member, &Member)> = None;
+        let firsts = acts.iter().filter(|(act, _)| self.first.contains(act));
+        for (first_act, first) in firsts {
+            // The earliest that comes then; what is not muted is looked for apart.
+            for want_told in [true, false] {
+                let then = acts
+                    .iter()
+                    .filter(|(act, then)| {
+                        self.then.contains(act)
+                            && (!self.is_of_one_set() || act != first_act)
+                            && then.finding.id != first.finding.id
+                            && (!want_told || !then.muted || !first.muted)
+                            && known_at(&then.finding) >= first.finding.time.start
+                            && self.tie.holds(&first.finding, &then.finding)
+                    })
+                    .map(|(_, then)| *then)
+                    .min_by_key(|then| then.finding.time.start);
+                if let Some(then) = then {
+                    let muted = first.muted && then.muted;
+                    let since = first.finding.time.start.max(then.finding.time.start);
+                    if best.is_none_or(|(m, at, ..)| (muted, since) < (m, at)) {
+                        best = Some((muted, since, first, then));
+                    }
+                    break;
+                }
+            }
+        }
+        best.map(|(muted, since, first, then)| Match {
+            id: self.id,
+            severity: self.severity,
+            why: self.why,
+            since,
+            findings: [first.finding.id.clone(), then.finding.id.clone()],
+            muted,
+            headline: self.headline,
+            then: self.then,
+        })
+    }
+
+    /// Whether the order of the two acts does not matter: they must then differ.
+    fn is_of_one_set(&self) -> bool {
+        self.first == self.then
+    }
+}
+
+/// Up to when the act may have begun. What was counted over a time begins with the first call counted, and that may be
+/// before the first refusal of the same hour.
+fn known_at(finding: &Finding) -> Timestamp {
+    match finding.kind {
+        FindingKind::Rate => finding.time.end,
+        _ => finding.time.start,
+    }
+}
+
+impl Tie {
+    fn holds(self, a: &Finding, b: &Finding) -> bool {
+        match self {
+            Tie::Actor => group::actor(a).is_some_and(|actor| group::actor(b) == Some(actor)),
+            Tie::Key => a.key.as_ref().is_some_and(|key| {
+                b.key.as_ref().is_some_and(|other| group::family(&key.arn) == group::family(&other.arn))
+            }),
+            Tie::Account => a.account == b.account,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What happened, in order of time, and by and to whom.
+
+use super::{Incident, Loss, Member, group};
+use crate::finding::{Actor, Finding, FindingKind, KeyName, Severity};
+use crate::time::Timestamp;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a finding is in the course of an attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Finding out what the credentials allow: refusals, dry runs, attempts.
+    Probing,
+    /// Use that is unusual in amount.
+    Taking,
+    /// Something never done before.
+    FirstUse,
+    /// A log is switched off or narrowed.
+    Blinding,
+    /// Others are let in: policy, grant, replica.
+    Opening,
+    /// Data is put under a key of somebody else.
+    ForeignKey,
+    /// Keys are taken away from their users.
+    Destruction,
+    /// Users miss a key.
+    Impact,
+    /// Root at work.
+    Root,
+}
+
+impl Act {
+    /// What this finding is; `None` for what has no place in the combinations.
+    pub fn of(finding: &Finding) -> Option<Act> {
+        if is_denied(finding) {
+            return Some(Act::Probing);
+        }
+        match finding.detector {
+            "unusual_denials" => Some(Act::Probing),
+            "trail_blinded" => Some(Act::Blinding),
+            "key_policy_opened"
+            | "grant_to_foreign_account"
+            | "self_extending_grant"
+            | "replica_in_new_region" => Some(Act::Opening),
+            "foreign_key_used" => Some(Act::ForeignKey),
+            "several_keys_destroyed"
+            | "key_deletion_scheduled"
+            | "imported_key_material"
+            | "key_disabled"
+            | "key_policy_lockout" => Some(Act::Destruction),
+            "unusable_key_used" => Some(Act::Impact),
+            "root_use" => Some(Act::Root),
+            _ => match finding.kind {
+                FindingKind::Rate => Some(Act::Taking),
+                FindingKind::Novelty => Some(Act::FirstUse),
+                FindingKind::Rule | FindingKind::Fact => None,
+            },
+        }
+    }
+
+    /// What it is, in a list of what happened.
+    pub fn words(self) -> &'static str {
+        match self {
+            Act::Probing => "probing",
+            Act::Taking => "unusual use",
+            Act::FirstUse => "first uses",
+            Act::Blinding => "log switched off",
+            Act::Opening => "access given away",
+            Act::ForeignKey => "foreign key used",
+            Act::Destruction => "keys taken away",
+            Act::Impact => "keys missed",
+            Act::Root => "root at work",
+        }
+    }
+}
+
+/// Whether what the finding tells was only tried, and refused.
+pub(super) fn is_denied(finding: &Finding) -> bool {
+    finding.evidence.details.get("denied").and_then(|denied| denied.as_bool()) == Some(true)
+}
+
+/// A finding in the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// Time of its first event.
+    pub time: Timestamp,
+    /// Severity of the finding.
+    pub severity: Severity,
+    /// What happened.
+    pub title: String,
+    /// Distinct events.
+    pub count: u64,
+    /// Who did it, as a stable principal.
+    pub principal: Option<String>,
+    /// ARN of the key.
+    pub key: Option<String>,
+    /// What it is in the course of an attack.
+    pub act: Option<Act>,
+    /// Id of the detector.
+    pub detector: &'static str,
+    /// Id of the finding.
+    pub finding: String,
+    /// Id of its first event.
+    pub event_id: Option<String>,
+    /// Whether it is muted.
+    pub muted: bool,
+}
+
+/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest.
+pub(super) fn timeline(members: &[&Member]) -> (Vec<Step>, usize) {
+    let mut kept: Vec<(usize, &Member)> = members.iter().copied().enumerate().collect();
+    kept.sort_by_key(|(at, member)| (std::cmp::Reverse(member.finding.severity), *at));
+    kept.truncate(Incident::TIMELINE);
+    kept.sort_by_key(|(at, _)| *at);
+    let steps = kept.iter().map(|(_, member)| step(member)).collect();
+    (steps, members.len().saturating_sub(Incident::TIMELINE))
+}
+
+fn step(member: &Member) -> Step {
+    let finding = &member.finding;
+    Step {
+        time: finding.time.start,
+        severity: finding.severity,
+        title: finding.title.clone(),
+        count: finding.evidence.count,
+        principal: finding.principal.as_ref().map(|actor| actor.id.clone()),
+        key: finding.key.as_ref().map(|key| key.arn.clone()),
+        act: Act::of(finding),
+        detector: finding.detector,
+        finding: finding.id.clone(),
+        event_id: finding.evidence.event_ids.first().cloned(),
+        muted: member.muted,
+    }
+}
+
+/// Each principal once, as the worst of its findings knows it: of equals the one that tells the credentials.
+pub(super) fn principals(worst_first: &[&Member]) -> Vec<Actor> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut actors: Vec<(&Actor, Severity)> = Vec::new();
+    for member in worst_first {
+        let finding = &member.finding;
+        let Some(actor) = finding.principal.as_ref().filter(|_| group::actor(finding).is_some()) else {
+            continue;
+        };
+        match places.get(actor.id.as_str()).and_then(|at| actors.get_mut(*at)) {
+            Some((known, severity)) => {
+                let tells_more = known.via_service.is_some() && actor.via_service.is_none();
+                if *severity == finding.severity && tells_more {
+                    *known = actor;
+                }
+            }
+            None => {
+                places.insert(&actor.id, actors.len());
+                actors.push((actor, finding.severity));
+            }
+        }
+    }
+    actors.into_iter().map(|(actor, _)| actor.clone()).collect()
+}
+
+/// Each key once: first those that were taken away, then by the severity of the findings.
+pub(super) fn keys(worst_first: &[&Member], losses: &[Loss]) -> Vec<KeyName> {
+    let mut known = BTreeSet::new();
+    let lost = losses.iter().map(|loss| &loss.key);
+    let found = worst_first.iter().filter_map(|member| member.finding.key.as_ref());
+    lost.chain(found).filter(|key| known.insert(key.arn.as_str())).cloned().collect()
+}
