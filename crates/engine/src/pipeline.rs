@@ -13,7 +13,7 @@
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
 use crate::baseline::budget::Understood;
-use crate::baseline::judge::Entity;
+use crate::baseline::judge::{Entity, Judge};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
 use indexmap::IndexMap;
-use rates::Rates;
+use rates::{Clock, OpenHours, Rates};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -243,6 +243,24 @@ impl Watch {
         Watch { estate, ..Watch::default() }
     }
 
+    /// A watch that goes on where another has stopped: with its States, its clock and its judge ([`Watch::clock`],
+    /// [`Watch::judge`]). Findings about single events that it has made are not made again.
+    pub fn resumed(estate: Estate, states: States, clock: Clock, judge: Judge) -> Watch {
+        let rates = Rates::resumed(OpenHours::of(&states), clock, judge);
+        Watch { estate, states, rates, ..Watch::default() }
+    }
+
+    /// Up to which hour all is closed.
+    pub fn clock(&self) -> Clock {
+        self.rates.clock
+    }
+
+    /// What the estate usually reaches, and where it was exceeded, as of the last hour that was closed. Store it before
+    /// the States.
+    pub fn judge(&self) -> &Judge {
+        &self.rates.judge
+    }
+
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
         self.count(&outcome);
@@ -263,7 +281,7 @@ impl Watch {
 
     /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
     pub fn follow(&mut self, entity: Entity) {
-        self.rates.history.follow(entity);
+        self.rates.follow(entity);
     }
 
     /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
@@ -332,7 +350,7 @@ impl Watch {
         let names = self.states.names();
         // The States of two accounts may tell of one act.
         let mut merged = self.findings.clone();
-        self.judge(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
+        self.judge_states(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
         let mut findings: Vec<Finding> = merged.into_values().collect();
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
@@ -387,7 +405,7 @@ impl Watch {
     }
 
     /// What the States say.
-    fn judge(&self, names: &Names) -> Vec<Finding> {
+    fn judge_states(&self, names: &Names) -> Vec<Finding> {
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())

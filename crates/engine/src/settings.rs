@@ -2,7 +2,7 @@
 
 mod tuning;
 
-pub use tuning::{ExpectedUsers, Maintenance, Suppression};
+pub use tuning::{Maintenance, Suppression};
 
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,6 @@ pub struct Settings {
     pub suppressions: Vec<Suppression>,
     /// Planned work, in which statistics are not worth an alert.
     pub maintenance: Vec<Maintenance>,
-    /// Who may use a key; any other use is a finding.
-    pub expected_users: Vec<ExpectedUsers>,
     /// What is ours.
     pub estate: EstateSettings,
     /// Bounds on the input.
@@ -40,11 +38,10 @@ pub struct EstateSettings {
     pub organizations: Vec<String>,
     /// Foreign accounts that are trusted with our keys (a vendor, an auditor).
     pub trusted_accounts: Vec<String>,
-    /// Keys whose first use by somebody new counts in full: by ARN, by key id or by alias (`alias/...`).
-    pub critical_keys: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
-    /// Keys, by ARN or alias, whose misuse is worse than that of others.
+    /// Keys, by ARN, id or alias (`alias/...`), whose misuse is worse than that of others: their first use by somebody
+    /// new counts in full, and incidents about them are a step more severe.
     pub critical_keys: Vec<String>,
     /// Principals (ARNs without paths, `*` for any text) that are kept for emergencies: any use of a key by them is a
     /// finding.
@@ -65,7 +62,6 @@ impl Default for EstateSettings {
             accounts: Vec::new(),
             organizations: Vec::new(),
             trusted_accounts: Vec::new(),
-            critical_keys: Vec::new(),
             regions: Vec::new(),
             critical_keys: Vec::new(),
             break_glass: Vec::new(),
@@ -170,7 +166,7 @@ impl Default for DetectorSettings {
     fn default() -> Self {
         DetectorSettings {
             off: Vec::new(),
-<<<<<<< HEAD
+            staged: Vec::new(),
             several_keys: 2,
             several_keys_hours: 24,
             short_expiry_days: 7,
@@ -178,12 +174,6 @@ impl Default for DetectorSettings {
             habit_days: 14,
             probing_calls: 100,
             throttled_calls: 500,
-=======
-            staged: Vec::new(),
-            several_keys: 2,
-            several_keys_hours: 24,
-            short_expiry_days: 7,
->>>>>>> incidents
         }
     }
 }

@@ -7,10 +7,10 @@
 
 pub mod access_tags_changed;
 pub mod alias_moved;
+pub mod break_glass_use;
 pub mod canary_key_touched;
 pub mod ciphertext_probed;
 pub mod debug_enclave;
-pub mod break_glass_use;
 mod deed;
 mod denied;
 pub mod foreign_key_used;
@@ -26,9 +26,9 @@ pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod key_shared_by_ram;
 pub mod key_store_disrupted;
+pub mod key_used_by_foreign_account;
 pub mod log_objects_read;
 pub mod outside_key_material;
-pub mod key_used_by_foreign_account;
 pub mod pipeline_changed;
 pub mod quota_exhausted;
 pub mod replica_in_new_region;
@@ -39,7 +39,6 @@ pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
 pub mod unintended_user;
-pub mod unexpected_key_user;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
@@ -133,9 +132,7 @@ pub const ALL: &[&Detector] = &[
     &log_objects_read::DETECTOR,
     &ciphertext_probed::DETECTOR,
     &quota_exhausted::DETECTOR,
-    &unexpected_key_user::DETECTOR,
     &key_used_by_foreign_account::DETECTOR,
-    &root_use::DETECTOR,
     &break_glass_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
