@@ -1,6 +1,6 @@
 //! Hours close and rates are judged as in a replay of the same logs, whatever dies in between.
 
-use crate::logs::{BUCKET, notification};
+use crate::logs::{BUCKET, Log, notification};
 use crate::world::{World, deliver, moment, settings, task};
 use kmswatch_aws::failing::{Failure, Plan};
 use kmswatch_aws::metrics;
@@ -13,8 +13,6 @@ use kmswatch_engine::trail::object_key;
 use kmswatch_scenario::scenario::{AttackPlan, OrganisationPlan};
 use kmswatch_scenario::{Objects, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
-
-type Log = (ObjectRef, Vec<u8>);
 
 /// Six days of a small organisation, with a burst on the fifth; by moment of delivery.
 fn days() -> BTreeMap<Timestamp, Vec<Log>> {

@@ -11,7 +11,8 @@
 //! 4. [`closing`]: hours that are over → what is usual, and findings about what is not; silence;
 //! 5. [`publications`]: each [`alert`] to each sink, by whomever it is found;
 //!
-//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once) and [`metrics`] (every name in one place).
+//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once), [`metrics`] (every name in one
+//! place) and [`worker`] (the loop of those who run without Lambda).
 //!
 //! Nothing here decides what is a finding, and nothing below the ports knows of AWS.
 
@@ -39,3 +40,4 @@ pub mod settings;
 pub mod sinks;
 pub mod store;
 pub mod trigger;
+pub mod worker;
