@@ -21,6 +21,8 @@ mod schema;
 mod simulate;
 mod terminal;
 mod troubles;
+#[cfg(feature = "aws")]
+mod worker;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        #[cfg(feature = "aws")]
+        Command::Worker(args) => worker::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),
