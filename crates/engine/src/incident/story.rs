@@ -37,17 +37,22 @@ impl Act {
             return Some(Act::Probing);
         }
         match finding.detector {
-            "unusual_denials" => Some(Act::Probing),
-            "trail_blinded" => Some(Act::Blinding),
+            "unusual_denials" | "canary_key_touched" | "ciphertext_probed" => Some(Act::Probing),
+            "habit_broken" | "log_objects_read" | "unintended_user" => Some(Act::FirstUse),
+            "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
             | "grant_to_foreign_account"
             | "self_extending_grant"
+            | "key_shared_by_ram"
+            | "access_tags_changed"
             | "replica_in_new_region" => Some(Act::Opening),
             "foreign_key_used" => Some(Act::ForeignKey),
             "several_keys_destroyed"
             | "key_deletion_scheduled"
             | "imported_key_material"
             | "key_disabled"
+            | "key_store_disrupted"
+            | "grants_ended"
             | "key_policy_lockout" => Some(Act::Destruction),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
