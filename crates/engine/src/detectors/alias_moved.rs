@@ -192,6 +192,17 @@ mod tests {
     }
 
     #[test]
+    fn of_many_users_some_are_named() {
+        let users = |n: u32| -> Vec<RecordBuilder> {
+            (0..n).map(|n| used().by_user(ACCOUNT, &format!("u{n}"))).collect()
+        };
+        let finding = |n| only(&DETECTOR, &[users(n), vec![moved()]].concat());
+        assert!(finding(7).explanation.contains(" and 2 more: those of them"));
+        assert!(!finding(5).explanation.contains(" more"));
+        assert_eq!(finding(7).evidence.details["old_key_user_count"], 7);
+    }
+
+    #[test]
     fn a_new_key_with_outside_material_makes_it_high() {
         for (origin, severity) in [("EXTERNAL", Severity::High), ("AWS_KMS", Severity::Medium)] {
             let made = kms("CreateKey")

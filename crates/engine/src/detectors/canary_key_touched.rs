@@ -191,6 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn looking_and_using_on_one_day_are_two_findings() {
+        let mut settings = Settings::default();
+        settings.estate.canary_keys = vec![KEY.into()];
+        let records = [kms("DescribeKey"), kms("Decrypt"), kms("GetKeyPolicy"), kms("Encrypt")];
+        let found = findings_with(&DETECTOR, &records, &settings);
+        let counts: Vec<_> = found.iter().map(|finding| (finding.severity, finding.evidence.count)).collect();
+        assert!(counts.contains(&(Severity::Low, 2)) && counts.contains(&(Severity::High, 2)), "{counts:?}");
+    }
+
+    #[test]
     fn what_services_do_by_themselves_is_silent() {
         assert!(found(KEY, &kms("DescribeKey").by_service("config")).is_none());
         assert!(found(KEY, &kms("RotateKey")).is_none());

@@ -117,7 +117,7 @@ mod tests {
         for digest in [HEX, BASE64, &format!("{}==", &BASE64[..42])] {
             let finding = only(&DETECTOR, &[attested(digest)]);
             assert_eq!(finding.severity, Severity::High, "{digest}");
-            assert!(finding.title.starts_with("An enclave in debug mode used 1234abcd"));
+            assert_eq!(finding.title, "An enclave in debug mode used 1234abcd-12ab-34cd-56ef-1234567890ab");
             assert!(finding.runbook[0].contains("get-key-policy --key-id arn:aws:kms"));
             assert_eq!(finding.evidence.details["module"], "i-1-enc2");
         }
@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn one_that_failed_is_low() {
         for failed in [attested(HEX).denied(), attested(HEX).failed("KMSInvalidStateException", "")] {
-            assert_eq!(only(&DETECTOR, &[failed]).severity, Severity::Low);
+            let finding = only(&DETECTOR, std::slice::from_ref(&failed));
+            assert_eq!(finding.severity, Severity::Low);
+            assert!(finding.title.ends_with("(failed)"));
+            assert_eq!(findings(&DETECTOR, &[failed, attested(HEX)]).len(), 2, "beside one that succeeded");
         }
     }
 

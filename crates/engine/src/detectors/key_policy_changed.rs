@@ -277,6 +277,7 @@ mod tests {
         );
         assert!(finding.explanation.starts_with("user/mallory set a key policy"), "{}", finding.explanation);
         assert!(finding.runbook[1].contains(&format!("put-key-policy --key-id {KEY} --policy-name default")));
+        assert!(!finding.explanation.contains("CloudTrail"));
         assert_eq!(finding.time.start.to_string(), "2026-05-04T11:00:00Z");
         assert_eq!(finding.principal.unwrap().access_key.as_deref(), Some("AKIAMALLORY"));
     }
@@ -325,6 +326,7 @@ mod tests {
         let finding = only(&DETECTOR, &[logged, old, new]);
         assert_eq!(finding.severity, Severity::High);
         assert!(finding.title.ends_with("no longer lets CloudTrail encrypt the log"));
+        assert!(finding.explanation.contains("CloudTrail encrypts its log with this key"));
     }
 
     #[test]

@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn more_readers_than_are_remembered_are_said_to_be_incomplete() {
+        let readers =
+            |n: u32| -> Vec<RecordBuilder> { (0..n).map(|n| read(OBJECT, &format!("r{n}"), 1)).collect() };
+        let with_late = |n| only(&DETECTOR, &[readers(n), vec![read(OBJECT, "intern", 15)]].concat());
+        assert!(!with_late(31).evidence.details.contains_key("incomplete"));
+        assert!(findings(&DETECTOR, &[readers(33), vec![read(OBJECT, "intern", 15)]].concat()).is_empty());
+        let late: Vec<_> = (0..3).map(|n| read(OBJECT, &format!("late{n}"), 15)).collect();
+        let found = findings(&DETECTOR, &[readers(31), late].concat());
+        assert!(found.iter().all(|finding| finding.evidence.details.contains_key("incomplete")));
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
     fn the_object_may_be_named_with_its_trail() {
         let context = json!({"aws:cloudtrail:arn": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main", "aws:s3:arn": OBJECT});
         let late = read(OBJECT, "intern", 15).set("requestParameters.encryptionContext", context);

@@ -225,6 +225,7 @@ mod tests {
         let finding = find(&grant(OTHER, json!(["Decrypt"]))).unwrap();
         assert_eq!(finding.severity, Severity::Low);
         assert_eq!(finding.title, "Grant on {key} without constraints, made by hand");
+        assert!(finding.explanation.starts_with("This grant gives another principal the use of the key"));
         assert!(find(&constrained(grant(OTHER, json!(["Decrypt"])))).is_none());
         assert!(find(&grant(OTHER, json!(["DescribeKey", "RetireGrant"]))).is_none());
         assert!(find(&grant(ROLE, json!(["Decrypt"]))).is_none());

@@ -548,6 +548,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_in_part_is_told_apart() {
+        let hidden = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
+        let finding = only(&DETECTOR, &[advanced("PutEventSelectors", &[hidden])]);
+        assert_eq!(finding.evidence.details["fields"], json!(["userIdentity.arn"]));
+        let whole = only(&DETECTOR, &[put(json!([{"includeManagementEvents": false}]))]);
+        assert!(!whole.evidence.details.contains_key("fields"));
+    }
+
+    #[test]
     fn advanced_selectors_are_or_ed() {
         let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
         let hidden_user = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
@@ -621,6 +630,13 @@ mod tests {
             let record = cloudtrail(name).set(&format!("requestParameters.{member}"), false);
             let finding = only(&DETECTOR, std::slice::from_ref(&record));
             assert_eq!(finding.severity, Severity::High);
+            let flag = match (name, member) {
+                ("UpdateTrail", "isMultiRegionTrail") => "update-trail --name",
+                ("UpdateTrail", _) => "--is-organization-trail",
+                (_, "multiRegionEnabled") => "--multi-region-enabled",
+                _ => "update-event-data-store --event-data-store",
+            };
+            assert!(finding.runbook[0].contains(flag), "{}", finding.runbook[0]);
             assert!(finding.evidence.details["lost"].as_str().unwrap().starts_with(part));
             assert_eq!(lost(&record.set(&format!("requestParameters.{member}"), true)), None);
             assert_eq!(lost(&cloudtrail(name)), None);
