@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) sinks: [Arc<MemorySink>; 2],
     pub(crate) clock: Arc<MemoryClock>,
+    pub(crate) settings: LiveSettings,
 }
 
 pub(crate) fn moment(text: &str) -> Timestamp {
@@ -23,7 +24,10 @@ pub(crate) fn moment(text: &str) -> Timestamp {
 }
 
 pub(crate) fn settings() -> LiveSettings {
-    LiveSettings::of_variables([("KMSWATCH_TABLE".to_owned(), "memory".to_owned())]).unwrap()
+    // Declared, so that what is found does not depend on which account's log comes first.
+    let accounts = "[estate]\naccounts = [\"111122223333\", \"444455556666\", \"777700001111\"]";
+    let variables = [("KMSWATCH_TABLE", "memory"), ("KMSWATCH_CONFIG", accounts)];
+    LiveSettings::of_variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap()
 }
 
 impl World {
@@ -33,6 +37,7 @@ impl World {
             store: Arc::default(),
             sinks: ["one", "two"].map(|name| Arc::new(MemorySink::new(name))),
             clock: Arc::new(MemoryClock::at(moment(now))),
+            settings: settings(),
         }
     }
 
@@ -55,6 +60,7 @@ impl World {
                 .each_ref()
                 .map(|sink| Arc::new(MemorySink::holding(sink.name(), sink.alerts()))),
             clock: Arc::new(MemoryClock::at(self.clock.now())),
+            settings: self.settings.clone(),
         }
     }
 
@@ -74,7 +80,7 @@ impl World {
             sinks: self.sinks.iter().map(sink).collect(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         };
-        Live::new(ports, settings(), owner)
+        Live::new(ports, self.settings.clone(), owner)
     }
 
     /// Ids of the alerts that each sink has taken, each once.
@@ -91,7 +97,7 @@ impl World {
     pub(crate) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let items = self.store.items().into_iter();
         items
-            .filter(|(name, _)| !name.starts_with("finding#"))
+            .filter(|(name, _)| !name.starts_with("finding#") && !name.starts_with("lease#"))
             .map(|(name, item)| (name, item.body))
             .collect()
     }

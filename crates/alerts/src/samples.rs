@@ -3,7 +3,7 @@
 use crate::{Alert, Context};
 use kmswatch_engine::finding::{Actor, Finding, FindingKind, KeyName, Severity, Span, Technique, finding_id};
 use kmswatch_engine::incident::{Incident, Member, incidents};
-use kmswatch_engine::settings::IncidentSettings;
+use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ fn story() -> Vec<Finding> {
 
 fn one_incident(findings: Vec<Finding>) -> Incident {
     let members = findings.into_iter().map(|finding| Member { finding, muted: false });
-    let mut incidents = incidents(members, &IncidentSettings::default(), context().now, &BTreeSet::new());
+    let mut incidents = incidents(members, &Settings::default(), context().now, &BTreeSet::new());
     assert_eq!(incidents.len(), 1);
     incidents.remove(0)
 }
@@ -211,7 +211,7 @@ pub(crate) fn hostile(nasty: &str) -> [Alert; 2] {
         finding.account = "111122223333".to_owned();
     }
     let members = story.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-    let incidents = incidents(members, &IncidentSettings::default(), context().now, &BTreeSet::new());
+    let incidents = incidents(members, &Settings::default(), context().now, &BTreeSet::new());
     let mut single = story.remove(2);
     single.account = nasty.to_owned();
     [Alert::of_incident(&incidents[0]), Alert::of_finding(&single)]

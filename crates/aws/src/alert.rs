@@ -102,7 +102,7 @@ fn text(finding: &Finding) -> String {
         line(&mut text, "From", actor.source.as_deref().unwrap_or_default());
     }
     if let Some(key) = &finding.key {
-        line(&mut text, "Key", &[key.aliases.join(", "), key.arn.clone()].join(" ").trim().to_owned());
+        line(&mut text, "Key", [key.aliases.join(", "), key.arn.clone()].join(" ").trim());
     }
     line(&mut text, "Events", &finding.evidence.count.to_string());
     let _ = writeln!(text, "\n{}", plain(&finding.explanation));

@@ -12,7 +12,7 @@ use crate::sinks::sqs::SqsSink;
 use crate::store::dynamodb::DynamoStore;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,17 +33,27 @@ pub struct Clients {
 impl Clients {
     /// Reads Region, credentials and endpoints from where the SDK looks for them.
     pub async fn connect() -> Clients {
+        Clients::connect_with(aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
+    /// As [`Clients::connect`], but what `loader` has been given comes first.
+    pub async fn connect_with(loader: ConfigLoader) -> Clients {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ONE_TRY);
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let config = loader
             .http_client(http)
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
             .timeout_config(timeouts.build())
             .load()
             .await;
         Clients { config }
+    }
+
+    /// For clients of other services.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
     }
 
     /// Log objects.

@@ -8,6 +8,7 @@ use crate::hours;
 use crate::lease::Lease;
 use crate::live::{Live, TaskError};
 use crate::metrics::{self, Counts};
+use kmswatch_engine::time::HOUR;
 use tokio::time::Instant;
 
 /// The lease of the one who does it.
@@ -50,7 +51,7 @@ impl Live {
         };
         let (_, clock) = self.estate().await?;
         if let Some(delivered) = hours::clock::of(clock.as_ref())? {
-            counts.largest(metrics::SILENT_SECONDS, now.since(delivered).unsigned_abs());
+            counts.largest(metrics::SILENT_HOURS, (now.since(delivered).max(0) / HOUR).unsigned_abs());
         }
         lease.give_back(store, now).await?;
         Ok(())

@@ -191,7 +191,7 @@ impl Live {
                 return;
             }
         };
-        let done = self.read_all(tasks, &estate, now, deadline, result).await;
+        let done = self.read_all(tasks, now, deadline, result).await;
         if done.is_empty() {
             return;
         }
@@ -214,17 +214,18 @@ impl Live {
         Ok((estate, clock))
     }
 
+    /// Reads the objects of all tasks. What they give must not depend on what else was read before: so they are read
+    /// with the declared accounts alone, as in a replay. What was learned comes in when States are judged.
     async fn read_all(
         &self,
         tasks: Vec<Task>,
-        estate: &Estate,
         now: Timestamp,
         deadline: Option<Instant>,
         result: &mut BatchResult,
     ) -> Vec<Done> {
         let begun = Instant::now();
         let last_start = deadline.map(|deadline| begun + (deadline - begun).mul_f64(1.0 - RESERVE));
-        let estate = Arc::new(estate.clone());
+        let estate = Arc::new(Estate::new(self.settings.engine.clone()));
         let reads: Vec<(String, Result<Done, TaskError>, Counts)> = stream::iter(tasks)
             .map(|task| {
                 let estate = Arc::clone(&estate);
@@ -274,8 +275,9 @@ impl Live {
             })?;
             if let Some(outcome) = outcome {
                 let delivered = trigger::delivered(object, now);
-                if let Some(delivered) = delivered {
-                    counts.largest(metrics::LAG_SECONDS, now.since(delivered).unsigned_abs());
+                // Older ones are history that is read anew.
+                if let Some(lag) = delivered.map(|delivered| now.since(delivered)).filter(|lag| *lag <= DAY) {
+                    counts.largest(metrics::LAG_SECONDS, lag.unsigned_abs());
                 }
                 done.delivered = done.delivered.max(delivered);
                 done.outcomes.push(outcome);

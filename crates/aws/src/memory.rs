@@ -16,10 +16,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type Got = Result<Vec<u8>, ObjectError>;
+
 /// Objects in memory.
 #[derive(Debug, Default)]
 pub struct MemoryObjects {
-    objects: Mutex<BTreeMap<(String, String), Result<Vec<u8>, ObjectError>>>,
+    /// By bucket and key: the bytes, or why they cannot be had.
+    objects: Mutex<BTreeMap<(String, String), Got>>,
 }
 
 impl MemoryObjects {

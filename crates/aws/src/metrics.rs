@@ -52,7 +52,7 @@ metrics! {
     ALERTS_FAILED "AlertsFailed" "Count" "Alerts that a sink has not taken; they are tried again.";
     HOURS_CLOSED "HoursClosed" "Count" "Hours of rates closed over the whole estate.";
     ENTITIES_CLOSED "EntitiesClosed" "Count" "Entities of which an hour was closed.";
-    SILENT_SECONDS "SilentSeconds" "Seconds" "Time since the newest log object that was read had been delivered.";
+    SILENT_HOURS "SilentHours" "None" "Whole hours since the newest log object that was read had been delivered.";
     LAG_SECONDS "LagSeconds" "Seconds" "Time from the delivery of a log object to its States being saved.";
 }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(ALL.len() <= 100, "one line of embedded metrics takes no more");
         for metric in ALL {
             assert!(metric.meaning.ends_with('.'), "{metric:?}");
-            assert!(["Count", "Bytes", "Seconds"].contains(&metric.unit), "{metric:?}");
+            assert!(["Count", "Bytes", "Seconds", "None"].contains(&metric.unit), "{metric:?}");
         }
     }
 

@@ -27,8 +27,8 @@ pub trait Queue: Send + Sync {
     /// At most ten messages; waits for the first as long as the service allows (20 seconds). None is normal.
     async fn receive(&self) -> Result<Vec<Message>, QueueError>;
 
-    /// Acknowledges messages: they do not come again. One that was acknowledged before is fine; so is none at all.
-    /// An error means that some may come again.
+    /// Acknowledges messages: they do not come again. None at all is fine. An error means that some may come again, or
+    /// that they were acknowledged before.
     async fn acknowledge(&self, messages: &[Message]) -> Result<(), QueueError>;
 
     /// Gives messages back: they come again after `delay`, at once if it is zero.

@@ -68,6 +68,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) incidents: bool,
 
+    /// Print what staged detectors found (`detectors.staged`), which is otherwise only counted
+    #[arg(long)]
+    pub(crate) staged: bool,
+
     /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<Moment>,

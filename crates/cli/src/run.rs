@@ -8,6 +8,7 @@ use crate::terminal;
 use kmswatch_alerts::{Alert, Context, asff, ocsf};
 use kmswatch_engine::incident::{self, Member};
 use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::tuning;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -19,18 +20,25 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let Reading { watch, troubles } = read(&args.read, &[])?;
-    let (mut account, mut findings) = caught(|| {
+    let (mut account, findings) = caught(|| {
         let findings = watch.findings();
         (watch.summary_with(&findings), findings)
     })
     .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
     let now = as_of(args, account.last_event);
+    let settings = &watch.estate().settings;
+    let tuned = tuning::tune(findings, settings, now);
+    let notes = output::Tuning::of(&tuned);
+    let mut findings = if args.staged { tuned.staged } else { tuned.told };
+    let muted = if args.staged { Vec::new() } else { tuned.muted };
     let mut less_severe = 0;
     let incidents = args.incidents.then(|| {
-        let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-        let settings = &watch.estate().settings.incidents;
-        let mut incidents = incident::incidents(members, settings, now, &BTreeSet::new());
+        let told = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
+        let muted = muted.into_iter().map(|finding| Member { finding, muted: true });
+        let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
+        // What is muted as a whole is counted with the suppressions.
+        incidents.retain(|incident| incident.muted_count < incident.finding_count);
         less_severe += keep(&mut incidents, |incident| incident.severity >= args.severity);
         incidents
     });
@@ -41,6 +49,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         findings,
         incidents,
         now,
+        tuning: notes,
         less_severe,
         summary: account,
         accounts: watch.estate().own_accounts().map(str::to_owned).collect(),

@@ -13,17 +13,17 @@
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
 use crate::baseline::budget::Understood;
-use crate::baseline::judge::Entity;
+use crate::baseline::judge::{Entity, Judge};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
-use crate::finding::{Finding, KeyName, Severity, Span};
-use crate::state::{Delta, KeyState, Merge, Names, Patterns, States};
+use crate::finding::{Finding, KeyName, Severity, Span, key_family};
+use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
 use indexmap::IndexMap;
-use rates::Rates;
+use rates::{Clock, OpenHours, Rates};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -160,6 +160,9 @@ impl ObjectOutcome {
     }
 }
 
+/// Copies of a multi-Region key that are named; there is at most one in each Region.
+const SIBLINGS: usize = 40;
+
 fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     match findings.entry(finding.id.clone()) {
         indexmap::map::Entry::Occupied(mut known) => known.get_mut().merge(finding),
@@ -240,6 +243,24 @@ impl Watch {
         Watch { estate, ..Watch::default() }
     }
 
+    /// A watch that goes on where another has stopped: with its States, its clock and its judge ([`Watch::clock`],
+    /// [`Watch::judge`]). Findings about single events that it has made are not made again.
+    pub fn resumed(estate: Estate, states: States, clock: Clock, judge: Judge) -> Watch {
+        let rates = Rates::resumed(OpenHours::of(&states), clock, judge);
+        Watch { estate, states, rates, ..Watch::default() }
+    }
+
+    /// Up to which hour all is closed.
+    pub fn clock(&self) -> Clock {
+        self.rates.clock
+    }
+
+    /// What the estate usually reaches, and where it was exceeded, as of the last hour that was closed. Store it before
+    /// the States.
+    pub fn judge(&self) -> &Judge {
+        &self.rates.judge
+    }
+
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
         self.count(&outcome);
@@ -260,7 +281,7 @@ impl Watch {
 
     /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
     pub fn follow(&mut self, entity: Entity) {
-        self.rates.history.follow(entity);
+        self.rates.follow(entity);
     }
 
     /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
@@ -329,7 +350,7 @@ impl Watch {
         let names = self.states.names();
         // The States of two accounts may tell of one act.
         let mut merged = self.findings.clone();
-        self.judge(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
+        self.judge_states(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
         let mut findings: Vec<Finding> = merged.into_values().collect();
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
@@ -339,6 +360,7 @@ impl Watch {
         for finding in &mut findings {
             self.name(finding, &names);
         }
+        self.name_siblings(&mut findings);
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
     }
@@ -355,8 +377,35 @@ impl Watch {
         true
     }
 
+    /// Names the other known copies of a multi-Region key, which stay usable when one is taken away.
+    fn name_siblings(&self, findings: &mut [Finding]) {
+        let is_copy = |arn: &str| arn.contains(":key/mrk-");
+        let of_copies =
+            findings.iter_mut().filter(|finding| finding.key.as_ref().is_some_and(|key| is_copy(&key.arn)));
+        let mut of_copies = of_copies.peekable();
+        if of_copies.peek().is_none() {
+            return;
+        }
+        let mut families: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (arn, state) in self.states.keys.iter().filter(|(arn, _)| is_copy(arn)) {
+            if !state.acts.values().any(|act| act.kind == ActKind::Delete) {
+                families.entry(key_family(arn)).or_default().push(arn);
+            }
+        }
+        for finding in of_copies {
+            let Some(key) = &finding.key else { continue };
+            let family = families.get(&key_family(&key.arn)).into_iter().flatten();
+            let mut siblings: Vec<&str> =
+                family.copied().filter(|arn| *arn != key.arn).take(SIBLINGS).collect();
+            siblings.sort_unstable();
+            if !siblings.is_empty() {
+                finding.evidence.details.insert("siblings", siblings.into());
+            }
+        }
+    }
+
     /// What the States say.
-    fn judge(&self, names: &Names) -> Vec<Finding> {
+    fn judge_states(&self, names: &Names) -> Vec<Finding> {
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())
@@ -387,6 +436,11 @@ impl Watch {
                 if let Look::Score(judge) = look {
                     found.extend(judge(episode, &self.estate));
                 }
+            }
+        }
+        for look in &looks {
+            if let Look::All(judge) = look {
+                judge(&self.states, &self.estate, &mut found);
             }
         }
         for (id, state) in &self.states.accounts {

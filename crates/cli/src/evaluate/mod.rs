@@ -8,6 +8,8 @@
 mod cold_start;
 mod comparators;
 mod crew;
+#[cfg(test)]
+mod golden;
 mod hearing;
 mod matching;
 mod numbers;

@@ -1,9 +1,9 @@
 //! One organisation from its first log to its last: decoded once, judged once for each budget.
 //!
 //! **When an alert could have been raised** is found by asking. As long as an attack is not found, that is after every
-//! delivery (five minutes of logs) in its first three hours, after every hour in its first day, and every six hours
-//! from then on until three hours after its end; at other times once a day. A time to detect is too long by at most as
-//! much. An alert that comes and goes between two questions is not heard.
+//! delivery (five minutes of logs) in its first three hours, after every hour in its first day and in the three hours
+//! after its end, and every six hours otherwise until a day after its end; at other times once a day. A time to detect
+//! is too long by at most as much. An alert that comes and goes between two questions is not heard.
 
 use super::comparators::Count;
 use super::hearing::Hearing;
@@ -22,9 +22,10 @@ use std::collections::BTreeMap;
 
 /// Time after the beginning of an attack in which every delivery is followed by a question.
 const CLOSE: i64 = 3 * HOUR;
-/// Time after its end until when it is asked for: the hour in which it may still be told, and two until that is closed.
+/// Time after its end in which it is asked every hour: an hour in which it may still be told, and two until that is
+/// closed.
 const AFTER: i64 = 3 * HOUR;
-/// Hours between questions on long attacks.
+/// Hours between questions on long attacks, and on those that ended some hours ago.
 const SELDOM: i64 = 6;
 
 /// What was seen of one organisation.
@@ -104,8 +105,9 @@ pub(crate) fn observe(
     Ok(Observation {
         name: subject.name(),
         start: Timestamp(start),
-        days: (end - start).div_euclid(DAY) + 1,
-        kms_events: summary.kms_events,
+        // What began on the last day may end a little after it.
+        days: ((end - start).div_euclid(DAY) + 1).min(i64::from(truth.scenario.days)),
+        kms_events: logs.kms_events(),
         look_alikes: of_labels(truth.look_alikes),
         sizes: bench.watches.last().map(|watch| sizes::of(watch.states())).unwrap_or_default(),
         attacks: bench.attacks,
@@ -182,14 +184,15 @@ fn hear(watch: &Watch, hearing: &mut Hearing, moment: Timestamp, attacks: &[Atta
 
 /// Whether an attack that is not found yet is a reason to ask, after the last delivery `before` that of `now`.
 fn is_worth_asking(attack: &Attack, before: Timestamp, now: Timestamp) -> bool {
-    if before < attack.start || before > attack.end.plus(AFTER) {
+    if before < attack.start || before > attack.end.plus(DAY) {
         return false;
     }
-    match before.since(attack.start) {
-        elapsed if elapsed <= CLOSE => true,
-        elapsed if elapsed <= DAY => ends(before, now, 1),
-        _ => ends(before, now, SELDOM) || (before >= attack.end && ends(before, now, 1)),
+    let (elapsed, over) = (before.since(attack.start), before.since(attack.end));
+    if elapsed <= CLOSE {
+        return true;
     }
+    let is_often = (over < 0 && elapsed <= DAY) || (0..=AFTER).contains(&over);
+    ends(before, now, if is_often { 1 } else { SELDOM })
 }
 
 /// Whether `before` is the last delivery of a span of so many hours. The stamp of a full hour ends the hour before.
@@ -212,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_often_at_first_and_seldom_later_and_no_more_after_the_end() {
+    fn it_is_asked_often_at_first_and_seldom_later_and_no_more_a_day_after_the_end() {
         let attack = attack("slow_exfiltration", "a", 100 * HOUR, 150 * HOUR);
-        let worth: Vec<i64> = (90 * 12..170 * 12)
+        let worth: Vec<i64> = (90 * 12..190 * 12)
             .filter(|stamp| is_worth_asking(&attack, Timestamp(stamp * 300), Timestamp((stamp + 1) * 300)))
             .collect();
         let within =
             |from: i64, to: i64| worth.iter().filter(|at| (from * 12..to * 12).contains(*at)).count();
         assert_eq!([within(0, 100), within(100, 103), within(104, 124), within(125, 150)], [0, 36, 20, 4]);
-        assert_eq!([within(150, 154), within(154, 170)], [4, 0], "{worth:?}");
+        assert_eq!([within(150, 154), within(154, 190)], [4, 4], "{worth:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The report for people, 80 columns wide.
 
 use super::numbers::{percent, short};
-use super::scoring::{Budget, Compared, Kind, Report};
+use super::scoring::{Budget, Compared, Kind, Report, Strength};
 use super::table::Table;
 use crate::output::STRONG;
 use crate::output::figures::{counted, grouped};
@@ -198,6 +198,9 @@ fn delays(out: &mut dyn Write, report: &Report) -> io::Result<()> {
 }
 
 fn strengths(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    if by_kind(report).iter().flatten().all(|kind| kind.strengths.is_empty()) {
+        return Ok(());
+    }
     title(out, "ATTACKS FOUND by statistics, weaker and stronger half of each kind")?;
     let heads = ["attack".to_owned(), "strength".to_owned(), "n".to_owned()];
     let mut table = Table::new(heads.into_iter().chain(report.budgets.iter().map(budget_title)));
@@ -206,7 +209,7 @@ fn strengths(out: &mut dyn Write, report: &Report) -> io::Result<()> {
         for (at, strength) in first.strengths.iter().enumerate() {
             let cells = [
                 if at == 0 { first.kind.clone() } else { String::new() },
-                format!("{} to {}", strength_of(strength.least), strength_of(strength.most)),
+                strengths_of(strength),
                 strength.attacks.to_string(),
             ];
             let found = kind.iter().map(|kind| {
@@ -218,9 +221,14 @@ fn strengths(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     table.write(out)
 }
 
-/// Growth a day is below one, all other strengths are whole things or factors.
-fn strength_of(value: f64) -> String {
-    if value < 1.0 { format!("{value:.2}") } else { short(Some(value)).trim_end_matches(".00").to_owned() }
+/// Growth a day is below one, all other strengths are factors and numbers of things.
+fn strengths_of(strength: &Strength) -> String {
+    let places = if strength.most < 1.0 { 2 } else { usize::from(strength.most < 10.0) };
+    let of = |value: f64| format!("{value:.places$}");
+    match (of(strength.least), of(strength.most)) {
+        (least, most) if least == most => most,
+        (least, most) => format!("{least} to {most}"),
+    }
 }
 
 fn compared(out: &mut dyn Write, report: &Report) -> io::Result<()> {

@@ -30,7 +30,7 @@ pub struct Baseline {
 }
 
 /// How long an entity has been known when an hour of it is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Age {
     /// Hours since its first.
     pub hours: i64,

@@ -11,7 +11,7 @@
 //! * **How common the value is among living peers**, by half: `-log10((using + 1/2) / (alive + 1))`. The
 //!   office network or a new version of an SDK is cheap, a network that nobody uses is dear.
 //! * For a key, **the key's own hazard** of new principals: by half, and in full for a key that is declared
-//!   critical.
+//!   critical; and more if the principal was refused the key shortly before.
 //!
 //! What is a first use is not decided here: [`super::repertoire`] knows what was shown before, and
 //! [`super::commons`] what peers use. A [`Habit`] is fed once when an hour is sealed, after that hour was judged:
@@ -73,6 +73,11 @@ pub const WARM_HOURS: u32 = 8;
 const CAP: f64 = 6.0;
 /// Share of a peer's or a key's part in the score.
 const SHARE: f64 = 0.5;
+/// Over-dispersion of new users of a key: those of one release come together.
+const USERS_DISPERSION: f64 = 1.0;
+/// What it adds that the principal was refused a key shortly before it used it for the first time: somebody tried
+/// until it worked.
+const AFTER_REFUSAL: f64 = 1.5;
 /// Active hours (a year of all hours) at which both counters are halved, so that habits of long ago fade.
 const HALVED_AT: u32 = 8_760;
 
@@ -94,6 +99,8 @@ pub struct FirstUse {
     pub peers: Option<Peers>,
     /// For a new key: what the key is used to.
     pub key: Option<KeyHabit>,
+    /// For a new key: whether the principal was refused it within the day before.
+    pub was_refused: bool,
 }
 
 /// Other principals of the same kind that were active of late.
@@ -117,7 +124,7 @@ pub struct KeyHabit {
 }
 
 /// The judgement of the first uses of a principal in an hour.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
     /// The sum over dimensions, in powers of ten. 0 when nothing is new.
     pub score: f64,
@@ -140,6 +147,8 @@ pub struct Part {
     pub peers: Option<Peers>,
     /// For a key, what the key is used to.
     pub key: Option<KeyHabit>,
+    /// For a key, whether it was refused shortly before.
+    pub was_refused: bool,
     /// h: expected first uses in an active hour.
     pub hazard: f64,
     /// What it adds: own hazard, rarity among peers, the key's hazard; at most 6.
@@ -231,8 +240,23 @@ impl Habit {
             peers: first.peers,
             key: first.key,
             hazard: hazard_here,
-            score: (own + peers + key).min(CAP),
+            was_refused: first.was_refused,
+            score: (own + peers + key + if first.was_refused { AFTER_REFUSAL } else { 0.0 }).min(CAP),
         }
+    }
+}
+
+impl KeyHabit {
+    /// How surprising it is that so many principals use the key for the first time within an hour: minus log10 of the
+    /// probability that a Poisson process with the key's hazard gives so many, and twice as much for a critical key.
+    /// 0 for a key that is new itself.
+    pub fn judge(self, new_users: u32) -> f64 {
+        if self.active_hours < WARM_HOURS {
+            return 0.0;
+        }
+        let hazard = hazard(Dimension::User.prior(), self.first_uses, self.active_hours);
+        let score = super::tail::score(f64::from(new_users), hazard, USERS_DISPERSION);
+        if self.is_critical { 2.0 * score } else { score }
     }
 }
 
@@ -255,7 +279,7 @@ mod tests {
     }
 
     fn first(dimension: Dimension) -> FirstUse {
-        FirstUse { dimension, peers: None, key: None }
+        FirstUse { dimension, peers: None, key: None, was_refused: false }
     }
 
     fn critical(is_critical: bool) -> KeyHabit {
@@ -310,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn several_new_users_of_a_key_in_an_hour_surprise_more_than_one() {
+        let judge = |first_uses, n| KeyHabit { first_uses, active_hours: 970, is_critical: false }.judge(n);
+        assert!(judge(0, 1) > 3.0 && judge(0, 4) > 3.0 * judge(0, 1), "{} {}", judge(0, 1), judge(0, 4));
+        assert!(judge(400, 1) < 1.0);
+        assert_eq!(KeyHabit { first_uses: 0, active_hours: 7, is_critical: true }.judge(9), 0.0);
+        assert_eq!(
+            KeyHabit { is_critical: true, ..critical(false) }.judge(2),
+            2.0 * critical(false).judge(2)
+        );
+    }
+
+    #[test]
+    fn a_key_that_was_refused_before_it_worked_adds() {
+        let (plain, refused) =
+            (first(Dimension::Key), FirstUse { was_refused: true, ..first(Dimension::Key) });
+        let habit = habit(100, 3, Dimension::Key);
+        let more = habit.judge(&[refused]).score - habit.judge(&[plain]).score;
+        assert!((more - AFTER_REFUSAL).abs() < 1e-9);
+    }
+
+    #[test]
     fn dimensions_add_up_and_values_of_one_do_not() {
         let habit = habit(300, 1_000, Dimension::Key);
         let one = habit.judge(&[first(Dimension::Network)]);
@@ -351,6 +396,7 @@ mod tests {
                 dimension,
                 peers: Some(Peers { using, alive }),
                 key: Some(KeyHabit { first_uses: n, active_hours: hours, is_critical }),
+                was_refused: is_critical,
             });
             let novelty = habit.judge(&uses);
             prop_assert!((0.0..=CAP * 8.0).contains(&novelty.score), "{:?}", novelty);

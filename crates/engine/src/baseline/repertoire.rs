@@ -12,7 +12,7 @@
 
 use super::hour::{Kept, Trace};
 use super::novelty::{Dimension, Habit};
-use crate::event::{Event, Form, Source};
+use crate::event::{Event, Form, Operation, Source};
 use crate::state::{Merge, seen::bounded};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -72,6 +72,8 @@ pub struct ClosedShown {
     pub shown: Vec<Value>,
     /// Those that were not known before, by their place in `shown`.
     pub new: Vec<usize>,
+    /// Those of them that are keys which the principal was refused on this day or the day before.
+    pub refused: Vec<usize>,
     /// The habit as it was before the hour.
     pub habit: Habit,
     /// Whether values were left out.
@@ -143,13 +145,27 @@ impl Repertoire {
         let habit = known.habit.clone();
         let new = known.unknown(&closed.values);
         known.learn(hour, &closed.values);
-        Some(ClosedShown { new, shown: closed.values, habit, is_cut: closed.is_cut })
+        let is_refused_key = |at: &usize| {
+            let value = closed.values.get(*at).filter(|value| value.dimension == Dimension::Key);
+            value.is_some_and(|key| known.was_refused(&key.name, hour.div_euclid(24)))
+        };
+        let refused = new.iter().copied().filter(is_refused_key).collect();
+        Some(ClosedShown { new, refused, shown: closed.values, habit, is_cut: closed.is_cut })
     }
 }
 
 impl Known {
     fn place(&self, value: &Value) -> Result<usize, usize> {
         self.values.binary_search_by_key(&(value.dimension, value.hash), |(of, hash, _)| (*of, *hash))
+    }
+
+    /// Whether any operation with this key was refused on `day` or the day before.
+    fn was_refused(&self, key: &str, day: i64) -> bool {
+        Operation::ALL.iter().any(|operation| {
+            let refusal = (Dimension::Refusal, hash(&[operation.info().name, key]));
+            let place = self.values.binary_search_by_key(&refusal, |(of, hash, _)| (*of, *hash));
+            place.ok().and_then(|at| self.values.get(at)).is_some_and(|(_, _, last)| day - last <= 1)
+        })
     }
 
     /// The values that are not known, by their place.

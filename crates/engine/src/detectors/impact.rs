@@ -128,7 +128,7 @@ impl<'s> Impact<'s> {
     }
 
     /// Distinct principals, those who used it last first.
-    fn principals(&self) -> Vec<&'s str> {
+    pub(super) fn principals(&self) -> Vec<&'s str> {
         let mut known = BTreeSet::new();
         self.others.iter().map(|sight| sight.name.as_ref()).filter(|name| known.insert(*name)).collect()
     }

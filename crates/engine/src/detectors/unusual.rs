@@ -35,7 +35,8 @@ pub(super) fn finding(
         finding.principal = Some(first.by.actor());
     }
     finding.severity = if episode.excess >= 2.0 { Severity::High } else { Severity::Medium };
-    let with = if top.entity == episode.actor { "" } else { " with {key}" };
+    let is_count = !matches!(top.sign, Sign::FirstUses { .. });
+    let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
     finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top), usual(top));
     finding.explanation = explanation(episode, top, settings, means);
     finding.runbook = runbook(&finding, episode, settings);
@@ -134,7 +135,9 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
             mean(drift.mean),
         ),
         Sign::FirstUses { novelty, values } => {
+            let of_key = top.entity.is_key();
             let mut text = match top.age.hours {
+                known if of_key => format!("{{key}} is known for {}. ", known_for(known)),
                 0 => format!("{} was not seen before. ", who(&episode.actor)),
                 known => format!("{} is known for {}. ", who(&episode.actor), known_for(known)),
             };

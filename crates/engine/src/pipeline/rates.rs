@@ -23,8 +23,8 @@ use crate::baseline::budget::Understood;
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, FirstUses, Judge, NewValue};
-use crate::baseline::novelty::{Dimension, FirstUse, KeyHabit, WARM_HOURS};
-use crate::baseline::repertoire::ClosedShown;
+use crate::baseline::novelty::{Dimension, FirstUse, Habit, KeyHabit, Novelty, Part, WARM_HOURS};
+use crate::baseline::repertoire::{ClosedShown, Value};
 use crate::baseline::series;
 use crate::settings::Settings;
 use crate::state::delta::Opened;
@@ -73,6 +73,13 @@ impl OpenHours {
         }
     }
 
+    /// All hours that are open in `states`.
+    pub fn of(states: &States) -> OpenHours {
+        let mut open = OpenHours::default();
+        open.note(states, states);
+        open
+    }
+
     /// Takes out the hours up to and including `due`.
     pub fn take(&mut self, due: i64) -> OpenHours {
         let later = self.hours.split_off(&due.saturating_add(1));
@@ -107,15 +114,25 @@ impl Clock {
 }
 
 /// The open hours, the clock that closes them, and the judge of what is closed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rates {
     pub(super) open: OpenHours,
     pub(super) clock: Clock,
     pub(super) judge: Judge,
-    pub(super) history: History,
+    history: History,
 }
 
 impl Rates {
+    /// Goes on from a clock and a judge that were stored.
+    pub(super) fn resumed(open: OpenHours, clock: Clock, judge: Judge) -> Rates {
+        Rates { open, clock, judge, history: History::default() }
+    }
+
+    /// Keeps the judged hours of `entity` from now on.
+    pub(super) fn follow(&mut self, entity: Entity) {
+        self.history.follow(entity);
+    }
+
     /// The judged hours of an entity that is followed.
     pub(super) fn history(&self, entity: &Entity) -> &[JudgedHour] {
         self.history.of(entity)
@@ -130,7 +147,7 @@ impl Rates {
         understood: &dyn Fn(i64) -> Vec<Understood>,
     ) {
         let due = self.open.take(self.clock.advance(delivered));
-        judge_and_close(due, states, &mut self.judge, &mut self.history, settings, understood);
+        close_noting(due, states, &mut self.judge, &mut self.history, settings, understood);
     }
 
     /// The judge as it would be if no more events came.
@@ -181,10 +198,10 @@ pub fn close(
     settings: &Settings,
     understood: &dyn Fn(i64) -> Vec<Understood>,
 ) {
-    judge_and_close(due, states, judge, &mut History::default(), settings, understood);
+    close_noting(due, states, judge, &mut History::default(), settings, understood);
 }
 
-fn judge_and_close(
+fn close_noting(
     due: OpenHours,
     states: &mut States,
     judge: &mut Judge,
@@ -219,7 +236,9 @@ fn judge_and_close(
                 }
                 Entity::Key(arn) => {
                     let Some(state) = states.keys.get_mut(arn) else { continue };
-                    state.repertoire.close(hour);
+                    if let Some(closed) = state.repertoire.close(hour) {
+                        judge_new_users(&entity, hour, &closed, critical.0.contains(arn), judge);
+                    }
                     for closed in state.baseline.close(hour) {
                         history.note(&entity, &closed, hour);
                         match user_of_half(&state.users, &closed, &done) {
@@ -266,12 +285,16 @@ fn judge_first_uses(
     if new.is_empty() {
         return;
     }
-    let first_use = |value: &&crate::baseline::repertoire::Value| FirstUse {
+    let is_refused = |value: &Value| {
+        closed.refused.iter().filter_map(|at| closed.shown.get(*at)).any(|key| key.hash == value.hash)
+    };
+    let first_use = |value: &&Value| FirstUse {
         dimension: value.dimension,
         peers: judge.commons().peers(value.dimension, value.hash),
         key: (value.dimension == Dimension::Key)
             .then(|| key_habit(keys.get(value.name.as_ref()), critical.0.contains(value.name.as_ref())))
             .flatten(),
+        was_refused: value.dimension == Dimension::Key && is_refused(value),
     };
     let uses: Vec<FirstUse> = new.iter().map(first_use).collect();
     let novelty = closed.habit.judge(&uses);
@@ -279,7 +302,7 @@ fn judge_first_uses(
     let mut sightings = Sightings::default();
     new.iter().for_each(|value| sightings.add(value.first.time, &value.first.event_id));
     // The event that shows most of what is dear tells best who it was.
-    let shows = |one: &crate::baseline::repertoire::Value| {
+    let shows = |one: &Value| {
         let also = dearest.iter().filter(|other| other.first == one.first).count();
         (also, std::cmp::Reverse(one.first.clone()))
     };
@@ -288,13 +311,53 @@ fn judge_first_uses(
         .iter()
         .map(|value| NewValue { dimension: value.dimension, name: value.name.to_string() })
         .collect();
-    let active_hours = closed.habit.active_hours();
-    // A day or two old is not new here: what counts is how often there was an occasion to show something.
-    let age = Age {
-        hours: closed.habit.first_hour().map_or(0, |first| hour - first),
-        active_hours: if active_hours < WARM_HOURS { 0 } else { active_hours },
+    let age = age(&closed.habit, hour);
+    judge.take_first_uses(FirstUses { entity, actor: entity, hour, novelty, values, age, first, sightings });
+}
+
+/// Judges who used a key for the first time in `hour`. Of one it is laid to this one, of several to the key.
+fn judge_new_users(entity: &Entity, hour: i64, closed: &ClosedShown, is_critical: bool, judge: &mut Judge) {
+    let new: Vec<&Value> = closed.new.iter().filter_map(|at| closed.shown.get(*at)).collect();
+    let Some(first) = new.iter().min_by_key(|value| &value.first) else { return };
+    let habit = &closed.habit;
+    let first_uses = habit.first_uses(Dimension::User);
+    let key = KeyHabit { first_uses, active_hours: habit.active_hours(), is_critical };
+    let part = Part {
+        dimension: Dimension::User,
+        first_uses: new.len(),
+        dearest: 0,
+        peers: None,
+        key: Some(key),
+        was_refused: false,
+        hazard: habit.hazard(Dimension::User),
+        score: key.judge(u32::try_from(new.len()).unwrap_or(u32::MAX)),
     };
-    judge.take_first_uses(FirstUses { entity, hour, novelty, values, age, first, sightings });
+    let mut sightings = Sightings::default();
+    new.iter().for_each(|value| sightings.add(value.first.time, &value.first.event_id));
+    let actor = match new.as_slice() {
+        [one] => Entity::Principal(one.name.to_string()),
+        _ => entity.clone(),
+    };
+    judge.take_first_uses(FirstUses {
+        entity,
+        actor: &actor,
+        hour,
+        novelty: Novelty { score: part.score, parts: vec![part], active_hours: habit.active_hours() },
+        values: vec![NewValue { dimension: Dimension::User, name: first.name.to_string() }],
+        age: age(habit, hour),
+        first: Some(first.first.as_ref().clone()),
+        sightings,
+    });
+}
+
+/// How long what an entity shows has been known. A day or two old is not new here: what counts is how often there was
+/// an occasion to show something.
+fn age(habit: &Habit, hour: i64) -> Age {
+    let active_hours = habit.active_hours();
+    Age {
+        hours: habit.first_hour().map_or(0, |first| hour - first),
+        active_hours: if active_hours < WARM_HOURS { 0 } else { active_hours },
+    }
 }
 
 /// How often a key is used by somebody new, as of the hours before.

@@ -6,6 +6,7 @@ use super::{Merge, Newest, Seen, Tally};
 use crate::event::Event;
 use crate::time::{HOUR, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is remembered of one account: where it is active, and where its keys went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,8 +16,8 @@ pub struct AccountState {
     pub regions: Seen<64>,
     /// Replicas made and primaries moved, the newest 32.
     pub replications: Newest<(Timestamp, String), Act, 32>,
-    /// Keys made whose material does not come from KMS, the newest 16.
-    pub outside_material: Newest<(Timestamp, String), Act, 16>,
+    /// The first key made of each origin that is not KMS: `EXTERNAL`, `EXTERNAL_KEY_STORE`, `AWS_CLOUDHSM`.
+    pub outside_material: BTreeMap<String, Act>,
     /// Trails, event data stores and custom key stores that were switched on or off, the newest 64.
     pub switches: Newest<(Timestamp, String), Act, 64>,
     /// Calls that were throttled, by hour of event time (whole hours since the epoch) and Region, with the principals
@@ -36,8 +37,22 @@ impl AccountState {
             let stamp = (act.time, act.event_id.clone());
             match act.detail {
                 Detail::None => {}
-                Detail::Origin(_) => self.outside_material.join(stamp, act),
+                Detail::Origin(_) => self.outside(act),
                 _ => self.replications.join(stamp, act),
+            }
+        }
+    }
+
+    fn outside(&mut self, act: Act) {
+        let Detail::Origin(origin) = &act.detail else { return };
+        // What else a log may say is no origin.
+        if !["EXTERNAL", "EXTERNAL_KEY_STORE", "AWS_CLOUDHSM"].contains(&origin.as_str()) {
+            return;
+        }
+        match self.outside_material.get_mut(origin) {
+            Some(first) => *first = act.min(first.clone()),
+            None => {
+                self.outside_material.insert(origin.clone(), act);
             }
         }
     }
@@ -60,7 +75,7 @@ impl Merge for AccountState {
     fn merge(&mut self, other: &Self) {
         self.regions.merge(&other.regions);
         self.replications.merge(&other.replications);
-        self.outside_material.merge(&other.outside_material);
+        other.outside_material.values().for_each(|act| self.outside(act.clone()));
         self.switches.merge(&other.switches);
         self.throttled.merge(&other.throttled);
     }

@@ -28,6 +28,7 @@ use super::bytes::MAX_HOUR;
 use crate::state::Merge;
 use curve::{Curve, incidents_above};
 use peaks::Peaks;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Weeks over which peaks are counted.
@@ -63,7 +64,7 @@ pub struct Understood {
 }
 
 /// The threshold on C that keeps the budget.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Alert at this C and above.
     pub c: f64,
@@ -76,13 +77,34 @@ pub struct Threshold {
 }
 
 /// The estate's calibration as of an hour, ready to judge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standard {
+    #[serde(with = "as_list")]
     curves: BTreeMap<Family, Curve>,
     weeks: f64,
     /// The highest worth of each incident, largest first.
     incidents: Vec<f64>,
     is_mature: bool,
+}
+
+/// Families with their curves are stored as a list.
+mod as_list {
+    use super::{Curve, Family};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(
+        curves: &BTreeMap<Family, Curve>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        curves.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Family, Curve>, D::Error> {
+        Ok(Vec::<(Family, Curve)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 impl Calibration {
@@ -164,6 +186,12 @@ impl Standard {
             Some(curve) => curve.c(score),
             None => Curve::of(std::iter::empty(), self.weeks).c(score),
         }
+    }
+
+    /// The same without what only [`Standard::threshold`] needs, to be kept and stored.
+    #[must_use]
+    pub fn without_incidents(self) -> Standard {
+        Standard { incidents: Vec::new(), ..self }
     }
 
     /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).

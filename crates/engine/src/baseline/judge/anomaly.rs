@@ -26,6 +26,11 @@ impl Entity {
         }
     }
 
+    /// Whether it is a key.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Entity::Key(_))
+    }
+
     /// The class whose members are compared with each other.
     pub fn class(&self) -> &'static str {
         match self {
@@ -49,7 +54,7 @@ fn is_service(id: &str) -> bool {
 }
 
 /// A score beyond what is usual: beyond the threshold, or so near that it counts together with others.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Anomaly {
     /// Whose stream it is.
     pub entity: Entity,
@@ -74,6 +79,11 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
+    /// What it is kept by.
+    pub(super) fn place(&self) -> super::Place {
+        (self.hour, self.is_new, self.actor.clone(), self.entity.clone(), self.sign.code())
+    }
+
     /// How far C is beyond the threshold.
     pub fn excess(&self) -> f64 {
         self.c - self.threshold.c

@@ -14,6 +14,7 @@ use super::anomaly::{Anomaly, Entity};
 use super::sign::{Group, Topic};
 use crate::baseline::budget::{self, Span};
 use crate::state::{Merge, Sightings};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Hours at most between two anomalies of one episode, and within which evidence adds up.
@@ -22,7 +23,7 @@ const EPISODE_HOURS: i64 = 24;
 const MAX_PARTS: usize = 16;
 
 /// Anomalies of one actor that belong together.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// What they are about: the strongest evidence when it first was beyond the threshold.
     pub topic: Topic,

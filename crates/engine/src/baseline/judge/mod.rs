@@ -20,12 +20,14 @@
 mod anomaly;
 mod episodes;
 mod sign;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use anomaly::{Anomaly, Entity};
 pub use episodes::Episode;
 pub use sign::{Group, NewValue, Sign, Topic};
+pub use stored::{RestoreError, StoredJudge};
 
 use super::budget::{self, Calibration, Family, Peak, Standard, Threshold, Understood};
 use super::commons::Commons;
@@ -42,10 +44,8 @@ const NEWCOMERS_SHARE: f64 = 0.2;
 /// Hours after which what was taken up is settled: longer than the windows and the gap within which an episode goes
 /// on.
 const SETTLED_HOURS: i64 = 72;
-/// Hours for which episodes are remembered: as long as peaks are.
-const REMEMBERED_HOURS: i64 = budget::WEEKS * 168;
-/// Episodes that are kept; the oldest are forgotten first. Eight weeks at a budget of 30 a week.
-const MAX_EPISODES: usize = 256;
+/// Episodes that are kept in memory; the oldest are forgotten first. No budget comes near it.
+const MAX_EPISODES: usize = 4_096;
 /// Anomalies of the last days that are kept. No budget comes near it.
 const MAX_ANOMALIES: usize = 4_096;
 
@@ -70,7 +70,7 @@ impl Side {
     fn refresh(&mut self, hour: i64, budget: f64, understood: &[Understood]) {
         let standard = self.calibration.standard(hour, understood, group_of);
         let threshold = standard.threshold(budget);
-        self.standard = Some((standard, threshold));
+        self.standard = Some((standard.without_incidents(), threshold));
     }
 }
 
@@ -92,11 +92,13 @@ pub struct Judge {
     past: Vec<Episode>,
 }
 
-/// First uses of one principal in one hour, and how surprising they are.
+/// First uses of one principal, or of one key, in one hour, and how surprising they are.
 #[derive(Clone, Debug)]
 pub struct FirstUses<'c> {
     /// Whose.
     pub entity: &'c Entity,
+    /// To whom they are laid.
+    pub actor: &'c Entity,
     /// The hour.
     pub hour: i64,
     /// The judgement.
@@ -177,9 +179,9 @@ impl Judge {
 
     /// Takes up first uses.
     pub fn take_first_uses(&mut self, uses: FirstUses<'_>) {
-        let FirstUses { entity, hour, novelty, values, age, first, sightings } = uses;
+        let FirstUses { entity, actor, hour, novelty, values, age, first, sightings } = uses;
         let sign = Sign::FirstUses { novelty, values };
-        self.weigh(age.is_new(), sign, (entity, entity, hour), || (age, first, sightings));
+        self.weigh(age.is_new(), sign, (entity, actor, hour), || (age, first, sightings));
     }
 
     fn weigh(
@@ -203,7 +205,6 @@ impl Judge {
             return;
         }
         let (age, first, sightings) = about();
-        let place = (hour, is_new, actor.clone(), entity.clone(), sign.code());
         let anomaly = Anomaly {
             entity: entity.clone(),
             actor: actor.clone(),
@@ -216,6 +217,7 @@ impl Judge {
             first,
             sightings,
         };
+        let place = anomaly.place();
         // Taken up again, an hour keeps what was first said of it, unless more has come to light.
         match self.marks.get_mut(&place) {
             Some(known) if known.sign.calibrated() >= calibrated => {}
@@ -233,8 +235,10 @@ impl Judge {
     fn settle(&mut self, hour: i64) {
         self.settled = self.settled.max(Some(hour));
         let mut lasting: BTreeSet<(bool, Entity)> = BTreeSet::new();
-        for episode in episodes::derive(self.marks.values()) {
+        for mut episode in episodes::derive(self.marks.values()) {
             if episode.last < hour {
+                // All events stand in the episode.
+                episode.parts.iter_mut().for_each(|part| part.sightings = Sightings::default());
                 self.past.push(episode);
             } else if episode.first < hour {
                 lasting.insert((episode.is_new, episode.actor));
@@ -242,7 +246,6 @@ impl Judge {
         }
         self.marks
             .retain(|(at, is_new, actor, ..), _| *at >= hour || lasting.contains(&(*is_new, actor.clone())));
-        self.past.retain(|episode| episode.last > hour.saturating_sub(REMEMBERED_HOURS));
         self.past.sort_by(|a, b| (a.first, &a.actor, a.is_new).cmp(&(b.first, &b.actor, b.is_new)));
         let excess = self.past.len().saturating_sub(MAX_EPISODES);
         self.past.drain(..excess);

@@ -51,11 +51,12 @@ impl Group {
 }
 
 /// What was unusual.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Sign {
     /// More than usual within a window.
     Count {
         /// What was counted.
+        #[serde(with = "by_code")]
         measure: &'static Measure,
         /// The score of the window.
         score: Score,
@@ -65,6 +66,7 @@ pub enum Sign {
     /// More within a week than in the weeks before.
     Drift {
         /// What was counted.
+        #[serde(with = "by_code")]
         measure: &'static Measure,
         /// The comparison.
         drift: Drift,
@@ -85,6 +87,27 @@ pub struct NewValue {
     pub dimension: Dimension,
     /// The value.
     pub name: String,
+}
+
+/// A measure is stored by its code.
+mod by_code {
+    use crate::measures::{self, Measure};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        measure: &&'static Measure,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(measure.code)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<&'static Measure, D::Error> {
+        let code = u8::deserialize(deserializer)?;
+        measures::by_code(code)
+            .ok_or_else(|| serde::de::Error::custom("a measure that this version does not know"))
+    }
 }
 
 impl Sign {

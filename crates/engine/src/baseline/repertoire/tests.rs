@@ -119,6 +119,22 @@ fn what_was_shown_before_is_not_new_and_is_taken_up_once() {
 }
 
 #[test]
+fn a_key_that_was_refused_and_then_works_is_told_apart() {
+    let mut repertoire = lived(&[(0, 1)]);
+    let note = |repertoire: &mut Repertoire, record: RecordBuilder, hour: i64| {
+        let record = record.at(&at(hour, 5)).id(&format!("r{hour}"));
+        record.event(|event| repertoire.note_caller(event, &mut Kept::default()));
+        close_until(repertoire, hour).last().map(|closed| (closed.new.len(), closed.refused.len()))
+    };
+    let key = |n: i64| kms("Decrypt").key(&KEY.replace("1234abcd", &format!("0000000{n}")));
+    note(&mut repertoire, key(1).denied(), 1);
+    assert_eq!(note(&mut repertoire, key(2), 2).unwrap().1, 0);
+    assert_eq!(note(&mut repertoire, key(1), 3).unwrap().1, 1);
+    note(&mut repertoire, key(3).denied(), 4);
+    assert_eq!(note(&mut repertoire, key(3), 4 + 49).unwrap().1, 0);
+}
+
+#[test]
 fn made_up_values_push_nothing_out_that_came_before_in_the_hour() {
     let mut hours: Vec<(i64, u8)> = (0..=200).map(|network| (0, network)).collect();
     hours.reverse();

@@ -26,7 +26,14 @@ pub(super) fn seen(part: &Anomaly) -> String {
             format!("{about}{} {} {}", grouped(score.observed), measure.unit, within(score.window))
         }
         Sign::Drift { measure, drift } => {
-            format!("{} {} within 7 days", grouped(drift.observed), measure.unit)
+            format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
+        }
+        Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
+            let users = novelty.parts.first().map_or(0, |part| part.first_uses);
+            match users {
+                1 => "first use of {key}".to_owned(),
+                _ => format!("{users} principals that never used it before"),
+            }
         }
         Sign::FirstUses { values, .. } => {
             let mut named: Vec<String> = values.iter().take(NAMED).map(new).collect();
@@ -50,6 +57,8 @@ pub(super) fn usual(part: &Anomaly) -> String {
         Sign::FirstUses { novelty, .. } => {
             let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
             match (novelty.active_hours, often) {
+                _ if part.entity.is_key() && often > 0.2 => "as is usual for the key".to_owned(),
+                _ if part.entity.is_key() => "which is seldom for the key".to_owned(),
                 (0..8, _) => "and it is new itself".to_owned(),
                 (_, often) if often > 0.2 => "which it shows often".to_owned(),
                 _ => "which it seldom shows".to_owned(),
@@ -84,7 +93,7 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32) -> Str
         Dimension::Operation => format!("It called {name}"),
         Dimension::Key => "It used {key}".to_owned(),
         Dimension::Refusal => format!("It was refused {name}"),
-        Dimension::User => format!("{} used it", short(name)),
+        Dimension::User => format!("{} used {{key}}", clip(short(name))),
     };
     let mut text = format!("{what} for the first time");
     if part.first_uses > 1 {
@@ -117,6 +126,9 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32) -> Str
         if key.is_critical {
             text.push_str("The key is declared critical. ");
         }
+    }
+    if part.was_refused {
+        text.push_str("Shortly before it had been refused this key. ");
     }
     text
 }
