@@ -1,6 +1,6 @@
 //! Repetition and disorder: however objects come, and to whomever, the outcome is the same.
 
-use crate::logs::{notification, story};
+use crate::logs::{Log, notification, story};
 use crate::world::{World, deliver, settings, task};
 use kmswatch_aws::live::Task;
 use kmswatch_engine::estate::Estate;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 const NOW: &str = "2026-03-04T00:00:00Z";
 
 /// What a replay of the same objects finds, by rules and facts.
-fn replayed(objects: &[(kmswatch_aws::objects::ObjectRef, Vec<u8>)]) -> BTreeSet<String> {
+fn replayed(objects: &[Log]) -> BTreeSet<String> {
     let mut watch = Watch::new(Estate::new(settings().engine));
     let declared = Estate::new(settings().engine);
     let mut worker = Worker::default();
@@ -22,7 +22,9 @@ fn replayed(objects: &[(kmswatch_aws::objects::ObjectRef, Vec<u8>)]) -> BTreeSet
     }
     let mut findings = watch.findings();
     let least = settings().min_severity;
-    findings.retain(|finding| finding.kind != FindingKind::Rate && finding.severity >= least);
+    findings.retain(|finding| {
+        !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) && finding.severity >= least
+    });
     findings.into_iter().map(|finding| finding.id).collect()
 }
 

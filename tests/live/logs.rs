@@ -13,6 +13,9 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const BUCKET: &str = "trail-logs";
 pub(crate) const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
+/// A log object: its name and its bytes.
+pub(crate) type Log = (ObjectRef, Vec<u8>);
+
 /// The object with this number, delivered at this moment.
 pub(crate) fn object(stamp: &str, n: u32) -> ObjectRef {
     let date = format!("{}/{}/{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);
@@ -98,7 +101,7 @@ pub(crate) fn deletion(n: u32, time: &str) -> Value {
 }
 
 /// Objects of a small organisation in which keys are disabled, opened and deleted.
-pub(crate) fn story() -> Vec<(ObjectRef, Vec<u8>)> {
+pub(crate) fn story() -> Vec<Log> {
     let scenario = Scenario {
         name: "story".to_owned(),
         seed: 20_260_504,

@@ -3,8 +3,10 @@
 use crate::logs::{self, BUCKET, decrypt, deletion, log, notification, object};
 use crate::world::{World, task};
 use kmswatch_aws::live::TaskError;
-use kmswatch_aws::metrics;
+use kmswatch_aws::memory::MemoryQueue;
+use kmswatch_aws::metrics::{self, Counts};
 use kmswatch_aws::objects::{ObjectError, ObjectRef};
+use kmswatch_aws::worker;
 use kmswatch_engine::finding::Severity;
 use serde_json::json;
 use std::time::Duration;
@@ -148,4 +150,25 @@ async fn objects_that_are_no_logs_are_counted_and_done() {
         assert_eq!(result.counts.get(metrics::OBJECTS), 0, "{key}");
     }
     assert!(world.store.items().keys().all(|name| !name.contains('/')), "{:?}", world.store.items().keys());
+}
+
+#[tokio::test]
+async fn a_worker_empties_its_queue_and_gives_back_what_it_cannot_do() {
+    let objects: Vec<_> = (1..=25).map(|n| object("20260504T1020Z", n)).collect();
+    let world = World::at(NOW);
+    for (n, object) in objects.iter().enumerate() {
+        world.objects.put(object, log(&[decrypt(n as u32, "2026-05-04T10:01:00Z")]));
+    }
+    let queue = MemoryQueue::default();
+    objects.iter().for_each(|object| queue.send(&notification(&[object])));
+    queue.send("garbage");
+    let (mut rounds, mut counts) = (0, Counts::default());
+    let goes_on = || {
+        rounds += 1;
+        rounds <= 5
+    };
+    worker::run(&world.live("w"), &queue, goes_on, |more| counts.merge(more)).await;
+    assert_eq!(queue.left(), 1, "the garbage is left");
+    assert_eq!(counts.get(metrics::OBJECTS), 25);
+    assert!(counts.get(metrics::MESSAGES_FAILED) >= 1);
 }

@@ -1,10 +1,10 @@
 //! A world in memory: objects, a table, sinks and a queue, with any number of pipelines over them that may die.
 
+use crate::logs::Log;
 use kmswatch_aws::clock::Clock;
 use kmswatch_aws::failing::{Failing, Failure, Plan};
 use kmswatch_aws::live::{BatchResult, Live, Ports, Task};
 use kmswatch_aws::memory::{MemoryClock, MemoryObjects, MemorySink, MemoryStore};
-use kmswatch_aws::objects::ObjectRef;
 use kmswatch_aws::settings::LiveSettings;
 use kmswatch_aws::sinks::Sink;
 use kmswatch_engine::time::Timestamp;
@@ -42,7 +42,7 @@ impl World {
     }
 
     /// A world in which these objects lie in their bucket.
-    pub(crate) fn holding(now: &str, objects: &[(ObjectRef, Vec<u8>)]) -> World {
+    pub(crate) fn holding(now: &str, objects: &[Log]) -> World {
         let world = World::at(now);
         for (object, bytes) in objects {
             world.objects.put(object, bytes.clone());

@@ -34,12 +34,12 @@ pub type Open = BTreeMap<i64, BTreeSet<EntityId>>;
 pub fn open_hours<'a>(states: &States, entities: impl IntoIterator<Item = &'a EntityId>) -> Open {
     let mut open = Open::new();
     for entity in entities {
-        let baseline = match entity.kind {
-            EntityKind::Key => states.keys.get(&entity.id).map(|state| &state.baseline),
-            EntityKind::Principal => states.principals.get(&entity.id).map(|state| &state.baseline),
+        let hours = match entity.kind {
+            EntityKind::Key => states.keys.get(&entity.id).map(|state| state.open_hours()),
+            EntityKind::Principal => states.principals.get(&entity.id).map(|state| state.open_hours()),
             EntityKind::Account => None,
         };
-        for hour in baseline.map(|baseline| baseline.open_hours()).into_iter().flatten() {
+        for hour in hours.into_iter().flatten() {
             open.entry(hour).or_default().insert(entity.clone());
         }
     }

@@ -8,10 +8,11 @@
 //!    [`sinks`], [`queue`], [`clock`]; [`failing`] makes any of them fail on purpose;
 //! 3. [`live`]: objects → saved States and findings, with [`entities`], [`hours`] (what is open) and `context`
 //!    (which alias means which key) as items of the table;
-//! 4. [`closing`]: what is done by the clock;
+//! 4. [`closing`]: hours that are over → what is usual, and findings about what is not; silence;
 //! 5. [`publications`]: each [`alert`] to each sink, by whomever it is found;
 //!
-//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once) and [`metrics`] (every name in one place).
+//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once), [`metrics`] (every name in one
+//! place) and [`worker`] (the loop of those who run without Lambda).
 //!
 //! Nothing here decides what is a finding, and nothing below the ports knows of AWS.
 
@@ -26,6 +27,7 @@ pub mod entities;
 pub mod failing;
 mod fault;
 pub mod hours;
+mod judge;
 mod lease;
 pub mod live;
 pub mod memory;
@@ -38,3 +40,4 @@ pub mod settings;
 pub mod sinks;
 pub mod store;
 pub mod trigger;
+pub mod worker;

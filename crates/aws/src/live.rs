@@ -28,6 +28,7 @@ use crate::sinks::Sink;
 use crate::store::{Item, Store, StoreError};
 use crate::trigger::{self, TriggerError, Work};
 use futures_util::{StreamExt, stream};
+use kmswatch_alerts::Context;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::{Finding, FindingKind};
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
@@ -423,7 +424,7 @@ impl Live {
             watch.join(&known.states);
             outcomes.into_iter().for_each(|outcome| watch.absorb(outcome));
             let mut findings = watch.findings();
-            findings.retain(|finding| finding.kind != FindingKind::Rate);
+            findings.retain(|finding| !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
             (findings, watch.estate().clone())
         });
         judging.await.map_err(|_| TaskError::Fault)
@@ -469,7 +470,9 @@ impl Live {
         let oldest = now.plus(-self.settings.alert_days * DAY);
         let is_told =
             |finding: &&Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
-        let alerts: Vec<Alert> = findings.iter().filter(is_told).map(Alert::of).collect();
+        let context = Context { now, logs: self.settings.logs.clone(), ..Context::default() };
+        let alerts: Vec<Alert> =
+            findings.iter().filter(is_told).map(|finding| Alert::of(finding, &context)).collect();
         counts.add(metrics::FINDINGS, findings.len() as u64);
         counts.add(metrics::FINDINGS_MUTED, (findings.len() - alerts.len()) as u64);
         let publisher =

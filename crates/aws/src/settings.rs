@@ -31,6 +31,8 @@ pub struct LiveSettings {
     /// `KMSWATCH_ALERT_DAYS`: findings whose last event is older are counted, but not told: what a backfill brings
     /// up is history.
     pub alert_days: i64,
+    /// `KMSWATCH_LOGS`: where the logs lie, for the commands in alerts: an `s3://` address.
+    pub logs: String,
     /// `KMSWATCH_CONFIG_S3`: `s3://bucket/key` of the engine's settings, read once at the start.
     pub config_object: Option<(String, String)>,
     /// `KMSWATCH_CONFIG`: the engine's settings as text.
@@ -74,6 +76,7 @@ impl LiveSettings {
             object_bytes: number(take("OBJECT_BYTES"), "OBJECT_BYTES", 64 << 20)?,
             min_severity: severity(take("MIN_SEVERITY"))?,
             alert_days: number(take("ALERT_DAYS"), "ALERT_DAYS", 30)?,
+            logs: take("LOGS").unwrap_or_else(|| "./AWSLogs".to_owned()),
             config_object: take("CONFIG_S3").map(|name| object_name(&name)).transpose()?,
             engine: take("CONFIG").map_or_else(|| Ok(Settings::default()), |text| engine(&text, "CONFIG"))?,
         };

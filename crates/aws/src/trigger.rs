@@ -7,9 +7,8 @@
 //! What is no work is told apart from what is not understood: a test event of S3 and our own alerts are ignored, on
 //! purpose and counted; a message of unknown form is an error, so that it ends in the dead-letter queue.
 
-use crate::alert::SCHEMA;
+use crate::alert::SOURCE;
 use crate::objects::ObjectRef;
-use crate::sinks::event_bridge::SOURCE;
 use kmswatch_engine::time::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -102,7 +101,7 @@ fn unwrap_value(value: &Value, work: &mut Work, depth: usize) -> Result<(), Trig
         return Err(TriggerError::TooMuch);
     }
     let text = |name: &str| value.get(name).and_then(Value::as_str);
-    if text("schema") == Some(SCHEMA) || text("source") == Some(SOURCE) {
+    if text("source") == Some(SOURCE) {
         work.ignored.push(Ignored::OwnAlert);
         return Ok(());
     }

@@ -215,7 +215,7 @@ fn fresh(n: u32) -> (ObjectRef, Value) {
 
 fn is_about(n: u32) -> impl Fn(&Value) -> bool {
     let ending = format!("{n:04}");
-    move |alert| alert["key"]["arn"].as_str().is_some_and(|arn| arn.ends_with(&ending))
+    move |alert| alert["keys"][0]["arn"].as_str().is_some_and(|arn| arn.ends_with(&ending))
 }
 
 async fn a_call_is_told_before_its_log_comes_and_not_again(stack: &Stack, alerts: &str) {
@@ -227,8 +227,8 @@ async fn a_call_is_told_before_its_log_comes_and_not_again(stack: &Stack, alerts
     let told = stack.receive(alerts, |messages| messages.iter().any(is_about(1))).await;
     let alert = told.iter().find(|alert| is_about(1)(alert)).unwrap();
     assert_eq!(
-        (&alert["detector"], &alert["schema"]),
-        (&"key_deletion_scheduled".into(), &"kmswatch.alert.v1".into())
+        (&alert["analytics"][0], &alert["source"]),
+        (&"key_deletion_scheduled".into(), &"kmswatch".into())
     );
     // The log says it again, and another thing.
     let (_, second) = fresh(2);

@@ -4,12 +4,13 @@ use super::*;
 use crate::alert::testing::finding;
 use crate::failing::{Failing, Failure, Plan};
 use crate::memory::{MemorySink, MemoryStore};
+use kmswatch_alerts::Context;
 use kmswatch_engine::finding::Severity;
 
 const NOW: Timestamp = Timestamp(1_777_890_000);
 
 fn alerts(ids: &[&str], severity: Severity) -> Vec<Alert> {
-    ids.iter().map(|id| Alert::of(&finding(id, severity, "words"))).collect()
+    ids.iter().map(|id| Alert::of(&finding(id, severity, "words"), &Context::default())).collect()
 }
 
 struct World {

@@ -1,7 +1,7 @@
-//! Alerts to an Amazon EventBridge bus: source `kmswatch`, detail type `KMS Finding`, the finding as detail.
+//! Alerts to an Amazon EventBridge bus. Their form: `crates/alerts/schema`, with example rules.
 
 use super::{Sink, SinkError, all};
-use crate::alert::Alert;
+use crate::alert::{Alert, SOURCE};
 use crate::fault::describe;
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
@@ -9,8 +9,6 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 /// Entries in one call: the most that EventBridge takes. Ten of the largest alerts stay under its 1 MB.
 const ENTRIES: usize = 10;
-/// The source of the events: rules match it, and kmswatch knows its own by it.
-pub const SOURCE: &str = "kmswatch";
 
 /// A bus.
 #[derive(Clone, Debug)]
@@ -30,7 +28,8 @@ impl EventBridgeSink {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus)
                 .source(SOURCE)
-                .detail_type("KMS Finding")
+                .detail_type(alert.detail_type)
+                .set_resources(Some(alert.resources.clone()))
                 .detail(alert.json.to_string())
                 .build()
         });

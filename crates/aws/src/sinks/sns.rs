@@ -22,10 +22,9 @@ impl SnsSink {
     }
 
     async fn send_one(&self, alert: &Alert) -> Result<(), SinkError> {
-        let machine = alert.json.to_string();
-        // Subscribers get the member of their protocol; https is how Amazon Q Developer subscribes.
-        let message = json!({ "default": alert.text, "email": alert.text, "sqs": machine, "lambda": machine,
-            "firehose": machine, "https": alert.chat().to_string() });
+        // Subscribers get the member of their protocol, programs the first; https is how Amazon Q Developer subscribes.
+        let message = json!({ "default": alert.json.to_string(), "email": alert.text,
+            "https": alert.chat.to_string() });
         let attribute = |value: &str| {
             MessageAttributeValue::builder()
                 .data_type("String")
