@@ -188,12 +188,16 @@ pub(crate) enum ShowFormat {
     kmswatch detectors key_deletion_scheduled")]
 pub(crate) struct DetectorsArgs {
     /// Detector whose page is shown
-    #[arg(value_name = "ID", conflicts_with = "markdown")]
+    #[arg(value_name = "ID", conflicts_with_all = ["markdown", "coverage"])]
     pub(crate) id: Option<String>,
 
     /// Write the catalogue as Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "coverage")]
     pub(crate) markdown: bool,
+
+    /// Write as Markdown what is found by which detector, and what is not
+    #[arg(long)]
+    pub(crate) coverage: bool,
 }
 
 /// Print the default settings with their explanations, or check a file of settings

@@ -37,8 +37,9 @@
 
 use super::deed;
 use super::impact::{Impact, look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::{Act, ActKind, Detail, KeyState, States};
@@ -55,6 +56,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1565.001", name: "Stored Data Manipulation" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
     ],
+    covers: &["N23", "P12"],
+    reads: Reads::These(&[Operation::CreateAlias, Operation::UpdateAlias, Operation::DeleteAlias]),
     page: page(include_str!("alias_moved.rs")),
     look: Look::All(judge),
 };

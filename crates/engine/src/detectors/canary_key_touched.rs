@@ -43,7 +43,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::operation::Category;
 use crate::event::{Event, Form, Key, PrincipalKind, Source};
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
     ],
+    covers: &["M12", "N38"],
+    reads: Reads::All,
     page: page(include_str!("canary_key_touched.rs")),
     look: Look::Event(look),
 };

@@ -36,7 +36,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -50,6 +50,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1552", name: "Unsecured Credentials" }],
+    covers: &["M19"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("debug_enclave.rs")),
     look: Look::Event(look),
 };

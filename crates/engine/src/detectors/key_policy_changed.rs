@@ -43,8 +43,9 @@
 
 use super::deed;
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::diff::Who;
 use crate::policy::{Actions, Class, Diff, Name, Policy};
@@ -60,6 +61,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Low,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
+    covers: &["M4", "N16", "N25"],
+    reads: Reads::These(&[Operation::PutKeyPolicy, Operation::CreateKey, Operation::ReplicateKey]),
     page: page(include_str!("key_policy_changed.rs")),
     look: Look::Key(judge),
 };

@@ -40,8 +40,9 @@
 //! * MITRE ATT&CK T1654, Log Enumeration
 
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
 use crate::runbook::look_up;
 use crate::state::KeyState;
@@ -54,6 +55,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1654", name: "Log Enumeration" }],
+    covers: &["N26"],
+    reads: Reads::These(&[Operation::Decrypt]),
     page: page(include_str!("log_objects_read.rs")),
     look: Look::Key(judge),
 };

@@ -39,11 +39,16 @@ impl Act {
             return Some(Act::Probing);
         }
         match finding.detector {
-            "unusual_denials" | "canary_key_touched" | "log_objects_read" => Some(Act::Probing),
+            "unusual_denials" | "canary_key_touched" | "ciphertext_probed" => Some(Act::Probing),
+            "habit_broken" | "log_objects_read" | "unintended_user" | "break_glass_use" | "debug_enclave" => {
+                Some(Act::FirstUse)
+            }
             "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
             | "grant_to_foreign_account"
             | "self_extending_grant"
+            | "key_shared_by_ram"
+            | "access_tags_changed"
             | "replica_in_new_region" => Some(Act::Opening),
             "foreign_key_used" | "outside_key_material" => Some(Act::ForeignKey),
             "several_keys_destroyed"
@@ -51,11 +56,11 @@ impl Act {
             | "imported_key_material"
             | "key_disabled"
             | "key_store_disrupted"
+            | "grants_ended"
             | "key_policy_lockout" => Some(Act::Destruction),
             "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
-            "unintended_user" | "break_glass_use" | "habit_broken" | "debug_enclave" => Some(Act::FirstUse),
             _ => match finding.kind {
                 FindingKind::Rate => Some(Act::Taking),
                 FindingKind::Novelty => Some(Act::FirstUse),
