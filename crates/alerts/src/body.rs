@@ -173,7 +173,7 @@ fn timeline(alert: &Alert, amount: &Amount) -> Vec<Part> {
         return Vec::new();
     }
     // The least severe are left out first.
-    lines.sort_by_key(|(at, line)| (std::cmp::Reverse(line.severity), *at));
+    lines.sort_by_key(|(at, line)| (!line.leads, std::cmp::Reverse(line.severity), *at));
     lines.truncate(amount.timeline);
     lines.sort_by_key(|(at, _)| *at);
     let shown = lines.iter().map(|(_, line)| {
