@@ -4,7 +4,6 @@ use crate::alert::{Alert, Context, key_names, moment, span, who, words_and_comma
 use crate::links::{self, Link};
 use crate::queries;
 use crate::text::plain;
-use kmswatch_engine::time::DAY;
 use serde_json::Value;
 
 /// A part of a section.
@@ -71,7 +70,7 @@ pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
 
 /// The last line: what it is called, and where the rest is.
 pub(crate) fn footer(alert: &Alert, context: &Context) -> [String; 2] {
-    let all = queries::replay(alert, context, alert.start.plus(-DAY), alert.end.plus(DAY));
+    let all = queries::replay(alert, context);
     [
         format!("{} · kmswatch {}", plain(&alert.id, 60), plain(&context.version, 20)),
         format!("All of it, nothing cut: {}", plain(&all, 400)),

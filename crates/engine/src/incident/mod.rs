@@ -130,6 +130,12 @@ impl Incident {
     /// Length of the timeline.
     pub const TIMELINE: usize = 100;
 
+    /// Whether this is one of the ids that it has, had, or would have if another of its findings had come first.
+    pub fn is_called(&self, id: &str) -> bool {
+        let after = |step: &Step| Incident::id_after(&step.finding) == id;
+        self.id == id || self.joined.iter().any(|joined| joined == id) || self.timeline.iter().any(after)
+    }
+
     /// Whether one of its combinations rests on this finding.
     pub fn rests_on(&self, finding: &str) -> bool {
         self.combinations.iter().any(|found| found.findings.iter().any(|id| id == finding))
