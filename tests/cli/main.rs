@@ -6,6 +6,7 @@
 mod alerts;
 mod corpus;
 mod damage;
+mod evaluate;
 mod explain;
 mod logs;
 mod quickstart;

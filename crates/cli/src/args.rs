@@ -300,12 +300,16 @@ pub(crate) struct EvaluateArgs {
     #[arg(value_name = "FOLDER", conflicts_with_all = ["preset", "seeds", "days"])]
     pub(crate) folders: Vec<PathBuf>,
 
+    /// Which question is asked
+    #[arg(long, value_enum, default_value_t = Show::Attacks)]
+    pub(crate) show: Show,
+
     /// Scenario to make in memory
     #[arg(long, value_parser = ["evaluation", "quiet", "quickstart"], default_value = "evaluation")]
     pub(crate) preset: String,
 
     /// Seeds of the organisations, the first and the last, or one
-    #[arg(long, value_name = "A..B", default_value = "4001..4008")]
+    #[arg(long, value_name = "A..B", default_value = "4001..4006")]
     pub(crate) seeds: Seeds,
 
     /// Days of traffic; attacks keep their distance from the last one
@@ -343,6 +347,18 @@ pub(crate) enum ReportFormat {
     Text,
     /// One object
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Show {
+    /// Attacks found, false alerts, comparisons
+    Attacks,
+    /// Slow ramps, repeated bursts and releases: can the baseline be led, and does it learn?
+    Poisoning,
+    /// What is found when installation or principal are new
+    ColdStart,
+    /// Stored bytes of the States
+    Sizes,
 }
 
 /// Seeds from the first to the last.

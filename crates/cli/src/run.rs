@@ -20,8 +20,11 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let Reading { watch, troubles } = read(&args.read, &[])?;
-    let (mut account, findings) =
-        caught(|| (watch.summary(), watch.findings())).map_err(|message| anyhow::anyhow!(message))?;
+    let (mut account, findings) = caught(|| {
+        let findings = watch.findings();
+        (watch.summary_with(&findings), findings)
+    })
+    .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
     let now = as_of(args, account.last_event);
     let settings = &watch.estate().settings;

@@ -122,6 +122,10 @@ pub struct Finding {
     /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
     pub rests_on_foreign: Vec<String>,
+    /// Whether it is about a key policy that was set: should all its events have put a policy that was in force
+    /// already, the finding falls away.
+    #[serde(skip)]
+    pub sets_policy: bool,
 }
 
 /// A span of event time.
@@ -258,6 +262,11 @@ impl Evidence {
         self.count = self.sightings.distinct().count();
     }
 
+    /// The earliest events, with their times.
+    pub fn earliest(&self) -> &[(Timestamp, String)] {
+        self.sightings.earliest()
+    }
+
     /// First and last event; `None` without events.
     pub fn span(&self) -> Option<Span> {
         Some(Span { start: self.sightings.first()?, end: self.sightings.last()? })
@@ -373,6 +382,7 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         explanation: String::new(),
         runbook: Vec::new(),
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 
@@ -411,6 +421,7 @@ pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) 
         explanation: String::new(),
         runbook: Vec::new(),
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 

@@ -2,10 +2,11 @@
 
 mod tuning;
 
-pub use tuning::{ExpectedUsers, Maintenance, Suppression};
+pub use tuning::{Maintenance, Suppression};
 
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All settings of the engine, as the sections of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,8 +16,6 @@ pub struct Settings {
     pub suppressions: Vec<Suppression>,
     /// Planned work, in which statistics are not worth an alert.
     pub maintenance: Vec<Maintenance>,
-    /// Who may use a key; any other use is a finding.
-    pub expected_users: Vec<ExpectedUsers>,
     /// What is ours.
     pub estate: EstateSettings,
     /// Bounds on the input.
@@ -41,7 +40,8 @@ pub struct EstateSettings {
     pub trusted_accounts: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
-    /// Keys, by ARN or alias, whose misuse is worse than that of others.
+    /// Keys, by ARN, id or alias (`alias/...`), whose misuse is worse than that of others: their first use by somebody
+    /// new counts in full, and incidents about them are a step more severe.
     pub critical_keys: Vec<String>,
     /// Principals (ARNs without paths, `*` for any text) that are kept for emergencies: any use of a key by them is a
     /// finding.
@@ -51,6 +51,9 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
+    /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
+    pub key_users: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for EstateSettings {
@@ -64,6 +67,7 @@ impl Default for EstateSettings {
             break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            key_users: BTreeMap::new(),
         }
     }
 }
@@ -148,6 +152,14 @@ pub struct DetectorSettings {
     pub several_keys_hours: i64,
     /// `imported_key_material`: an expiry sooner than this many days is short.
     pub short_expiry_days: i64,
+    /// `grants_ended`: grants ended by one principal in a UTC day that make a finding.
+    pub ended_grants: u64,
+    /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
+    pub habit_days: i64,
+    /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
+    pub probing_calls: u64,
+    /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
+    pub throttled_calls: u64,
 }
 
 impl Default for DetectorSettings {
@@ -158,6 +170,10 @@ impl Default for DetectorSettings {
             several_keys: 2,
             several_keys_hours: 24,
             short_expiry_days: 7,
+            ended_grants: 20,
+            habit_days: 14,
+            probing_calls: 100,
+            throttled_calls: 500,
         }
     }
 }

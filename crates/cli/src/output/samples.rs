@@ -63,6 +63,7 @@ pub(crate) fn usual(severity: Severity, n: u32) -> Finding {
             "Ask the person behind the session whether it was meant.".to_owned(),
         ],
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 

@@ -184,7 +184,12 @@ pub(super) fn matches(members: &[&Member]) -> Vec<Match> {
 pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<Match> {
     let is_critical = |member: &&&Member| {
         let key = member.finding.key.as_ref();
-        let named = |name: &String| key.is_some_and(|key| key.arn == *name || key.aliases.contains(name));
+        let named = |name: &String| {
+            key.is_some_and(|key| {
+                let id = key.arn.rsplit('/').next();
+                key.arn == *name || id == Some(name.as_str()) || key.aliases.contains(name)
+            })
+        };
         critical.iter().any(named) && !story::is_denied(&member.finding)
     };
     let worst = members

@@ -55,9 +55,7 @@ impl Act {
             "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
-            "unexpected_key_user" | "break_glass_use" | "habit_broken" | "debug_enclave" => {
-                Some(Act::FirstUse)
-            }
+            "unintended_user" | "break_glass_use" | "habit_broken" | "debug_enclave" => Some(Act::FirstUse),
             _ => match finding.kind {
                 FindingKind::Rate => Some(Act::Taking),
                 FindingKind::Novelty => Some(Act::FirstUse),

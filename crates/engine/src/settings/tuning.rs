@@ -64,16 +64,6 @@ pub struct Maintenance {
     pub accounts: Vec<String>,
 }
 
-/// Who may use a key. Any other use is a finding of `unexpected_key_user`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectedUsers {
-    /// ARNs of the keys. Not aliases: events name keys by ARN.
-    pub keys: Vec<String>,
-    /// Principals that may use them, with `*` for any text; services as `service:s3`.
-    pub principals: Vec<String>,
-}
-
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse(&text).ok_or_else(|| {
