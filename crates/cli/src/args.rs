@@ -72,6 +72,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) staged: bool,
 
+    /// Only the finding or the incident with this id, as an alert names it
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Option<String>,
+
     /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<Moment>,
@@ -226,6 +230,8 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// The detail of an EventBridge event
+    Alert,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

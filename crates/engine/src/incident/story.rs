@@ -1,6 +1,6 @@
 //! What happened, in order of time, and by and to whom.
 
-use super::{Incident, Loss, Member, group};
+use super::{Incident, Loss, Match, Member, group};
 use crate::finding::{Actor, Finding, FindingKind, KeyName, Severity};
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -118,10 +118,15 @@ pub struct Step {
     pub muted: bool,
 }
 
-/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest.
-pub(super) fn timeline(members: &[&Member]) -> (Vec<Step>, usize) {
+/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest, and none that a
+/// combination rests on.
+pub(super) fn timeline(members: &[&Member], combinations: &[Match]) -> (Vec<Step>, usize) {
     let mut kept: Vec<(usize, &Member)> = members.iter().copied().enumerate().collect();
-    kept.sort_by_key(|(at, member)| (std::cmp::Reverse(member.finding.severity), *at));
+    let lead: BTreeSet<&str> =
+        combinations.iter().flat_map(|found| &found.findings).map(String::as_str).collect();
+    kept.sort_by_key(|(at, member)| {
+        (!lead.contains(member.finding.id.as_str()), std::cmp::Reverse(member.finding.severity), *at)
+    });
     kept.truncate(Incident::TIMELINE);
     kept.sort_by_key(|(at, _)| *at);
     let steps = kept.iter().map(|(_, member)| step(member)).collect();
