@@ -85,7 +85,10 @@ fn one_finding_or_incident_can_be_asked_for() {
     let all = lines(&replay(&["--incidents", "--format", "jsonl"]).out);
     let incident = all.iter().max_by_key(|incident| incident["finding_count"].as_u64()).unwrap();
     let id = incident["id"].as_str().unwrap();
-    assert_eq!(lines(&replay(&["--incidents", "--format", "jsonl", "--only", id]).out), [incident.clone()]);
+    assert_eq!(
+        lines(&replay(&["--incidents", "--format", "jsonl", "--only", id]).out),
+        std::slice::from_ref(incident)
+    );
     let finding = incident["timeline"][0]["finding"].as_str().unwrap();
     let found = lines(&replay(&["--format", "jsonl", "--only", finding]).out);
     assert_eq!((found.len(), found[0]["id"].as_str()), (1, Some(finding)));
