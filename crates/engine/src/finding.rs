@@ -193,6 +193,17 @@ impl KeyName {
     }
 }
 
+/// The name that all copies of a multi-Region key share: partition, account and id; of another key its ARN.
+pub fn key_family(arn: &str) -> String {
+    let mut parts = arn.splitn(6, ':').skip(1);
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(partition), Some("kms"), Some(_), Some(account), Some(key)) if key.starts_with("key/mrk-") => {
+            format!("{partition}:{account}:{key}")
+        }
+        _ => arn.to_owned(),
+    }
+}
+
 /// What a finding rests on. Merges by union; bounded in size.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {

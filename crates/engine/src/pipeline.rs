@@ -12,17 +12,18 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
-use crate::baseline::judge::Entity;
+use crate::baseline::budget::Understood;
+use crate::baseline::judge::{Entity, Judge};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
-use crate::finding::{Finding, KeyName, Severity, Span};
-use crate::state::{KeyState, Merge, Names, States};
+use crate::finding::{Finding, KeyName, Severity, Span, key_family};
+use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
 use indexmap::IndexMap;
-use rates::Rates;
+use rates::{Clock, OpenHours, Rates};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -63,7 +64,7 @@ pub struct ObjectOutcome {
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
-    delta: States,
+    delta: Delta,
 }
 
 /// What the watch needs to know of an event to count it once.
@@ -79,6 +80,7 @@ struct EventMark {
 pub struct Worker {
     reader: Reader,
     repeats: Repeats,
+    patterns: Patterns,
 }
 
 impl Worker {
@@ -88,10 +90,12 @@ impl Worker {
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let repeats = &mut self.repeats;
-        let report = self.reader.read(source, &estate.settings.limits, |record| {
-            match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
+        let Worker { reader, repeats, patterns } = self;
+        let report =
+            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
+                Normalized::Event(event) if filter.passes(&event) => {
+                    outcome.take(&event, estate, &looks, patterns);
+                }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
                 Normalized::Skip(reason) => outcome.skip(reason),
                 Normalized::Problem(message) => {
@@ -100,8 +104,7 @@ impl Worker {
                         problems.push(Problem { record: Some(record.index), offset: record.offset, message });
                     }
                 }
-            }
-        });
+            });
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken;
@@ -125,7 +128,7 @@ fn event_looks(estate: &Estate) -> Vec<EventLook> {
 }
 
 impl ObjectOutcome {
-    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook]) {
+    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook], patterns: &mut Patterns) {
         let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
         span.start = span.start.min(event.time);
         span.end = span.end.max(event.time);
@@ -143,7 +146,7 @@ impl ObjectOutcome {
                 merge_finding(&mut self.findings, finding);
             }
         }
-        self.delta.observe(event, estate);
+        self.delta.observe(event, estate, patterns);
     }
 
     fn skip(&mut self, reason: SkipReason) {
@@ -157,6 +160,9 @@ impl ObjectOutcome {
     }
 }
 
+/// Copies of a multi-Region key that are named; there is at most one in each Region.
+const SIBLINGS: usize = 40;
+
 fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     match findings.entry(finding.id.clone()) {
         indexmap::map::Entry::Occupied(mut known) => known.get_mut().merge(finding),
@@ -164,6 +170,19 @@ fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
             slot.insert(finding);
         }
     }
+}
+
+/// What findings about single events explain by `hour`: whose acts on which days say nothing of what is usual. Those
+/// of high severity alone, since what is understood must not become a way to teach the baselines.
+fn understood(findings: &IndexMap<String, Finding>, hour: i64) -> Vec<Understood> {
+    let day = hour.div_euclid(24) * 24;
+    let explains = |finding: &&Finding| finding.severity >= Severity::High && finding.time.end.hour() < day;
+    let of = |finding: &Finding| {
+        let actor = Entity::Principal(finding.principal.as_ref()?.id.clone()).hash();
+        let (from, to) = (finding.time.start.hour() - 24, finding.time.end.hour() + 24);
+        Some(Understood { actor, from, to })
+    };
+    findings.values().filter(explains).filter_map(of).collect()
 }
 
 /// The States of all entities and the findings so far. Outcomes may come in any order, and more than once.
@@ -224,6 +243,24 @@ impl Watch {
         Watch { estate, ..Watch::default() }
     }
 
+    /// A watch that goes on where another has stopped: with its States, its clock and its judge ([`Watch::clock`],
+    /// [`Watch::judge`]). Findings about single events that it has made are not made again.
+    pub fn resumed(estate: Estate, states: States, clock: Clock, judge: Judge) -> Watch {
+        let rates = Rates::resumed(OpenHours::of(&states), clock, judge);
+        Watch { estate, states, rates, ..Watch::default() }
+    }
+
+    /// Up to which hour all is closed.
+    pub fn clock(&self) -> Clock {
+        self.rates.clock
+    }
+
+    /// What the estate usually reaches, and where it was exceeded, as of the last hour that was closed. Store it before
+    /// the States.
+    pub fn judge(&self) -> &Judge {
+        &self.rates.judge
+    }
+
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
         self.count(&outcome);
@@ -231,15 +268,15 @@ impl Watch {
         for (_, finding) in outcome.findings {
             merge_finding(&mut self.findings, finding);
         }
-        self.states.merge(&outcome.delta);
-        self.rates.note(&outcome.delta, &self.states);
+        let opened = self.states.absorb(outcome.delta);
+        self.rates.open.note_opened(opened, &self.states);
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
     /// it knows, in any order and any number of times.
     pub fn join(&mut self, stored: &States) {
         self.states.merge(stored);
-        self.rates.note(stored, &self.states);
+        self.rates.open.note(stored, &self.states);
     }
 
     /// Keeps how each hour of `entity` that closes from now on was judged, for [`Watch::history`].
@@ -255,8 +292,8 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
-        let budget = self.estate.settings.alerts.budget_per_week;
-        self.rates.advance(delivered, &mut self.states, budget);
+        let understood = |hour| understood(&self.findings, hour);
+        self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -281,7 +318,7 @@ impl Watch {
                 *summary.skipped.entry(SkipReason::Duplicate).or_default() += 1;
             } else if mark.kms {
                 summary.kms_events += 1;
-                summary.late += u64::from(self.rates.is_closed(mark.hour));
+                summary.late += u64::from(self.rates.clock.is_closed(mark.hour));
             } else {
                 summary.watched_events += 1;
             }
@@ -313,7 +350,7 @@ impl Watch {
         let names = self.states.names();
         // The States of two accounts may tell of one act.
         let mut merged = self.findings.clone();
-        self.judge(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
+        self.judge_states(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
         let mut findings: Vec<Finding> = merged.into_values().collect();
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
@@ -323,6 +360,7 @@ impl Watch {
         for finding in &mut findings {
             self.name(finding, &names);
         }
+        self.name_siblings(&mut findings);
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
     }
@@ -339,8 +377,35 @@ impl Watch {
         true
     }
 
+    /// Names the other known copies of a multi-Region key, which stay usable when one is taken away.
+    fn name_siblings(&self, findings: &mut [Finding]) {
+        let is_copy = |arn: &str| arn.contains(":key/mrk-");
+        let of_copies =
+            findings.iter_mut().filter(|finding| finding.key.as_ref().is_some_and(|key| is_copy(&key.arn)));
+        let mut of_copies = of_copies.peekable();
+        if of_copies.peek().is_none() {
+            return;
+        }
+        let mut families: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (arn, state) in self.states.keys.iter().filter(|(arn, _)| is_copy(arn)) {
+            if !state.acts.values().any(|act| act.kind == ActKind::Delete) {
+                families.entry(key_family(arn)).or_default().push(arn);
+            }
+        }
+        for finding in of_copies {
+            let Some(key) = &finding.key else { continue };
+            let family = families.get(&key_family(&key.arn)).into_iter().flatten();
+            let mut siblings: Vec<&str> =
+                family.copied().filter(|arn| *arn != key.arn).take(SIBLINGS).collect();
+            siblings.sort_unstable();
+            if !siblings.is_empty() {
+                finding.evidence.details.insert("siblings", siblings.into());
+            }
+        }
+    }
+
     /// What the States say.
-    fn judge(&self, names: &Names) -> Vec<Finding> {
+    fn judge_states(&self, names: &Names) -> Vec<Finding> {
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())
@@ -364,8 +429,9 @@ impl Watch {
                 }
             }
         }
-        let judge = self.rates.preview(&self.states, self.estate.settings.alerts.budget_per_week);
-        for episode in judge.episodes() {
+        let understood = |hour| understood(&self.findings, hour);
+        let judge = self.rates.preview(&self.states, &self.estate.settings, &understood);
+        for episode in &judge.episodes() {
             for look in &looks {
                 if let Look::Score(judge) = look {
                     found.extend(judge(episode, &self.estate));
@@ -412,8 +478,13 @@ impl Watch {
 
     /// The account of everything absorbed so far.
     pub fn summary(&self) -> Summary {
+        self.summary_with(&self.findings())
+    }
+
+    /// [`Watch::summary`], for those who have asked for the findings already.
+    pub fn summary_with(&self, findings: &[Finding]) -> Summary {
         let mut summary = self.summary.clone();
-        for finding in self.findings() {
+        for finding in findings {
             *summary.findings_by_detector.entry(finding.detector).or_default() += 1;
             *summary.findings_by_severity.entry(finding.severity).or_default() += 1;
         }
@@ -452,7 +523,8 @@ impl SeenEvents {
 }
 
 mod history;
-mod rates;
+pub mod rates;
+mod touched;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,5 +1,9 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+mod tuning;
+
+pub use tuning::{Maintenance, Suppression};
+
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,6 +12,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Findings that nobody wants to be alerted about, for a while.
+    pub suppressions: Vec<Suppression>,
+    /// Planned work, in which statistics are not worth an alert.
+    pub maintenance: Vec<Maintenance>,
     /// What is ours.
     pub estate: EstateSettings,
     /// Bounds on the input.
@@ -32,6 +40,12 @@ pub struct EstateSettings {
     pub trusted_accounts: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
+    /// Keys, by ARN, id or alias (`alias/...`), whose misuse is worse than that of others: their first use by somebody
+    /// new counts in full, and incidents about them are a step more severe.
+    pub critical_keys: Vec<String>,
+    /// Principals (ARNs without paths, `*` for any text) that are kept for emergencies: any use of a key by them is a
+    /// finding.
+    pub break_glass: Vec<String>,
     /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
     /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
     pub pipeline: Vec<String>,
@@ -49,6 +63,8 @@ impl Default for EstateSettings {
             organizations: Vec::new(),
             trusted_accounts: Vec::new(),
             regions: Vec::new(),
+            critical_keys: Vec::new(),
+            break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
             key_users: BTreeMap::new(),
@@ -128,6 +144,8 @@ impl Default for IncidentSettings {
 pub struct DetectorSettings {
     /// Detectors that are switched off, by id.
     pub off: Vec<String>,
+    /// Detectors on trial, by id: they run, and what they find is counted and shown apart.
+    pub staged: Vec<String>,
     /// `several_keys_destroyed`: distinct keys destroyed by one principal that make a finding.
     pub several_keys: usize,
     /// `several_keys_destroyed`: the hours within which they are counted together.
@@ -148,6 +166,7 @@ impl Default for DetectorSettings {
     fn default() -> Self {
         DetectorSettings {
             off: Vec::new(),
+            staged: Vec::new(),
             several_keys: 2,
             several_keys_hours: 24,
             short_expiry_days: 7,

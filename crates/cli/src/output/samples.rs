@@ -4,7 +4,7 @@ use kmswatch_engine::finding::{
     Actor, Evidence, Finding, FindingKind, KeyName, Severity, Span, Technique, finding_id,
 };
 use kmswatch_engine::incident::{self, Incident, Member};
-use kmswatch_engine::settings::IncidentSettings;
+use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -162,7 +162,7 @@ pub(crate) fn story() -> Vec<Finding> {
 /// The incidents of these findings, as of the end of the week.
 pub(crate) fn incidents(findings: &[Finding]) -> Vec<Incident> {
     let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-    let settings = IncidentSettings::default();
+    let settings = Settings::default();
     incident::incidents(members, &settings, at("2026-05-08T12:00:00Z"), &BTreeSet::new())
 }
 

@@ -61,11 +61,13 @@
 //! about it; who stays below about twice the usual rate of a busy, irregular entity is not seen by rates.
 
 pub mod budget;
+pub mod commons;
 pub mod entity;
 pub mod hour;
 pub mod judge;
 pub mod novelty;
 pub mod rate;
+pub mod repertoire;
 pub mod series;
 pub mod tail;
 

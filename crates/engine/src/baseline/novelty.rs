@@ -1,81 +1,90 @@
 //! First uses: how surprising it is that a principal shows a network, an agent, a Region, an operation or a
-//! key for the first time.
+//! key for the first time, or is refused something for the first time.
 //!
 //! Three things are weighed, in powers of ten:
 //!
 //! * **The principal's own hazard** of something new per active hour, `h = (a + first uses so far) / (b +
 //!   active hours)`: the rate of a Poisson process under a gamma prior. Good (1953, after Turing) estimates
 //!   the chance of the unseen from how often something was seen but once; the same in spirit: who often shows
-//!   something new is not surprising when it does so again.
+//!   something new is not surprising when it does so again. Of a principal that is new itself nothing is known:
+//!   this part is then nothing, and its score is compared with those of others when they were new.
 //! * **How common the value is among living peers**, by half: `-log10((using + 1/2) / (alive + 1))`. The
 //!   office network or a new version of an SDK is cheap, a network that nobody uses is dear.
 //! * For a key, **the key's own hazard** of new principals: by half, and in full for a key that is declared
-//!   critical.
+//!   critical; and more if the principal was refused the key shortly before.
 //!
-//! What is a first use is not decided here (the State's bounded maps of seen values know). A [`Habit`] is fed
-//! once when an hour is sealed, and judges the open hours: judge before you learn. For a caller that is a
-//! service, leave out what belongs to the service and not to the caller (its network, its agent).
+//! What is a first use is not decided here: [`super::repertoire`] knows what was shown before, and
+//! [`super::commons`] what peers use. A [`Habit`] is fed once when an hour is sealed, after that hour was judged:
+//! judge before you learn.
 
-use super::bytes::{Input, MAX_HOUR, Malformed, put, put_signed};
+use super::bytes::MAX_HOUR;
+use serde::{Deserialize, Serialize};
 
-/// What can be new about a principal's call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What can be new about a principal's call, or about the use of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Source network: the /24 (IPv4) or /48 (IPv6).
+    /// Where the principal calls from: the VPC endpoint, else the /24 (IPv4) or /48 (IPv6) of the address, of a
+    /// private address the /16.
     Network,
-    /// The autonomous block of the source network, where it is known.
-    Block,
     /// User-agent family and major version.
     Agent,
     /// Region.
     Region,
     /// Account of the key.
     Account,
-    /// Operation; a dry run and a call on a foreign key count as operations of their own.
+    /// Operation; a dry run and a call on a key of another account count as operations of their own.
     Operation,
-    /// Key.
+    /// Key, used with success.
     Key,
+    /// Operation and key, where the call was refused for want of permission.
+    Refusal,
+    /// Of a key: the principal that used it.
+    User,
 }
 
 impl Dimension {
-    /// All dimensions, in the order of their counters in the binary form.
-    pub const ALL: [Dimension; 7] = [
+    /// All dimensions, in the order of their counters.
+    pub const ALL: [Dimension; 8] = [
         Dimension::Network,
-        Dimension::Block,
         Dimension::Agent,
         Dimension::Region,
         Dimension::Account,
         Dimension::Operation,
         Dimension::Key,
+        Dimension::Refusal,
+        Dimension::User,
     ];
 
     /// The prior of the hazard: first uses, and the active hours they are worth.
     fn prior(self) -> (f64, f64) {
         match self {
-            // One in 200 active hours: networks and keys are many.
-            Dimension::Network | Dimension::Key => (0.15, 30.0),
+            // One in 200 active hours: networks, keys and users are many.
+            Dimension::Network | Dimension::Key | Dimension::User => (0.15, 30.0),
             // One in 1,200: the rest is settled soon.
             _ => (0.05, 60.0),
         }
     }
 }
 
-/// Active hours before first uses say anything: everything is new at first.
+/// Active hours before a hazard says anything: everything is new at first.
 pub const WARM_HOURS: u32 = 8;
 /// Most that one dimension can add to a score.
 const CAP: f64 = 6.0;
 /// Share of a peer's or a key's part in the score.
 const SHARE: f64 = 0.5;
-/// Prior of a key's hazard of new principals: that of a key for a principal.
-const KEY_PRIOR: (f64, f64) = (0.15, 30.0);
+/// Over-dispersion of new users of a key: those of one release come together.
+const USERS_DISPERSION: f64 = 1.0;
+/// What it adds that the principal was refused a key shortly before it used it for the first time: somebody tried
+/// until it worked.
+const AFTER_REFUSAL: f64 = 1.5;
 /// Active hours (a year of all hours) at which both counters are halved, so that habits of long ago fade.
 const HALVED_AT: u32 = 8_760;
-/// The binary form that is written. Older ones stay readable.
-const VERSION: u8 = 1;
 
-/// How often one principal has shown something new. Bounded: seven counters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How often one entity has shown something new. Bounded: a few counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Habit {
+    first: Option<i64>,
     sealed: Option<i64>,
     active_hours: u32,
     first_uses: [u32; Dimension::ALL.len()],
@@ -90,10 +99,12 @@ pub struct FirstUse {
     pub peers: Option<Peers>,
     /// For a new key: what the key is used to.
     pub key: Option<KeyHabit>,
+    /// For a new key: whether the principal was refused it within the day before.
+    pub was_refused: bool,
 }
 
 /// Other principals of the same kind that were active of late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peers {
     /// Those that use the value.
     pub using: u32,
@@ -102,7 +113,7 @@ pub struct Peers {
 }
 
 /// How often a key is used by somebody new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyHabit {
     /// New principals since the key's first eight active hours.
     pub first_uses: u32,
@@ -113,9 +124,9 @@ pub struct KeyHabit {
 }
 
 /// The judgement of the first uses of a principal in an hour.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
-    /// The sum over dimensions, in powers of ten. 0 when nothing is new or the principal is.
+    /// The sum over dimensions, in powers of ten. 0 when nothing is new.
     pub score: f64,
     /// Its parts, in the order of [`Dimension::ALL`].
     pub parts: Vec<Part>,
@@ -124,21 +135,23 @@ pub struct Novelty {
 }
 
 /// What one dimension adds: that of its dearest first use.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// The dimension.
     pub dimension: Dimension,
     /// First uses in this hour.
     pub first_uses: usize,
+    /// The dearest of them, by its place among those that were judged.
+    pub dearest: usize,
+    /// What is known of the dearest one.
+    pub peers: Option<Peers>,
+    /// For a key, what the key is used to.
+    pub key: Option<KeyHabit>,
+    /// For a key, whether it was refused shortly before.
+    pub was_refused: bool,
     /// h: expected first uses in an active hour.
     pub hazard: f64,
-    /// -log10 h.
-    pub own: f64,
-    /// What the value's rarity among peers adds.
-    pub peers: f64,
-    /// What the key's own hazard adds.
-    pub key: f64,
-    /// Their sum, at most 6.
+    /// What it adds: own hazard, rarity among peers, the key's hazard; at most 6.
     pub score: f64,
 }
 
@@ -148,7 +161,23 @@ impl Habit {
         self.active_hours
     }
 
-    /// Takes up an hour that is over: whether the principal was active follows from it being called.
+    /// The first hour that was taken up.
+    pub fn first_hour(&self) -> Option<i64> {
+        self.first
+    }
+
+    /// The last hour that was taken up.
+    pub fn sealed_hour(&self) -> Option<i64> {
+        self.sealed
+    }
+
+    /// First uses of `dimension` since the first eight active hours.
+    pub fn first_uses(&self, dimension: Dimension) -> u32 {
+        let counter = self.first_uses.iter().zip(Dimension::ALL).find(|(_, of)| *of == dimension);
+        counter.map_or(0, |(n, _)| *n)
+    }
+
+    /// Takes up an hour that is over: whether the entity was active follows from it being called.
     /// `first_uses` counts the values that it showed for the first time. Hours are sealed in ascending order;
     /// one that is sealed already, or older, is left alone, and the answer is `false`.
     pub fn seal(&mut self, hour: i64, first_uses: &[(Dimension, u32)]) -> bool {
@@ -156,6 +185,7 @@ impl Habit {
         if self.sealed.is_some_and(|sealed| hour <= sealed) {
             return false;
         }
+        self.first = self.first.or(Some(hour));
         self.sealed = Some(hour);
         if self.active_hours >= WARM_HOURS {
             for (counter, dimension) in self.first_uses.iter_mut().zip(Dimension::ALL) {
@@ -173,71 +203,60 @@ impl Habit {
 
     /// h: how many values of `dimension` are expected to be new in an active hour.
     pub fn hazard(&self, dimension: Dimension) -> f64 {
-        let seen = self
-            .first_uses
-            .iter()
-            .zip(Dimension::ALL)
-            .find(|(_, of)| *of == dimension)
-            .map_or(0, |(n, _)| *n);
-        hazard(dimension.prior(), seen, self.active_hours)
+        hazard(dimension.prior(), self.first_uses(dimension), self.active_hours)
     }
 
     /// How surprising the first uses of an open hour are together.
     pub fn judge(&self, first_uses: &[FirstUse]) -> Novelty {
         let mut novelty = Novelty { active_hours: self.active_hours, ..Novelty::default() };
-        if self.active_hours < WARM_HOURS {
-            return novelty;
-        }
         for dimension in Dimension::ALL {
-            let uses = first_uses.iter().filter(|first| first.dimension == dimension);
-            let n = uses.clone().count();
-            let part = uses.map(|first| self.part(first, n)).max_by(|a, b| a.score.total_cmp(&b.score));
+            let uses = || first_uses.iter().enumerate().filter(|(_, first)| first.dimension == dimension);
+            let n = uses().count();
+            let parts = uses().map(|(at, first)| self.part(first, at, n));
+            // Of equals the first.
+            let part = parts.reduce(|a, b| if b.score > a.score { b } else { a });
             novelty.score += part.map_or(0.0, |part| part.score);
             novelty.parts.extend(part);
         }
         novelty
     }
 
-    fn part(&self, first: &FirstUse, first_uses: usize) -> Part {
+    fn part(&self, first: &FirstUse, at: usize, first_uses: usize) -> Part {
         let hazard_here = self.hazard(first.dimension);
-        let own = -libm::log10(hazard_here.min(1.0));
+        let own = if self.active_hours < WARM_HOURS { 0.0 } else { -libm::log10(hazard_here.min(1.0)) };
         let peers = first.peers.map_or(0.0, |peers| {
             let using = f64::from(peers.using.min(peers.alive));
-            -SHARE * libm::log10((using + 0.5) / (f64::from(peers.alive) + 1.0))
+            -SHARE * libm::log10((using + 0.5) / (f64::from(peers.alive) + 1.0)).min(0.0)
         });
-        let key = first.key.map_or(0.0, |key| {
+        let key = first.key.filter(|key| key.active_hours >= WARM_HOURS).map_or(0.0, |key| {
             let share = if key.is_critical { 1.0 } else { SHARE };
-            -share * libm::log10(hazard(KEY_PRIOR, key.first_uses, key.active_hours).min(1.0))
+            let hazard = hazard(Dimension::User.prior(), key.first_uses, key.active_hours);
+            -share * libm::log10(hazard.min(1.0))
         });
-        let score = (own + peers + key).min(CAP);
-        Part { dimension: first.dimension, first_uses, hazard: hazard_here, own, peers, key, score }
-    }
-
-    /// The counters as bytes: a dozen or so.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, u8::from(self.sealed.is_some())];
-        put_signed(&mut out, self.sealed.unwrap_or(0));
-        put(&mut out, u64::from(self.active_hours));
-        self.first_uses.iter().for_each(|n| put(&mut out, u64::from(*n)));
-        out
-    }
-
-    /// Reads what [`Habit::encode`] wrote. Total: any bytes give counters or an error.
-    pub fn decode(bytes: &[u8]) -> Result<Habit, Malformed> {
-        let mut input = Input(bytes);
-        if input.byte()? != VERSION {
-            return Err(Malformed::Range("format version of the counters of first uses"));
+        Part {
+            dimension: first.dimension,
+            first_uses,
+            dearest: at,
+            peers: first.peers,
+            key: first.key,
+            hazard: hazard_here,
+            was_refused: first.was_refused,
+            score: (own + peers + key + if first.was_refused { AFTER_REFUSAL } else { 0.0 }).min(CAP),
         }
-        let is_sealed = input.byte()? == 1;
-        let hour = input.hour()?;
-        let mut count = || u32::try_from(input.number()?).map_err(|_| Malformed::Range("a counter"));
-        let active_hours = count()?;
-        let mut first_uses = [0; Dimension::ALL.len()];
-        for counter in &mut first_uses {
-            *counter = count()?;
+    }
+}
+
+impl KeyHabit {
+    /// How surprising it is that so many principals use the key for the first time within an hour: minus log10 of the
+    /// probability that a Poisson process with the key's hazard gives so many, and twice as much for a critical key.
+    /// 0 for a key that is new itself.
+    pub fn judge(self, new_users: u32) -> f64 {
+        if self.active_hours < WARM_HOURS {
+            return 0.0;
         }
-        input.end()?;
-        Ok(Habit { sealed: is_sealed.then_some(hour), active_hours, first_uses })
+        let hazard = hazard(Dimension::User.prior(), self.first_uses, self.active_hours);
+        let score = super::tail::score(f64::from(new_users), hazard, USERS_DISPERSION);
+        if self.is_critical { 2.0 * score } else { score }
     }
 }
 
@@ -260,7 +279,7 @@ mod tests {
     }
 
     fn first(dimension: Dimension) -> FirstUse {
-        FirstUse { dimension, peers: None, key: None }
+        FirstUse { dimension, peers: None, key: None, was_refused: false }
     }
 
     fn critical(is_critical: bool) -> KeyHabit {
@@ -268,9 +287,12 @@ mod tests {
     }
 
     #[test]
-    fn a_new_principal_is_not_judged() {
-        assert_eq!(habit(7, 100, Dimension::Key).judge(&[first(Dimension::Network)]).score, 0.0);
-        assert!(habit(8, 100, Dimension::Key).judge(&[first(Dimension::Network)]).score > 2.0);
+    fn of_a_new_principal_only_others_tell() {
+        let uses = [first(Dimension::Network)];
+        assert_eq!(habit(7, 100, Dimension::Key).judge(&uses).score, 0.0);
+        assert!(habit(8, 100, Dimension::Key).judge(&uses).score > 2.0);
+        let rare = [FirstUse { peers: Some(Peers { using: 0, alive: 99 }), ..uses[0] }];
+        assert!((habit(0, 100, Dimension::Key).judge(&rare).score - 0.5 * 200f64.log10()).abs() < 1e-9);
     }
 
     #[test]
@@ -312,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn several_new_users_of_a_key_in_an_hour_surprise_more_than_one() {
+        let judge = |first_uses, n| KeyHabit { first_uses, active_hours: 970, is_critical: false }.judge(n);
+        assert!(judge(0, 1) > 3.0 && judge(0, 4) > 3.0 * judge(0, 1), "{} {}", judge(0, 1), judge(0, 4));
+        assert!(judge(400, 1) < 1.0);
+        assert_eq!(KeyHabit { first_uses: 0, active_hours: 7, is_critical: true }.judge(9), 0.0);
+        assert_eq!(
+            KeyHabit { is_critical: true, ..critical(false) }.judge(2),
+            2.0 * critical(false).judge(2)
+        );
+    }
+
+    #[test]
+    fn a_key_that_was_refused_before_it_worked_adds() {
+        let (plain, refused) =
+            (first(Dimension::Key), FirstUse { was_refused: true, ..first(Dimension::Key) });
+        let habit = habit(100, 3, Dimension::Key);
+        let more = habit.judge(&[refused]).score - habit.judge(&[plain]).score;
+        assert!((more - AFTER_REFUSAL).abs() < 1e-9);
+    }
+
+    #[test]
     fn dimensions_add_up_and_values_of_one_do_not() {
         let habit = habit(300, 1_000, Dimension::Key);
         let one = habit.judge(&[first(Dimension::Network)]);
@@ -346,25 +389,24 @@ mod tests {
     proptest! {
         #[test]
         fn any_counters_and_first_uses_give_a_finite_score(
-            bytes in prop::collection::vec(any::<u8>(), 0..60), using: u32, alive: u32, n: u32, hours: u32, is_critical: bool,
+            counters: [u32; Dimension::ALL.len()], active: u32, using: u32, alive: u32, n: u32, hours: u32, is_critical: bool,
         ) {
-            let bytes = [&[VERSION, 1][..], &bytes].concat();
-            if let Ok(habit) = Habit::decode(&bytes) {
-                prop_assert_eq!(Habit::decode(&habit.encode()), Ok(habit.clone()));
-                let uses = Dimension::ALL.map(|dimension| FirstUse {
-                    dimension,
-                    peers: Some(Peers { using, alive }),
-                    key: Some(KeyHabit { first_uses: n, active_hours: hours, is_critical }),
-                });
-                let novelty = habit.judge(&uses);
-                prop_assert!((0.0..=CAP * 7.0).contains(&novelty.score), "{:?}", novelty);
-            }
+            let habit = Habit { first: None, sealed: None, active_hours: active, first_uses: counters };
+            let uses = Dimension::ALL.map(|dimension| FirstUse {
+                dimension,
+                peers: Some(Peers { using, alive }),
+                key: Some(KeyHabit { first_uses: n, active_hours: hours, is_critical }),
+                was_refused: is_critical,
+            });
+            let novelty = habit.judge(&uses);
+            prop_assert!((0.0..=CAP * 8.0).contains(&novelty.score), "{:?}", novelty);
         }
 
         #[test]
         fn counters_are_read_back_as_themselves(hours in 0i64..300, every in 1i64..20) {
             let habit = habit(hours, every, Dimension::Region);
-            prop_assert_eq!(Habit::decode(&habit.encode()), Ok(habit));
+            let stored = serde_json::to_string(&habit).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Habit>(&stored).unwrap(), habit);
         }
     }
 }

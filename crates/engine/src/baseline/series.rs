@@ -15,7 +15,7 @@
 
 use super::hour::Hour;
 use super::packed::Packed;
-use super::rate::{Profile, Rhythm, Score};
+use super::rate::{Drift, Profile, Rhythm, Score};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +36,17 @@ pub struct Series {
     /// Boxed, since the series of a Delta have none and are moved about.
     profile: Option<Box<Profile>>,
     open: BTreeMap<i64, Hour>,
+}
+
+/// What came of closing an hour.
+#[derive(Clone, Debug)]
+pub struct ClosedHour {
+    /// The scores of the windows that end with it.
+    pub scores: Vec<Score>,
+    /// With the first hour of a day, the comparison of weeks.
+    pub drift: Option<Drift>,
+    /// The hour.
+    pub hour: Hour,
 }
 
 impl Series {
@@ -62,6 +73,11 @@ impl Series {
         self.open.iter().map(|(hour, things)| (*hour, things))
     }
 
+    /// Whether something was counted in `hour`, which is open.
+    pub fn is_open(&self, hour: i64) -> bool {
+        self.open.contains_key(&hour)
+    }
+
     fn sealed_hour(&self) -> Option<i64> {
         self.profile().map(Profile::sealed_hour)
     }
@@ -71,7 +87,9 @@ impl Series {
     ///
     /// A stream that begins is born in `born`, since when the entity is known (or in the hour itself): that the
     /// entity has lived for weeks without such an event is what makes the first of them unusual.
-    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64) -> Option<(Vec<Score>, Hour)> {
+    ///
+    /// With the first hour of a UTC day the week up to the day before is compared with the weeks before it.
+    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64) -> Option<ClosedHour> {
         if !self.open.contains_key(&hour) {
             return None;
         }
@@ -84,10 +102,12 @@ impl Series {
         for (earlier, things) in &due {
             profile.seal(*earlier, things.count());
         }
+        let is_first_of_day = profile.sealed_hour().div_euclid(24) < hour.div_euclid(24);
         profile.advance(hour - 1);
         let scores = profile.judge(hour, &[closed.count()]);
+        let drift = profile.judge_drift().filter(|_| is_first_of_day);
         profile.seal(hour, closed.count());
-        Some((scores, closed))
+        Some(ClosedHour { scores, drift, hour: closed })
     }
 }
 
@@ -148,8 +168,9 @@ impl TryFrom<Stored> for Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::{Increment, Kept};
+    use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
+    use crate::state::delta::Occurrence;
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
     use proptest::prelude::*;
@@ -160,7 +181,9 @@ mod tests {
         let time = Timestamp((START + hour) * HOUR + (id as i64 % 60)).to_string();
         kms("Decrypt").at(&time).id(&format!("e{id}")).event(|event| {
             if let Some(open) = series.hour(event.time.hour()) {
-                open.add(event, Increment { act: id, value: None }, &mut Kept::default());
+                let name = format!("e{id}");
+                open.note_first(event, &mut Kept::default());
+                open.add(&Occurrence { time: event.time, act: id, id: &name, resource: None }, None);
             }
         });
     }
@@ -173,7 +196,10 @@ mod tests {
 
     fn close_until(series: &mut Series, hour: i64) -> Vec<Score> {
         let due: Vec<i64> = series.open_hours().filter(|open| *open <= START + hour).collect();
-        due.into_iter().filter_map(|hour| series.close(hour, Rhythm::Flat, START)).flat_map(|c| c.0).collect()
+        due.into_iter()
+            .filter_map(|hour| series.close(hour, Rhythm::Flat, START))
+            .flat_map(|c| c.scores)
+            .collect()
     }
 
     #[test]
@@ -190,8 +216,9 @@ mod tests {
 
     #[test]
     fn the_first_event_of_an_entity_long_known_scores_higher_than_that_of_a_new_one() {
-        let at_once = of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400).unwrap().0[0].surprise;
-        let late = of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START).unwrap().0[0].surprise;
+        let at_once =
+            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400).unwrap().scores[0].surprise;
+        let late = of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START).unwrap().scores[0].surprise;
         assert!(late > at_once + 1.0, "{late} {at_once}");
     }
 

@@ -7,6 +7,7 @@
 
 pub mod access_tags_changed;
 pub mod alias_moved;
+pub mod break_glass_use;
 pub mod canary_key_touched;
 pub mod ciphertext_probed;
 pub mod coverage;
@@ -26,6 +27,7 @@ pub mod key_policy_lockout;
 pub mod key_policy_opened;
 pub mod key_shared_by_ram;
 pub mod key_store_disrupted;
+pub mod key_used_by_foreign_account;
 pub mod log_objects_read;
 pub mod outside_key_material;
 pub mod pipeline_changed;
@@ -41,6 +43,7 @@ pub mod unintended_user;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
+pub mod unusual_first_use;
 pub mod unusual_rate;
 
 use crate::baseline::judge::Episode;
@@ -153,11 +156,14 @@ pub const ALL: &[&Detector] = &[
     &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
+    &unusual_first_use::DETECTOR,
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
     &ciphertext_probed::DETECTOR,
     &quota_exhausted::DETECTOR,
+    &key_used_by_foreign_account::DETECTOR,
+    &break_glass_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
@@ -262,7 +268,12 @@ mod tests {
         for detector in ALL {
             let source = source(detector);
             let settings = serde_json::to_value(DetectorSettings::default()).unwrap();
-            for parameter in settings.as_object().unwrap().keys().filter(|name| *name != "off") {
+            for parameter in settings
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| !["off", "staged"].contains(&name.as_str()))
+            {
                 let reads = [".", " ", "(", ")", ",", ";", "\n"].iter().any(|end| {
                     source.contains(&format!("settings.{parameter}{end}"))
                         || source.contains(&format!("detectors.{parameter}{end}"))

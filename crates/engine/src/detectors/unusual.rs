@@ -3,13 +3,17 @@
 use super::Detector;
 use super::deed::clip;
 use super::impact::short;
-use crate::baseline::judge::{Anomaly, Entity, Episode};
-use crate::baseline::rate::{Maturity, Window};
-use crate::finding::{self, Finding, Severity};
+use crate::baseline::judge::{Anomaly, Entity, Episode, Group, Sign};
+use crate::baseline::novelty::Dimension;
+use crate::baseline::rate::Maturity;
+use crate::finding::{self, Finding, Severity, finding_id};
 use crate::runbook::{aws, quote};
 use crate::settings::Settings;
-use crate::time::{HOUR, Timestamp};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use words::{end_of, first_use, grouped, hours, how_often, known_for, mean, name, rounded, seen, usual, who};
+
+mod words;
 
 /// The finding of an episode, with the detector's own words in `means` on what it may mean.
 pub(super) fn finding(
@@ -20,25 +24,38 @@ pub(super) fn finding(
 ) -> Option<Finding> {
     let top = episode.highest()?;
     let first = top.first.as_ref()?;
-    let arn = if let Entity::Key(arn) = &top.entity { arn.as_str() } else { "" };
-    let mut finding = finding::of_key(detector, arn, &[episode.actor.id(), &episode.first.to_string()]);
+    let arn = key_of(top);
+    let mut finding = finding::of_key(detector, arn, &[]);
+    // Whatever is strongest in the end, it is one episode.
+    finding.id = finding_id("unusual", &[episode.actor.id(), &episode.first.to_string()]);
     finding.add_sightings(&episode.sightings);
     finding.account.clone_from(&first.account);
     finding.region.clone_from(&first.region);
     if let Entity::Principal(_) = episode.actor {
         finding.principal = Some(first.by.actor());
     }
-    finding.severity = if top.excess() >= 2.0 { Severity::High } else { Severity::Medium };
-    let with = if top.entity == episode.actor { "" } else { " with {key}" };
-    finding.title = format!("{}: {}{with}, {}", who(&episode.actor), counted(top), usually(top));
+    finding.severity = if episode.excess >= 2.0 { Severity::High } else { Severity::Medium };
+    let is_count = !matches!(top.sign, Sign::FirstUses { .. });
+    let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
+    finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top), usual(top));
     finding.explanation = explanation(episode, top, settings, means);
     finding.runbook = runbook(&finding, episode, settings);
-    finding.evidence.observed = Some(top.score.observed as f64);
-    finding.evidence.expected = Some(top.score.mean);
-    finding.evidence.probability = Some(libm::exp10(top.score.log10_probability()).max(f64::MIN_POSITIVE));
+    let (observed, expected) = match &top.sign {
+        Sign::Count { score, .. } => (score.observed as f64, score.mean),
+        Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
+        Sign::FirstUses { novelty, .. } => {
+            let parts = &novelty.parts;
+            let hazard = parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
+            (parts.iter().map(|part| part.first_uses).sum::<usize>() as f64, hazard)
+        }
+    };
+    finding.evidence.observed = Some(observed);
+    finding.evidence.expected = Some(expected);
+    finding.evidence.probability = Some(libm::exp10(-top.sign.calibrated()).max(f64::MIN_POSITIVE));
     let mut details = of_part(top);
     let others: Vec<String> = others(episode, top)
-        .map(|part| format!("{}: {}, {}", part.entity.id(), counted(part), usually(part)))
+        .into_iter()
+        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part), usual(part)))
         .collect();
     if !others.is_empty() {
         details.insert("others", json!(others));
@@ -50,18 +67,28 @@ pub(super) fn finding(
     Some(finding)
 }
 
-/// The other anomalies: the actor's own first, then by measure and window.
-fn others<'e>(episode: &'e Episode, top: &'e Anomaly) -> impl Iterator<Item = &'e Anomaly> {
-    let is_own = |part: &&Anomaly| part.entity == episode.actor;
-    let own = episode.parts.values().filter(is_own);
-    own.chain(episode.parts.values().filter(move |part| !is_own(part))).filter(move |part| *part != top)
+/// The other anomalies: the strongest of each other kind of evidence first, then the actor's own, then by height.
+fn others<'e>(episode: &'e Episode, top: &Anomaly) -> Vec<&'e Anomaly> {
+    let mut others: Vec<&Anomaly> = episode.parts.iter().filter(|part| *part != top).collect();
+    others.sort_by(|a, b| b.c.total_cmp(&a.c));
+    let mut told = BTreeSet::from([top.sign.group()]);
+    let mut rank: Vec<(bool, bool, &Anomaly)> = Vec::new();
+    for part in others {
+        rank.push((!told.insert(part.sign.group()), part.entity != episode.actor, part));
+    }
+    rank.sort_by_key(|(again, not_own, _)| (*again, *not_own));
+    rank.into_iter().map(|(.., part)| part).collect()
 }
 
-/// Who, in words.
-fn who(actor: &Entity) -> &str {
-    match actor {
-        Entity::Principal(id) => clip(short(id)),
-        Entity::Key(_) => "{key}",
+/// The key that an anomaly is about: the key itself, or one that is used for the first time; empty if none.
+fn key_of(part: &Anomaly) -> &str {
+    match (&part.entity, &part.sign) {
+        (Entity::Key(arn), _) => arn,
+        (_, Sign::FirstUses { values, .. }) => {
+            let key = values.iter().find(|value| value.dimension == Dimension::Key);
+            key.map_or("", |value| &value.name)
+        }
+        _ => "",
     }
 }
 
@@ -70,30 +97,8 @@ fn with_what(actor: &Entity, top: &Anomaly) -> &'static str {
     if top.entity == *actor { "" } else { " with {key}, of which it made at least half" }
 }
 
-/// "412 decrypts and data keys within an hour".
-fn counted(part: &Anomaly) -> String {
-    let about = if part.is_exact { "" } else { "about " };
-    format!("{about}{} {} {}", grouped(part.score.observed), part.measure.unit, within(part.score.window))
-}
-
-fn within(window: Window) -> &'static str {
-    match window {
-        Window::Hour => "within an hour",
-        Window::SixHours => "within 6 hours",
-        Window::Day => "within 24 hours",
-    }
-}
-
-fn usually(part: &Anomaly) -> String {
-    match part.score.expected_interval() {
-        (_, 0) => "usually none".to_owned(),
-        (low, high) if low == high => format!("usually {}", grouped(high)),
-        (low, high) => format!("usually {} to {}", grouped(low), grouped(high)),
-    }
-}
-
 fn maturity(part: &Anomaly) -> Maturity {
-    if part.age.is_new() {
+    if part.is_new {
         Maturity::New
     } else if part.age.hours < 3 * 168 {
         Maturity::Young
@@ -103,39 +108,71 @@ fn maturity(part: &Anomaly) -> Maturity {
 }
 
 fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &str) -> String {
-    let end = Timestamp(top.score.hour.saturating_add(1).saturating_mul(HOUR));
-    let (low, high) = top.score.expected_interval();
-    let age = top.age;
-    let whose = if top.entity == episode.actor { "Its own history" } else { "The history of the key" };
-    let mut text = format!(
-        "{} had {}{} up to {end}. {whose} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
-        who(&episode.actor),
-        counted(top),
-        with_what(&episode.actor, top),
-        known_for(age.hours),
-        hours(i64::from(age.active_hours)),
-        mean(top.score.mean),
-        grouped(low),
-        grouped(high),
-    );
+    let mut text = match &top.sign {
+        Sign::Count { score, .. } => {
+            let (low, high) = score.expected_interval();
+            let of_key = top.entity != episode.actor;
+            format!(
+                "{} had {}{} up to {}. {} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
+                who(&episode.actor),
+                seen(top),
+                with_what(&episode.actor, top),
+                end_of(score.hour),
+                if of_key { "The history of the key" } else { "Its own history" },
+                known_for(top.age.hours),
+                hours(i64::from(top.age.active_hours)),
+                mean(score.mean),
+                grouped(low),
+                grouped(high),
+            )
+        }
+        Sign::Drift { drift, .. } => format!(
+            "{} had {}{} up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
+            who(&episode.actor),
+            seen(top),
+            with_what(&episode.actor, top),
+            end_of(drift.hour),
+            mean(drift.mean),
+        ),
+        Sign::FirstUses { novelty, values } => {
+            let of_key = top.entity.is_key();
+            let mut text = match top.age.hours {
+                known if of_key => format!("{{key}} is known for {}. ", known_for(known)),
+                0 => format!("{} was not seen before. ", who(&episode.actor)),
+                known => format!("{} is known for {}. ", who(&episode.actor), known_for(known)),
+            };
+            for (part, value) in novelty.parts.iter().zip(values) {
+                text.push_str(&first_use(value, part, novelty.active_hours));
+            }
+            text
+        }
+    };
+    let groups: BTreeSet<Group> = episode.parts.iter().map(|part| part.sign.group()).collect();
+    let what =
+        if groups.len() > 1 && episode.c > top.c { "All of this together" } else { "Something like it" };
     text.push_str(&format!(
-        "Peaks as high as this the whole estate shows {}; with {} false alerts a week accepted, the threshold is {}. ",
-        how_often(top.c),
+        "{what} comes {} in the whole estate; with {} false alerts a week accepted, the threshold is {}. ",
+        how_often(episode.c),
         settings.alerts.budget_per_week,
         how_often(top.threshold.c)
     ));
-    text.push_str(match maturity(top) {
-        Maturity::New => "It is new, so it is compared with others of the estate when they were new. ",
-        Maturity::Young => "It is known for less than three weeks: the rhythm of its week is not. ",
-        Maturity::Mature => "",
+    text.push_str(match (maturity(top), &top.sign) {
+        (Maturity::New, _) => "It is new, so it is compared with others of the estate when they were new. ",
+        (Maturity::Young, Sign::Count { .. }) => {
+            "It is known for less than three weeks: the rhythm of its week is not. "
+        }
+        _ => "",
     });
     if episode.last > episode.first {
         text.push_str(&format!("It lasted or came again over {}. ", hours(episode.last - episode.first + 1)));
     }
-    let others: Vec<String> =
-        others(episode, top).take(4).map(|part| format!("{} ({})", counted(part), usually(part))).collect();
+    let others: Vec<String> = others(episode, top)
+        .into_iter()
+        .take(4)
+        .map(|part| format!("{} ({})", seen(part), usual(part)))
+        .collect();
     if !others.is_empty() {
-        text.push_str(&format!("Beyond the threshold as well: {}. ", others.join("; ")));
+        text.push_str(&format!("Unusual as well: {}. ", others.join("; ")));
     }
     text.push_str(means);
     text
@@ -206,10 +243,6 @@ fn cut_off(actor: &finding::Actor, until: &str) -> Option<String> {
     Some(format!("If nobody knows of it, cut it off, which ends its rightful sessions as well: {command}"))
 }
 
-fn name(id: &str) -> &str {
-    id.rsplit(['/', ':']).next().unwrap_or(id)
-}
-
 fn tuning(settings: &Settings) -> String {
     format!(
         "If it was expected, nothing has to be set: what stays is learned within about a day. If such alerts come too \
@@ -218,110 +251,49 @@ fn tuning(settings: &Settings) -> String {
     )
 }
 
-fn of_part(part: &Anomaly) -> std::collections::BTreeMap<&'static str, serde_json::Value> {
-    let (low, high) = part.score.expected_interval();
+fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
     let maturity = match maturity(part) {
         Maturity::New => "new",
         Maturity::Young => "young",
         Maturity::Mature => "mature",
     };
-    let entries = [
+    let mut details = BTreeMap::from([
         ("entity", json!(part.entity.id())),
-        ("measure", json!(part.measure.id)),
-        ("window_hours", json!(part.score.window.hours())),
-        ("until", json!(Timestamp(part.score.hour.saturating_add(1).saturating_mul(HOUR)))),
-        ("observed", json!(part.score.observed)),
-        ("expected", json!(rounded(part.score.mean))),
-        ("expected_90_percent", json!([low, high])),
+        ("until", json!(end_of(part.hour))),
         ("c", json!(rounded(part.c))),
         ("threshold", json!(rounded(part.threshold.c))),
         ("estate_weeks", json!(rounded(part.threshold.weeks))),
         ("history_hours", json!(part.age.hours)),
         ("active_hours", json!(part.age.active_hours)),
         ("maturity", json!(maturity)),
-    ];
-    entries.into_iter().collect()
-}
-
-/// Three decimals.
-fn rounded(value: f64) -> f64 {
-    (value * 1_000.0).round() / 1_000.0
-}
-
-/// How often C comes, in words.
-fn how_often(c: f64) -> String {
-    /// A hundred years.
-    const LONG: f64 = 5_200.0;
-    let weeks = libm::exp10(c);
-    if weeks >= LONG {
-        "less than once in a hundred years".to_owned()
-    } else if weeks >= 1.5 {
-        format!("about once in {} weeks", grouped(weeks.round() as u64))
-    } else {
-        format!("about {:.1} times a week", 1.0 / weeks)
-    }
-}
-
-fn known_for(n: i64) -> String {
-    match n {
-        n if n >= 14 * 24 => format!("{} weeks", n / 168),
-        n if n >= 48 => format!("{} days", n / 24),
-        n => hours(n),
-    }
-}
-
-fn hours(n: i64) -> String {
-    if n == 1 {
-        "1 hour".to_owned()
-    } else {
-        format!("{} hours", grouped(u64::try_from(n).unwrap_or_default()))
-    }
-}
-
-fn mean(value: f64) -> String {
-    if value >= 10.0 {
-        grouped(value.round() as u64)
-    } else if value >= 0.01 {
-        format!("{value:.2}")
-    } else {
-        "almost none".to_owned()
-    }
-}
-
-/// 12,345.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
+    ]);
+    match &part.sign {
+        Sign::Count { measure, score, .. } => {
+            let (low, high) = score.expected_interval();
+            details.extend([
+                ("measure", json!(measure.id)),
+                ("window_hours", json!(score.window.hours())),
+                ("observed", json!(score.observed)),
+                ("expected", json!(rounded(score.mean))),
+                ("expected_90_percent", json!([low, high])),
+            ]);
         }
-        text.push(digit);
+        Sign::Drift { measure, drift } => details.extend([
+            ("measure", json!(measure.id)),
+            ("window_hours", json!(168)),
+            ("observed", json!(drift.observed)),
+            ("expected", json!(rounded(drift.mean))),
+            ("weeks_compared", json!(drift.weeks)),
+        ]),
+        Sign::FirstUses { novelty, values } => {
+            let first = values.iter().zip(&novelty.parts).map(|(value, part)| {
+                json!({"what": value.dimension, "value": value.name, "score": rounded(part.score),
+                    "first_uses_per_active_hour": rounded(part.hazard),
+                    "peers": part.peers, "key": part.key})
+            });
+            details.insert("first_uses", first.collect());
+            details.insert("score", json!(rounded(novelty.score)));
+        }
     }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_easy_to_read() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(mean(0.001), "almost none");
-        assert_eq!(mean(2.345), "2.35");
-        assert_eq!(hours(1), "1 hour");
-        assert_eq!(known_for(400), "2 weeks");
-        assert_eq!(known_for(60), "2 days");
-    }
-
-    #[test]
-    fn how_often_is_said_in_weeks() {
-        assert_eq!(how_often(-1.0), "about 10.0 times a week");
-        assert_eq!(how_often(0.0), "about 1.0 times a week");
-        assert_eq!(how_often(1.0), "about once in 10 weeks");
-        assert_eq!(how_often(60.0), "less than once in a hundred years");
-    }
+    details
 }

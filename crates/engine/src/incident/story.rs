@@ -1,6 +1,6 @@
 //! What happened, in order of time, and by and to whom.
 
-use super::{Incident, Loss, Member, group};
+use super::{Incident, Loss, Match, Member, group};
 use crate::finding::{Actor, Finding, FindingKind, KeyName, Severity};
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -20,6 +20,8 @@ pub enum Act {
     Blinding,
     /// Others are let in: policy, grant, replica.
     Opening,
+    /// A foreign account uses a key.
+    ForeignUse,
     /// Data is put under a key of somebody else.
     ForeignKey,
     /// Keys are taken away from their users.
@@ -38,7 +40,9 @@ impl Act {
         }
         match finding.detector {
             "unusual_denials" | "canary_key_touched" | "ciphertext_probed" => Some(Act::Probing),
-            "habit_broken" | "log_objects_read" | "unintended_user" => Some(Act::FirstUse),
+            "habit_broken" | "log_objects_read" | "unintended_user" | "break_glass_use" | "debug_enclave" => {
+                Some(Act::FirstUse)
+            }
             "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
             | "grant_to_foreign_account"
@@ -46,7 +50,7 @@ impl Act {
             | "key_shared_by_ram"
             | "access_tags_changed"
             | "replica_in_new_region" => Some(Act::Opening),
-            "foreign_key_used" => Some(Act::ForeignKey),
+            "foreign_key_used" | "outside_key_material" => Some(Act::ForeignKey),
             "several_keys_destroyed"
             | "key_deletion_scheduled"
             | "imported_key_material"
@@ -54,6 +58,7 @@ impl Act {
             | "key_store_disrupted"
             | "grants_ended"
             | "key_policy_lockout" => Some(Act::Destruction),
+            "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
             _ => match finding.kind {
@@ -72,6 +77,7 @@ impl Act {
             Act::FirstUse => "first uses",
             Act::Blinding => "log switched off",
             Act::Opening => "access given away",
+            Act::ForeignUse => "key used from outside",
             Act::ForeignKey => "foreign key used",
             Act::Destruction => "keys taken away",
             Act::Impact => "keys missed",
@@ -112,10 +118,15 @@ pub struct Step {
     pub muted: bool,
 }
 
-/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest.
-pub(super) fn timeline(members: &[&Member]) -> (Vec<Step>, usize) {
+/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest, and none that a
+/// combination rests on.
+pub(super) fn timeline(members: &[&Member], combinations: &[Match]) -> (Vec<Step>, usize) {
     let mut kept: Vec<(usize, &Member)> = members.iter().copied().enumerate().collect();
-    kept.sort_by_key(|(at, member)| (std::cmp::Reverse(member.finding.severity), *at));
+    let lead: BTreeSet<&str> =
+        combinations.iter().flat_map(|found| &found.findings).map(String::as_str).collect();
+    kept.sort_by_key(|(at, member)| {
+        (!lead.contains(member.finding.id.as_str()), std::cmp::Reverse(member.finding.severity), *at)
+    });
     kept.truncate(Incident::TIMELINE);
     kept.sort_by_key(|(at, _)| *at);
     let steps = kept.iter().map(|(_, member)| step(member)).collect();

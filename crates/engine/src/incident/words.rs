@@ -10,7 +10,7 @@ pub(super) fn title(worst_first: &[&Member], incident: &Incident) -> String {
     let combined = incident
         .combinations
         .iter()
-        .filter(|found| !found.muted && found.severity == incident.severity)
+        .filter(|found| !found.muted && found.severity == incident.severity && !found.headline.is_empty())
         .find(|found| worst_first.iter().any(|member| member.finding.id == found.findings[1]));
     match combined {
         Some(found) => {
@@ -160,7 +160,7 @@ pub(super) fn unknown(members: &[&Member], losses: &[Loss]) -> Vec<String> {
         "Whether copies of a multi-Region key in other Regions are left.",
     );
     say(
-        acts.contains(&Act::Opening),
+        acts.contains(&Act::Opening) && !acts.contains(&Act::ForeignUse),
         "Whether access that was given away was used: calls that are refused to another account stand in its log only.",
     );
     say(

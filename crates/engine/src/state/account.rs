@@ -1,6 +1,7 @@
 //! What is remembered of one account.
 
 use super::act::{Act, ActKind, Detail};
+use super::delta::Occurrences;
 use super::{Merge, Newest, Seen, Tally};
 use crate::event::Event;
 use crate::time::{HOUR, Timestamp};
@@ -25,10 +26,10 @@ pub struct AccountState {
 }
 
 impl AccountState {
-    /// Takes up a call that succeeded.
-    pub fn succeed(&mut self, event: &Event<'_>) {
+    /// Takes up calls that succeeded: `event` and others like it.
+    pub(super) fn succeed(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if !event.region.is_empty() {
-            self.regions.note(&event.region, "", event.time);
+            self.regions.note_span(&event.region, "", occurrences.first, occurrences.last);
         }
         let concerns =
             matches!(ActKind::of(event), Some(ActKind::Replicate | ActKind::Create | ActKind::UpdatePrimary));

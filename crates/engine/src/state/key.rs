@@ -1,12 +1,15 @@
 //! What is remembered of one key.
 
 use super::act::{Act, ActKind, By};
+use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
 use super::{Aliases, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
 use crate::baseline::entity::Baseline;
+use crate::baseline::repertoire::Repertoire;
 use crate::event::{Event, Key, Operation, Params, PrincipalKind, ResourceKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What is remembered of one key: enough to say who would miss it, and what was done to it.
@@ -55,6 +58,9 @@ pub struct KeyState {
     /// How much it is used by the hour, by calls that succeed.
     #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
+    /// Who has used it, as far as it takes to tell that somebody is new.
+    #[serde(default, skip_serializing_if = "Repertoire::is_empty")]
+    pub repertoire: Repertoire,
 }
 
 /// In which ways a key is used, as long as that lasts.
@@ -144,26 +150,50 @@ impl Merge for PolicyText {
 }
 
 impl KeyState {
-    /// Takes up a call on this key that succeeded.
-    pub fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>) {
+    /// Whether anything is counted by the hour.
+    pub fn is_counted(&self) -> bool {
+        !self.baseline.is_empty() || !self.repertoire.is_empty()
+    }
+
+    /// The hours in which something was counted that are still open.
+    pub fn open_hours(&self) -> BTreeSet<i64> {
+        let mut hours = self.baseline.open_hours();
+        hours.extend(self.repertoire.open_hours());
+        hours
+    }
+
+    /// A copy of what closing an hour needs and changes.
+    pub fn counted(&self) -> KeyState {
+        let (users, aliases) = (self.users.clone(), self.aliases.clone());
+        let (baseline, repertoire) = (self.baseline.clone(), self.repertoire.clone());
+        KeyState { users, aliases, baseline, repertoire, ..KeyState::default() }
+    }
+
+    /// Takes up calls on this key that succeeded: `event` and others like it.
+    pub(super) fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>, occurrences: Occurrences<'_, '_>) {
         let via = event.principal.via_service.as_deref().unwrap_or_default();
+        let Occurrences { all, first, last } = occurrences;
         if event.operation.is_cryptographic() {
-            self.users.note(&event.principal.id, via, event.time);
-            if let Some(resource) = &event.resource {
-                self.resources.note(resource, event.time);
-                if event.operation == Operation::Decrypt && is_log_object(resource) {
-                    self.log_readers.note(&event.principal.id, event.time, event.act_id());
+            self.users.note_span(&event.principal.id, via, first, last);
+            for one in all {
+                if let Some(resource) = &one.resource {
+                    self.resources.note(resource, one.time);
+                    if event.operation == Operation::Decrypt && is_log_object(resource) {
+                        self.log_readers.note(&event.principal.id, one.time, one.id);
+                    }
                 }
             }
             self.habits.note(event);
         } else {
-            self.others.note(&event.principal.id, via, event.time);
+            self.others.note_span(&event.principal.id, via, first, last);
             self.change(event);
         }
         // Of two keys it is not said which one the alias means.
         if let Some(alias) = event.alias.as_deref().filter(|_| event.destination_key.is_none()) {
             let points_here = event.operation != Operation::DeleteAlias;
-            self.aliases.write(alias, event.time, event.act_id(), points_here);
+            for one in all.iter().filter(|one| one.time == last) {
+                self.aliases.write(alias, one.time, one.id, points_here);
+            }
             if alias.starts_with("alias/aws/") && self.manager.get().is_none_or(|manager| manager != "AWS") {
                 // Only AWS can make such an alias. Written at the beginning of time, so that every copy agrees.
                 self.manager.write(Timestamp(0), "", "AWS".to_owned());
@@ -282,6 +312,7 @@ impl Merge for KeyState {
         self.manager.merge(&other.manager);
         self.multi_region |= other.multi_region;
         self.baseline.merge(&other.baseline);
+        self.repertoire.merge(&other.repertoire);
     }
 }
 

@@ -3,9 +3,11 @@
 use super::act::{Act, ActKind};
 use super::{Habit, Merge, Newest, Sightings, Tally, seen::bounded};
 use crate::baseline::entity::Baseline;
+use crate::baseline::repertoire::Repertoire;
 use crate::event::{Event, PrincipalKind};
 use crate::time::HOUR;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Hour of event time (whole hours since the epoch), kind of act, key ARN.
 pub type Target = (i64, ActKind, String);
@@ -29,6 +31,9 @@ pub struct PrincipalState {
     /// What it does by the hour.
     #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
+    /// What it has shown: networks, agents, Regions, operations, keys.
+    #[serde(default, skip_serializing_if = "Repertoire::is_empty")]
+    pub repertoire: Repertoire,
 }
 
 /// In which ways a principal has KMS release plaintext by direct calls, as long as that lasts.
@@ -93,6 +98,24 @@ impl Merge for Acts {
 }
 
 impl PrincipalState {
+    /// Whether anything is counted by the hour.
+    pub fn is_counted(&self) -> bool {
+        !self.baseline.is_empty() || !self.repertoire.is_empty()
+    }
+
+    /// The hours in which something was counted that are still open.
+    pub fn open_hours(&self) -> BTreeSet<i64> {
+        let mut hours = self.baseline.open_hours();
+        hours.extend(self.repertoire.open_hours());
+        hours
+    }
+
+    /// A copy of what closing an hour needs and changes.
+    pub fn counted(&self) -> PrincipalState {
+        let (baseline, repertoire) = (self.baseline.clone(), self.repertoire.clone());
+        PrincipalState { baseline, repertoire, ..PrincipalState::default() }
+    }
+
     /// Whether an event is one for this State.
     pub(super) fn concerns(event: &Event<'_>) -> bool {
         ActKind::of(event).is_some_and(|kind| kind.is_destructive() || Self::ends_grant(event, kind))
@@ -138,5 +161,6 @@ impl Merge for PrincipalState {
         self.mismatches.merge(&other.mismatches);
         self.habits.merge(&other.habits);
         self.baseline.merge(&other.baseline);
+        self.repertoire.merge(&other.repertoire);
     }
 }

@@ -1,5 +1,7 @@
 //! How often the estate shows a peak of a given height.
 
+use serde::{Deserialize, Serialize};
+
 /// Peaks that make the tail.
 const TAIL: usize = 15;
 /// The prior of the tail's scale (in powers of ten), and the peaks it is worth.
@@ -7,7 +9,8 @@ const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 2.0;
 
 /// The rate of peaks by height: counted below, an exponential above the 15 largest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Curve {
     /// Heights, largest first.
     heights: Vec<f64>,
@@ -21,6 +24,28 @@ struct Tail {
     from: f64,
     count: f64,
     scale: f64,
+}
+
+/// The form in which a curve is stored: the tail follows from the heights, which peaks keep in 32 bits.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    heights: Vec<f32>,
+    weeks: f64,
+}
+
+impl From<Curve> for Stored {
+    fn from(curve: Curve) -> Stored {
+        Stored {
+            heights: curve.heights.into_iter().map(|height| height as f32).collect(),
+            weeks: curve.weeks,
+        }
+    }
+}
+
+impl From<Stored> for Curve {
+    fn from(stored: Stored) -> Curve {
+        Curve::of(stored.heights.into_iter().map(f64::from), stored.weeks)
+    }
 }
 
 impl Curve {

@@ -8,9 +8,10 @@
 //!    (peaks over threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C =
 //!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
 //!    weeks. ([`curve`])
-//! 2. **Over families**: peaks of one actor within a day make an incident, worth its largest C. The threshold
-//!    on C is the one that the incidents of the last weeks exceed `budget` times a week.
-//!    ([`Standard::threshold`])
+//! 2. **Over families**: peaks of one actor within a day make an incident. Families fall into groups of evidence that
+//!    tell the same (counts of all kinds; refusals; first uses); of each group the largest C counts, and the groups
+//!    add up ([`combined`]). The threshold on this sum is the one that the incidents of the last weeks exceed
+//!    `budget` times a week. ([`Standard::threshold`])
 //!
 //! A [`Calibration`] is a State like the others: a bounded set of peaks keyed by (family, entity, time block)
 //! with the maximum. It merges in any order, any number of times. What is bounded is bounded per week, so
@@ -27,6 +28,7 @@ use super::bytes::MAX_HOUR;
 use crate::state::Merge;
 use curve::{Curve, incidents_above};
 use peaks::Peaks;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Weeks over which peaks are counted.
@@ -35,6 +37,9 @@ pub const WEEKS: i64 = 8;
 const LEAST_HOURS: i64 = 48;
 /// Hours within which the peaks of one actor make one incident.
 const INCIDENT_HOURS: i64 = 24;
+/// C of the weakest evidence that counts together with other evidence: what the estate shows about three times a
+/// week. Lower, and the usual adds up to something; higher, and weak evidence of different kinds goes unheard.
+pub const WEAKEST: f64 = -0.5;
 /// Families at most. They come from the code, not from logs; this bounds what is read back.
 const MAX_FAMILIES: usize = 64;
 
@@ -59,7 +64,7 @@ pub struct Understood {
 }
 
 /// The threshold on C that keeps the budget.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// Alert at this C and above.
     pub c: f64,
@@ -72,13 +77,34 @@ pub struct Threshold {
 }
 
 /// The estate's calibration as of an hour, ready to judge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standard {
+    #[serde(with = "as_list")]
     curves: BTreeMap<Family, Curve>,
     weeks: f64,
-    /// The largest C of each incident, largest first.
+    /// The highest worth of each incident, largest first.
     incidents: Vec<f64>,
     is_mature: bool,
+}
+
+/// Families with their curves are stored as a list.
+mod as_list {
+    use super::{Curve, Family};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(
+        curves: &BTreeMap<Family, Curve>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        curves.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Family, Curve>, D::Error> {
+        Ok(Vec::<(Family, Curve)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 impl Calibration {
@@ -107,7 +133,8 @@ impl Calibration {
 
     /// What is usual as of hour `now`: worth refreshing once a day. Peaks of `understood` incidents are left
     /// out.
-    pub fn standard(&self, now: i64, understood: &[Understood]) -> Standard {
+    /// `group` tells which families give evidence of the same kind.
+    pub fn standard(&self, now: i64, understood: &[Understood], group: impl Fn(&Family) -> u8) -> Standard {
         let observed = now.saturating_sub(self.first.unwrap_or(now)).max(0);
         let weeks = (observed as f64 / 168.0).clamp(LEAST_HOURS as f64 / 168.0, WEEKS as f64);
         let from = now.saturating_sub(WEEKS * 168);
@@ -121,7 +148,13 @@ impl Calibration {
         for (family, peaks) in &self.families {
             let peaks = peaks.declustered(family.span, is_counted);
             let curve = Curve::of(peaks.iter().map(|peak| peak.score), weeks);
-            judged.extend(peaks.iter().map(|peak| (peak.actor, peak.hour, curve.c(peak.score))));
+            let group = group(family);
+            judged.extend(peaks.iter().map(|peak| Judged {
+                actor: peak.actor,
+                hour: peak.hour,
+                group,
+                c: curve.c(peak.score),
+            }));
             curves.insert(family.clone(), curve);
         }
         Standard { curves, weeks, incidents: merged(judged), is_mature: observed >= LEAST_HOURS }
@@ -155,6 +188,12 @@ impl Standard {
         }
     }
 
+    /// The same without what only [`Standard::threshold`] needs, to be kept and stored.
+    #[must_use]
+    pub fn without_incidents(self) -> Standard {
+        Standard { incidents: Vec::new(), ..self }
+    }
+
     /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).
     ///
     /// One week of the nominal rate counts as seen: every family exceeds C as often as C says. So the
@@ -179,19 +218,50 @@ impl Standard {
     }
 }
 
-/// The largest C of each incident, largest first: peaks of one actor no more than a day apart.
-fn merged(mut peaks: Vec<(u64, i64, f64)>) -> Vec<f64> {
-    peaks.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+/// A peak in the unit of all families.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    actor: u64,
+    hour: i64,
+    group: u8,
+    c: f64,
+}
+
+/// The worth of evidence (group and C of each piece): of each group the strongest counts, and above [`WEAKEST`] the
+/// groups add up. One group alone is worth its C.
+pub fn combined(evidence: impl Iterator<Item = (u8, f64)>) -> f64 {
+    let mut best: BTreeMap<u8, f64> = BTreeMap::new();
+    for (group, c) in evidence {
+        best.entry(group).and_modify(|known| *known = known.max(c)).or_insert(c);
+    }
+    let largest = best.values().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = best.values().map(|c| (c - WEAKEST).max(0.0)).sum();
+    if sum > 0.0 { largest.max(sum + WEAKEST) } else { largest }
+}
+
+/// The highest worth of each incident, largest first. An incident is the peaks of one actor that are no more than a
+/// day apart; at each of them the evidence of the day before it counts.
+fn merged(mut peaks: Vec<Judged>) -> Vec<f64> {
+    peaks.sort_by(|a, b| {
+        (a.actor, a.hour, a.group).cmp(&(b.actor, b.hour, b.group)).then(a.c.total_cmp(&b.c))
+    });
     let mut incidents: Vec<f64> = Vec::new();
     let mut last: Option<(u64, i64)> = None;
-    for (actor, hour, c) in peaks {
+    for (at, peak) in peaks.iter().enumerate() {
+        let before = peaks.get(..=at).unwrap_or_default().iter().rev();
+        let day = before
+            .take_while(|one| one.actor == peak.actor && peak.hour - one.hour < INCIDENT_HOURS)
+            .map(|one| (one.group, one.c));
+        let worth = combined(day);
         match (last, incidents.last_mut()) {
-            (Some((same, before)), Some(largest)) if same == actor && hour - before <= INCIDENT_HOURS => {
-                *largest = largest.max(c);
+            (Some((same, before)), Some(largest))
+                if same == peak.actor && peak.hour - before <= INCIDENT_HOURS =>
+            {
+                *largest = largest.max(worth);
             }
-            _ => incidents.push(c),
+            _ => incidents.push(worth),
         }
-        last = Some((actor, hour));
+        last = Some((peak.actor, peak.hour));
     }
     incidents.sort_by(|a, b| b.total_cmp(a));
     incidents

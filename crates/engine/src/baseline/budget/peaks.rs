@@ -2,10 +2,12 @@
 
 use crate::baseline::bytes::MAX_HOUR;
 use crate::state::Merge;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the scores of a family span: how far apart two peaks of an entity must be to count as two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Span {
     /// The window of one hour.
     Hour,
@@ -35,7 +37,7 @@ impl Span {
 }
 
 /// Scores that are comparable with each other: one measure over one span, of all entities of the estate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Family {
     pub(super) measure: String,
     pub(super) span: Span,

@@ -1,6 +1,11 @@
 use super::*;
 use proptest::prelude::*;
 
+/// All families tell the same.
+fn alone(_: &Family) -> u8 {
+    0
+}
+
 fn hourly(measure: &str) -> Family {
     Family::new(measure, Span::Hour)
 }
@@ -66,7 +71,7 @@ proptest! {
         }
         if let Ok(calibration) = Calibration::decode(&bytes) {
             prop_assert_eq!(Calibration::decode(&calibration.encode()), Ok(calibration.clone()));
-            prop_assert!(calibration.standard(495_400, &[]).threshold(1.0).c.is_finite());
+            prop_assert!(calibration.standard(495_400, &[], alone).threshold(1.0).c.is_finite());
         }
     }
 
@@ -80,7 +85,7 @@ proptest! {
 
     #[test]
     fn a_larger_budget_never_raises_the_threshold(peaks in peaks(), a in 0.02f64..20.0, b in 0.02f64..20.0) {
-        let standard = of(&peaks).standard(495_400, &[]);
+        let standard = of(&peaks).standard(495_400, &[], alone);
         prop_assert!(standard.threshold(a.max(b)).c <= standard.threshold(a.min(b)).c + 1e-9);
     }
 }
@@ -94,11 +99,11 @@ fn an_episode_of_one_entity_is_one_peak() {
         calibration
             .record(&hourly("decrypt"), Peak { entity: 1, actor: 1, hour: 495_000 + i64::from(hour), score });
     }
-    let standard = calibration.standard(495_050, &[]);
+    let standard = calibration.standard(495_050, &[], alone);
     assert_eq!(standard.threshold(1.0).incidents, 1);
     // Another entity in the same hours is another peak.
     calibration.record(&hourly("decrypt"), Peak { entity: 2, actor: 2, hour: 495_003, score: 3.0 });
-    assert_eq!(calibration.standard(495_050, &[]).threshold(1.0).incidents, 2);
+    assert_eq!(calibration.standard(495_050, &[], alone).threshold(1.0).incidents, 2);
 }
 
 #[test]
@@ -106,11 +111,11 @@ fn what_is_understood_does_not_raise_the_threshold() {
     let quiet: Vec<_> =
         (0..40).map(|i| (0, 100 + i as u64, 494_000 + i * 30, 2.0 + (i % 5) as f64 / 4.0)).collect();
     let attack: Vec<_> = (0..12).map(|i| (0, 1_000, 494_100 + i * 60, 60.0)).collect();
-    let calm = of(&quiet).standard(495_300, &[]).threshold(0.5).c;
+    let calm = of(&quiet).standard(495_300, &[], alone).threshold(0.5).c;
     let loud = of(&[quiet, attack].concat());
     let before = Family::new("decrypt", Span::Hour);
-    let (raised, t) = (loud.standard(495_300, &[]), 30.0);
-    let understood = loud.standard(495_300, &[Understood { actor: 500, from: 494_000, to: 495_300 }]);
+    let (raised, t) = (loud.standard(495_300, &[], alone), 30.0);
+    let understood = loud.standard(495_300, &[Understood { actor: 500, from: 494_000, to: 495_300 }], alone);
     assert_eq!(understood.threshold(0.5).c, calm);
     assert!(understood.c(&before, t) > raised.c(&before, t) + 2.0);
 }
@@ -118,12 +123,12 @@ fn what_is_understood_does_not_raise_the_threshold() {
 #[test]
 fn two_days_must_pass_before_a_threshold_is_mature() {
     let mut calibration = Calibration::default();
-    assert!(!calibration.standard(495_000, &[]).threshold(1.0).is_mature);
+    assert!(!calibration.standard(495_000, &[], alone).threshold(1.0).is_mature);
     calibration.observe(495_000);
-    assert!(!calibration.standard(495_047, &[]).threshold(1.0).is_mature);
-    assert!(calibration.standard(495_048, &[]).threshold(1.0).is_mature);
+    assert!(!calibration.standard(495_047, &[], alone).threshold(1.0).is_mature);
+    assert!(calibration.standard(495_048, &[], alone).threshold(1.0).is_mature);
     // Without a peak, one family and a budget of one a week: C = 0 would be once a week by itself.
-    assert!(calibration.standard(495_048, &[]).threshold(1.0).c < 0.1);
+    assert!(calibration.standard(495_048, &[], alone).threshold(1.0).c < 0.1);
 }
 
 #[test]
@@ -142,12 +147,12 @@ fn the_budget_is_kept_within_a_factor_of_two_on_families_of_different_tails() {
     ];
     for budget in [0.25, 1.0, 5.0] {
         let mut calibration = Calibration::default();
-        let (mut alerts, mut threshold, mut standard) = (0u32, f64::MAX, calibration.standard(0, &[]));
+        let (mut alerts, mut threshold, mut standard) = (0u32, f64::MAX, calibration.standard(0, &[], alone));
         let weeks = 60;
         for hour in 0..(8 + weeks) * 168 {
             if hour % 24 == 0 {
                 calibration.observe(hour);
-                standard = calibration.standard(hour, &[]);
+                standard = calibration.standard(hour, &[], alone);
                 threshold = standard.threshold(budget).c;
             }
             for (family, scale, rate) in &families {
@@ -165,4 +170,14 @@ fn the_budget_is_kept_within_a_factor_of_two_on_families_of_different_tails() {
         println!("budget {budget} a week: {observed:.2} observed");
         assert!(observed > budget / 2.0 && observed < budget * 2.0, "budget {budget}: {observed} a week");
     }
+}
+
+#[test]
+fn evidence_of_different_kinds_adds_up_and_of_one_kind_does_not() {
+    let worth = |evidence: &[(u8, f64)]| combined(evidence.iter().copied());
+    assert_eq!(worth(&[(0, 1.25)]), 1.25);
+    assert_eq!(worth(&[(0, 1.25), (0, 1.0), (0, 0.5)]), 1.25);
+    assert_eq!(worth(&[(0, 1.25), (1, 0.75)]), 1.25 + 0.75 - WEAKEST);
+    assert_eq!(worth(&[(0, 1.25), (1, -3.0)]), 1.25);
+    assert_eq!(worth(&[(0, -2.0), (1, -3.0)]), -2.0);
 }

@@ -4,6 +4,7 @@ use super::calibration::calibrated;
 use super::windows::Window;
 use super::{Counts, Expectation, Profile, WARM};
 use crate::baseline::tail;
+use serde::{Deserialize, Serialize};
 
 /// How much history stands behind an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +18,7 @@ pub enum Maturity {
 }
 
 /// The history behind a score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Hours in which the entity was active.
     pub active_hours: u32,
@@ -44,7 +45,7 @@ impl History {
 }
 
 /// The judgement of one window.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// The window.
     pub window: Window,

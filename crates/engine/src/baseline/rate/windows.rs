@@ -1,10 +1,12 @@
 //! The three windows that end in each hour, and the sealed hours that the longer two still need.
 
 use crate::baseline::quantity::{Half, kept, left_after};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A window over which counts are judged. Each ends with the hour it is named by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     /// The clock hour itself.
     Hour,

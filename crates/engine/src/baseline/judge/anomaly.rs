@@ -1,0 +1,91 @@
+//! A score beyond what is usual, and whose it is.
+
+use super::sign::Sign;
+use crate::baseline::budget::Threshold;
+use crate::baseline::entity::Age;
+use crate::baseline::hour::Trace;
+use crate::state::Sightings;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Whose stream it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// A principal, by id.
+    Principal(String),
+    /// A key, by ARN.
+    Key(String),
+}
+
+impl Entity {
+    /// Id or ARN.
+    pub fn id(&self) -> &str {
+        match self {
+            Entity::Principal(id) | Entity::Key(id) => id,
+        }
+    }
+
+    /// Whether it is a key.
+    pub fn is_key(&self) -> bool {
+        matches!(self, Entity::Key(_))
+    }
+
+    /// The class whose members are compared with each other.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Entity::Key(_) => "key",
+            Entity::Principal(id) if is_service(id) => "service",
+            Entity::Principal(_) => "principal",
+        }
+    }
+
+    /// The hash by which calibrations know it.
+    pub fn hash(&self) -> u64 {
+        xxh3_64(self.id().as_bytes())
+    }
+}
+
+/// Whether the principal with this id is an AWS service: for itself, or in a role made for it.
+fn is_service(id: &str) -> bool {
+    let role = id.split_once(":role/").map(|(_, role)| role);
+    id.starts_with("service:")
+        || role.is_some_and(|role| role.starts_with("AWSServiceRoleFor") || role.starts_with("aws:"))
+}
+
+/// A score beyond what is usual: beyond the threshold, or so near that it counts together with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// Whose stream it is.
+    pub entity: Entity,
+    /// To whom it is laid: the principal itself; of a key the principal that made at least half, or else the key.
+    pub actor: Entity,
+    /// The hour with which it ends, whole hours since the epoch.
+    pub hour: i64,
+    /// What was unusual.
+    pub sign: Sign,
+    /// C: -log10 of how many such peaks a week the estate shows.
+    pub c: f64,
+    /// The threshold in force.
+    pub threshold: Threshold,
+    /// Whether it was judged among newcomers.
+    pub is_new: bool,
+    /// How long the entity had been known.
+    pub age: Age,
+    /// The first event of the actor in the hour.
+    pub first: Option<Trace>,
+    /// The events of the actor in the hour.
+    pub sightings: Sightings,
+}
+
+impl Anomaly {
+    /// What it is kept by.
+    pub(super) fn place(&self) -> super::Place {
+        (self.hour, self.is_new, self.actor.clone(), self.entity.clone(), self.sign.code())
+    }
+
+    /// How far C is beyond the threshold.
+    pub fn excess(&self) -> f64 {
+        self.c - self.threshold.c
+    }
+}

@@ -1,0 +1,166 @@
+//! In what way something is unusual.
+
+use super::span;
+use crate::baseline::budget::Span;
+use crate::baseline::novelty::{Dimension, Novelty};
+use crate::baseline::rate::{Drift, Score};
+use crate::measures::{self, Measure};
+use serde::{Deserialize, Serialize};
+
+/// What anomalies are about: which detector tells of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// Much use.
+    Rate,
+    /// Refusals and trials.
+    Denials,
+    /// First uses.
+    FirstUses,
+}
+
+/// Evidence that tells the same: of one group only the strongest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Much use within a day.
+    Rate,
+    /// Refusals and trials.
+    Denials,
+    /// First uses.
+    FirstUses,
+    /// More use from week to week.
+    Drift,
+}
+
+impl Group {
+    /// The group of counts of a measure.
+    pub fn of(measure: &Measure) -> Group {
+        let denials =
+            [&measures::denied_calls::MEASURE, &measures::keys_denied::MEASURE, &measures::dry_runs::MEASURE];
+        if denials.iter().any(|one| one.code == measure.code) { Group::Denials } else { Group::Rate }
+    }
+
+    /// What it is about.
+    pub fn topic(self) -> Topic {
+        match self {
+            Group::Rate | Group::Drift => Topic::Rate,
+            Group::Denials => Topic::Denials,
+            Group::FirstUses => Topic::FirstUses,
+        }
+    }
+}
+
+/// What was unusual.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Sign {
+    /// More than usual within a window.
+    Count {
+        /// What was counted.
+        #[serde(with = "by_code")]
+        measure: &'static Measure,
+        /// The score of the window.
+        score: Score,
+        /// Whether the count is exact, and not an estimate.
+        is_exact: bool,
+    },
+    /// More within a week than in the weeks before.
+    Drift {
+        /// What was counted.
+        #[serde(with = "by_code")]
+        measure: &'static Measure,
+        /// The comparison.
+        drift: Drift,
+    },
+    /// Something for the first time.
+    FirstUses {
+        /// The judgement.
+        novelty: Novelty,
+        /// The dearest value of each of its parts, in their order.
+        values: Vec<NewValue>,
+    },
+}
+
+/// A value that is new for a principal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewValue {
+    /// Of what kind it is.
+    pub dimension: Dimension,
+    /// The value.
+    pub name: String,
+}
+
+/// A measure is stored by its code.
+mod by_code {
+    use crate::measures::{self, Measure};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        measure: &&'static Measure,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(measure.code)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<&'static Measure, D::Error> {
+        let code = u8::deserialize(deserializer)?;
+        measures::by_code(code)
+            .ok_or_else(|| serde::de::Error::custom("a measure that this version does not know"))
+    }
+}
+
+impl Sign {
+    /// T: minus log10 of its probability, as far as is known.
+    pub fn calibrated(&self) -> f64 {
+        match self {
+            Sign::Count { score, .. } => score.calibrated,
+            Sign::Drift { drift, .. } => drift.calibrated,
+            Sign::FirstUses { novelty, .. } => novelty.score,
+        }
+    }
+
+    /// Evidence of the same kind.
+    pub fn group(&self) -> Group {
+        match self {
+            Sign::Count { measure, .. } => Group::of(measure),
+            Sign::Drift { .. } => Group::Drift,
+            Sign::FirstUses { .. } => Group::FirstUses,
+        }
+    }
+
+    /// What is compared with each other, beside the class of the entity.
+    pub(super) fn family(&self) -> &'static str {
+        match self {
+            Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
+            Sign::FirstUses { .. } => "first_uses",
+        }
+    }
+
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Sign::Count { score, .. } => span(score.window),
+            Sign::Drift { .. } => Span::Drift,
+            Sign::FirstUses { .. } => Span::Novelty,
+        }
+    }
+
+    /// Tells apart what one entity can show in one hour.
+    pub(super) fn code(&self) -> (u8, Span) {
+        let measure = match self {
+            Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.code,
+            // No measure has this code.
+            Sign::FirstUses { .. } => 0,
+        };
+        (measure, self.span())
+    }
+
+    /// Hours that it looks back over.
+    pub(super) fn hours(&self) -> i64 {
+        match self {
+            Sign::Count { score, .. } => score.window.hours(),
+            Sign::Drift { .. } => 168,
+            Sign::FirstUses { .. } => 1,
+        }
+    }
+}

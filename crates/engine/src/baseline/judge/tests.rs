@@ -1,0 +1,301 @@
+use super::*;
+use crate::baseline::budget::Span;
+use crate::baseline::novelty::Part;
+use crate::baseline::rate::{History, Score};
+
+const START: i64 = 494_016; // The first hour of a UTC day.
+
+fn score(hour: i64, t: f64, window: Window) -> Score {
+    Score {
+        window,
+        hour: START + hour,
+        observed: 40,
+        surprise: t,
+        calibrated: t,
+        mean: 1.0,
+        mean_if_active: 2.0,
+        activity: 0.5,
+        dispersion: 0.3,
+        history: History { active_hours: 100, hours: 500 },
+    }
+}
+
+fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed {
+    let age = Age { hours: if is_new { 3 } else { 500 }, active_hours: 100 };
+    let scores = vec![score(hour, t, Window::Hour)];
+    Closed { measure, at: START + hour, scores, drift: None, hour: Hour::default(), age }
+}
+
+fn begin(judge: &mut Judge, hour: i64) {
+    if judge.is_new_day(START + hour) {
+        judge.refresh(START + hour, 1.0, &[]);
+    }
+    judge.begin(START + hour);
+}
+
+fn role() -> Entity {
+    Entity::Principal("arn:aws:iam::111122223333:role/a".into())
+}
+
+fn take(judge: &mut Judge, hours: &[(i64, f64, &'static Measure, bool)]) {
+    let who = role();
+    for (hour, t, measure, is_new) in hours {
+        begin(judge, *hour);
+        judge.take(&who, &who, &closed(*hour, *t, measure, *is_new), &Hour::default());
+    }
+}
+
+fn judge(hours: &[(i64, f64, &'static Measure, bool)]) -> Judge {
+    let mut judge = Judge::default();
+    begin(&mut judge, 0);
+    take(&mut judge, hours);
+    judge
+}
+
+/// A first use of a network with this score.
+fn first_use(judge: &mut Judge, entity: &Entity, hour: i64, score: f64) {
+    begin(judge, hour);
+    let part = Part {
+        dimension: Dimension::Network,
+        first_uses: 1,
+        dearest: 0,
+        peers: None,
+        key: None,
+        was_refused: false,
+        hazard: 0.01,
+        score,
+    };
+    judge.take_first_uses(FirstUses {
+        entity,
+        actor: entity,
+        hour: START + hour,
+        novelty: Novelty { score, parts: vec![part], active_hours: 100 },
+        values: vec![NewValue { dimension: Dimension::Network, name: "n".into() }],
+        age: Age { hours: 500, active_hours: 100 },
+        first: None,
+        sightings: Sightings::default(),
+    });
+}
+
+const DECRYPTS: &Measure = &measures::decrypts::MEASURE;
+const DENIED: &Measure = &measures::denied_calls::MEASURE;
+
+#[test]
+fn nothing_is_said_in_the_first_two_days() {
+    assert_eq!(judge(&[(40, 30.0, DECRYPTS, false)]).episodes().len(), 0);
+    assert_eq!(judge(&[(50, 30.0, DECRYPTS, false)]).episodes().len(), 0, "of the day before, 47 hours");
+    assert_eq!(judge(&[(80, 30.0, DECRYPTS, false)]).episodes().len(), 1);
+    assert_eq!(judge(&[(80, 2.1, DECRYPTS, false)]).episodes().len(), 0);
+}
+
+#[test]
+fn newcomers_are_judged_by_refusals_and_fan_out_alone() {
+    assert_eq!(judge(&[(80, 30.0, DECRYPTS, true)]).episodes().len(), 0);
+    assert_eq!(judge(&[(80, 30.0, DENIED, true)]).episodes().len(), 1);
+}
+
+#[test]
+fn what_one_actor_does_within_a_day_is_one_episode_named_by_its_first_hour() {
+    let judge = judge(&[
+        (80, 20.0, DECRYPTS, false),
+        (90, 30.0, DECRYPTS, false),
+        (114, 45.0, DECRYPTS, false),
+        (139, 60.0, DECRYPTS, false),
+        (139, 25.0, DENIED, false),
+    ]);
+    let episodes = judge.episodes();
+    let found: Vec<_> = episodes
+        .iter()
+        .map(|one| (one.topic, one.first - START, one.last - START, one.parts.len()))
+        .collect();
+    assert_eq!(found, [(Topic::Rate, 80, 114, 1), (Topic::Denials, 139, 139, 2)]);
+    // The one at 114 is higher, but the estate had seen the others by then.
+    assert_eq!(episodes[0].highest().unwrap().hour, START + 90);
+}
+
+#[test]
+fn weak_evidence_of_two_kinds_is_found_together_and_not_alone() {
+    let weak = |judge: &Judge| judge.marks.values().map(|one| one.excess()).fold(f64::MIN, f64::max);
+    // A height that alone just fails.
+    let mut t = 2.0;
+    while weak(&judge(&[(80, t + 0.05, DECRYPTS, false)])) < 0.0 {
+        t += 0.05;
+    }
+    let mut judge = judge(&[(80, t, DECRYPTS, false)]);
+    assert_eq!(judge.episodes().len(), 0);
+    first_use(&mut judge, &role(), 85, t);
+    let episodes = judge.episodes();
+    assert_eq!(episodes.len(), 1);
+    assert_eq!((episodes[0].first, episodes[0].parts.len()), (START + 85, 2));
+    assert!(episodes[0].c > episodes[0].highest().unwrap().c);
+    // A day later it is nothing again.
+    let mut late = self::judge(&[(80, t, DECRYPTS, false)]);
+    first_use(&mut late, &role(), 80 + 24, t);
+    assert_eq!(late.episodes().len(), 0);
+}
+
+#[test]
+fn the_echo_of_a_long_window_does_not_prolong_an_episode() {
+    let mut judge = judge(&[]);
+    let who = Entity::Principal("a".into());
+    for (hour, t) in [(80, 20.0), (85, 20.0), (95, 19.0), (103, 18.0)] {
+        begin(&mut judge, hour);
+        let mut closed = closed(hour, t, DECRYPTS, false);
+        closed.scores[0].window = Window::Day;
+        judge.take(&who, &who, &closed, &Hour::default());
+    }
+    assert_eq!(judge.episodes().iter().map(|one| one.last - START).collect::<Vec<_>>(), [80]);
+}
+
+#[test]
+fn the_echo_of_a_long_window_is_laid_to_whoever_made_it() {
+    let mut judge = judge(&[]);
+    let [key, user] = [Entity::Key("k".into()), Entity::Principal("p".into())];
+    begin(&mut judge, 80);
+    judge.take(&key, &user, &closed(80, 30.0, DECRYPTS, false), &Hour::default());
+    begin(&mut judge, 84);
+    let mut later = closed(84, 20.0, DECRYPTS, false);
+    later.scores[0].window = Window::SixHours;
+    judge.take(&key, &key, &later, &Hour::default());
+    assert_eq!(judge.episodes().into_iter().map(|one| one.actor).collect::<Vec<_>>(), [user]);
+}
+
+#[test]
+fn what_happens_often_is_no_anomaly() {
+    let hours: Vec<_> = (0..40).map(|n| (n * 7, 9.0, DECRYPTS, false)).collect();
+    let judge = judge(&hours);
+    let last = judge.episodes().iter().map(|one| one.last - START).max().unwrap_or_default();
+    assert!(last < 200, "{last}");
+}
+
+#[test]
+fn an_hour_taken_up_again_changes_nothing() {
+    let hours = [
+        (80, 20.0, DECRYPTS, false),
+        (80, 25.0, DENIED, false),
+        (83, 30.0, DECRYPTS, false),
+        (96, 12.0, DENIED, true),
+        (150, 31.0, DECRYPTS, false),
+    ];
+    let mut judge = judge(&hours);
+    first_use(&mut judge, &role(), 150, 9.0);
+    judge.learn(&[(7, vec![(Dimension::Network, 3)])]);
+    let before = judge.clone();
+    take(&mut judge, &hours);
+    first_use(&mut judge, &role(), 150, 9.0);
+    judge.learn(&[(7, vec![(Dimension::Network, 3)])]);
+    assert!(judge == before);
+}
+
+#[test]
+fn what_is_settled_is_told_as_before() {
+    let hours = [(80, 20.0, DECRYPTS, false), (90, 30.0, DENIED, false), (100, 22.0, DECRYPTS, false)];
+    let mut judge = judge(&hours);
+    let before = judge.episodes();
+    for hour in 101..400 {
+        begin(&mut judge, hour);
+        let now = judge.episodes();
+        let told = |all: &[Episode]| {
+            all.iter().map(|one| (one.topic, one.first, one.last, one.c)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&now), told(&before), "{hour}");
+    }
+    assert!(judge.marks.is_empty() && judge.past.len() == 1);
+    // Much too late to be judged.
+    let who = role();
+    judge.take(&who, &who, &closed(200, 90.0, DECRYPTS, false), &Hour::default());
+    assert_eq!(judge.episodes().len(), 1);
+}
+
+#[test]
+fn a_judge_is_read_back_as_itself() {
+    let mut judge =
+        judge(&[(80, 20.0, DECRYPTS, false), (90, 12.0, DENIED, true), (200, 22.0, DECRYPTS, false)]);
+    first_use(&mut judge, &role(), 210, 9.0);
+    judge.learn(&[(7, vec![(Dimension::Network, 3)])]);
+    let stored = judge.store().unwrap();
+    assert!(Judge::restore(&stored).unwrap() == judge);
+    assert_eq!(judge.store().unwrap(), stored);
+    assert!(!judge.past.is_empty() && !judge.marks.is_empty());
+}
+
+#[test]
+fn a_damaged_judge_is_an_error() {
+    let stored = judge(&[(80, 20.0, DECRYPTS, false)]).store().unwrap();
+    for item in 0..5 {
+        for damage in [vec![], vec![9, 1, 2], vec![1, 1, 2, 3]] {
+            let mut damaged = stored.clone();
+            let StoredJudge { established, newcomers, commons, recent, past } = &mut damaged;
+            *[established, newcomers, commons, recent, past][item] = damage;
+            assert!(Judge::restore(&damaged).is_err(), "{item}");
+        }
+    }
+}
+
+#[test]
+fn a_judge_that_has_seen_much_is_stored_in_small_items() {
+    let mut judge = judge(&[]);
+    for day in 4..80 {
+        for n in 0..40 {
+            let who = Entity::Principal(format!("arn:aws:iam::111122223333:role/somebody-{day}-{n}"));
+            begin(&mut judge, day * 24 + n / 2);
+            let at = closed(day * 24 + n / 2, 20.0 + day as f64, measures::ALL[n as usize % 9], false);
+            judge.take(&who, &who, &at, &Hour::default());
+            judge.learn(&[(
+                who.hash(),
+                (0..99).map(|v| (Dimension::Network, (v * n * day) as u32)).collect(),
+            )]);
+        }
+    }
+    let StoredJudge { established, newcomers, commons, recent, past } = judge.store().unwrap();
+    let sizes = [established, newcomers, commons, recent, past].map(|item| item.len());
+    println!("{sizes:?} bytes, {} episodes", judge.episodes().len());
+    assert!(sizes.iter().all(|bytes| *bytes < 350_000), "{sizes:?}");
+}
+
+#[test]
+fn services_are_a_class_of_their_own() {
+    let class = |id: &str| Entity::Principal(id.into()).class();
+    assert_eq!(class("service:s3"), "service");
+    assert_eq!(class("arn:aws:iam::111122223333:role/AWSServiceRoleForBackup"), "service");
+    assert_eq!(class("arn:aws:iam::111122223333:role/aws:ec2-infrastructure"), "service");
+    assert_eq!(class("arn:aws:iam::111122223333:role/app"), "principal");
+    assert_eq!(Entity::Key("arn".into()).class(), "key");
+}
+
+#[test]
+fn families_of_one_group_tell_the_same() {
+    let group = |measure: &str, span| group_of(&Family::new(measure, span));
+    assert_eq!(group("principal/decrypts", Span::Day), group("key/principals", Span::Hour));
+    assert_ne!(group("principal/decrypts", Span::Day), group("principal/denied_calls", Span::Hour));
+    assert_ne!(group("principal/decrypts", Span::Day), group("principal/decrypts", Span::Drift));
+    assert_eq!(group("principal/first_uses", Span::Novelty), Group::FirstUses as u8);
+}
+
+#[test]
+fn episodes_are_bounded_and_the_oldest_are_forgotten() {
+    let mut judge = judge(&[]);
+    let anomaly = |n: i64| Anomaly {
+        entity: Entity::Principal(format!("p{n}")),
+        actor: Entity::Principal(format!("p{n}")),
+        hour: START + 100 + n,
+        sign: Sign::Count { measure: DECRYPTS, score: score(100 + n, 30.0, Window::Hour), is_exact: true },
+        c: 9.0,
+        threshold: judge_threshold(),
+        is_new: false,
+        age: Age { hours: 500, active_hours: 100 },
+        first: None,
+        sightings: Sightings::default(),
+    };
+    for n in 0..MAX_EPISODES as i64 + 20 {
+        let one = anomaly(n);
+        judge.marks.insert((one.hour, false, one.actor.clone(), one.entity.clone(), one.sign.code()), one);
+    }
+    judge.settle(START + 100 + 2 * MAX_EPISODES as i64);
+    assert_eq!(judge.episodes().len(), MAX_EPISODES);
+    assert_eq!(judge.episodes().iter().map(|one| one.first - START).min(), Some(120));
+}
+
+fn judge_threshold() -> Threshold {
+    judge(&[]).thresholds().unwrap()[0]
+}

@@ -1,0 +1,244 @@
+//! Numbers and new values in words.
+
+use crate::baseline::judge::{Anomaly, Entity, NewValue, Sign};
+use crate::baseline::novelty::{Dimension, Part};
+use crate::baseline::rate::Window;
+use crate::detectors::deed::clip;
+use crate::detectors::impact::short;
+use crate::time::{HOUR, Timestamp};
+
+/// New values that a title names.
+const NAMED: usize = 3;
+
+/// Who, in words.
+pub(super) fn who(actor: &Entity) -> &str {
+    match actor {
+        Entity::Principal(id) => clip(short(id)),
+        Entity::Key(_) => "{key}",
+    }
+}
+
+/// What was seen: "412 decrypts and data keys within an hour".
+pub(super) fn seen(part: &Anomaly) -> String {
+    match &part.sign {
+        Sign::Count { measure, score, is_exact } => {
+            let about = if *is_exact { "" } else { "about " };
+            format!("{about}{} {} {}", grouped(score.observed), measure.unit, within(score.window))
+        }
+        Sign::Drift { measure, drift } => {
+            format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
+        }
+        Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
+            let users = novelty.parts.first().map_or(0, |part| part.first_uses);
+            match users {
+                1 => "first use of {key}".to_owned(),
+                _ => format!("{users} principals that never used it before"),
+            }
+        }
+        Sign::FirstUses { values, .. } => {
+            let mut named: Vec<String> = values.iter().take(NAMED).map(new).collect();
+            if values.len() > NAMED {
+                named.push(format!("{} more", values.len() - NAMED));
+            }
+            format!("first use of {}", listed(&named))
+        }
+    }
+}
+
+/// What is usual in its place: "usually 2 to 7".
+pub(super) fn usual(part: &Anomaly) -> String {
+    match &part.sign {
+        Sign::Count { score, .. } => match score.expected_interval() {
+            (_, 0) => "usually none".to_owned(),
+            (low, high) if low == high => format!("usually {}", grouped(high)),
+            (low, high) => format!("usually {} to {}", grouped(low), grouped(high)),
+        },
+        Sign::Drift { drift, .. } => format!("usually about {}", mean(drift.mean)),
+        Sign::FirstUses { novelty, .. } => {
+            let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
+            match (novelty.active_hours, often) {
+                _ if part.entity.is_key() && often > 0.2 => "as is usual for the key".to_owned(),
+                _ if part.entity.is_key() => "which is seldom for the key".to_owned(),
+                (0..8, _) => "and it is new itself".to_owned(),
+                (_, often) if often > 0.2 => "which it shows often".to_owned(),
+                _ => "which it seldom shows".to_owned(),
+            }
+        }
+    }
+}
+
+/// A new value: "network 198.51.100.0/24".
+fn new(value: &NewValue) -> String {
+    let name = clip(&value.name);
+    match value.dimension {
+        Dimension::Network => format!("network {name}"),
+        Dimension::Agent => format!("agent {name}"),
+        Dimension::Region => format!("Region {name}"),
+        Dimension::Account => format!("keys of account {name}"),
+        Dimension::Operation => name.to_owned(),
+        Dimension::Key => "{key}".to_owned(),
+        Dimension::Refusal => "a call that is refused".to_owned(),
+        Dimension::User => clip(short(name)).to_owned(),
+    }
+}
+
+/// Why one of the first uses is unusual, in a sentence or two.
+pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32) -> String {
+    let name = clip(&value.name);
+    let what = match value.dimension {
+        Dimension::Network => format!("It called from {name}"),
+        Dimension::Agent => format!("It called with the agent {name}"),
+        Dimension::Region => format!("It called in {name}"),
+        Dimension::Account => format!("It used a key of account {name}"),
+        Dimension::Operation => format!("It called {name}"),
+        Dimension::Key => "It used {key}".to_owned(),
+        Dimension::Refusal => format!("It was refused {name}"),
+        Dimension::User => format!("{} used {{key}}", clip(short(name))),
+    };
+    let mut text = format!("{what} for the first time");
+    if part.first_uses > 1 {
+        text.push_str(&format!(", and {} more of the kind", part.first_uses - 1));
+    }
+    if active_hours >= crate::baseline::novelty::WARM_HOURS {
+        text.push_str(&format!(
+            ": something new of this kind it shows in about one of {} active hours",
+            grouped((1.0 / part.hazard.max(1e-9)).round().max(1.0) as u64)
+        ));
+    }
+    text.push_str(". ");
+    if let Some(peers) = part.peers {
+        let using = match peers.using {
+            0 => "None".to_owned(),
+            n => grouped(u64::from(n)),
+        };
+        text.push_str(&format!(
+            "{using} of about {} other principals {} the same. ",
+            grouped(u64::from(peers.alive)),
+            if value.dimension == Dimension::Refusal { "met" } else { "showed" }
+        ));
+    }
+    if let Some(key) = part.key {
+        text.push_str(&format!(
+            "Of {} hours in which the key was used, {} brought it somebody new. ",
+            grouped(u64::from(key.active_hours)),
+            grouped(u64::from(key.first_uses.min(key.active_hours)))
+        ));
+        if key.is_critical {
+            text.push_str("The key is declared critical. ");
+        }
+    }
+    if part.was_refused {
+        text.push_str("Shortly before it had been refused this key. ");
+    }
+    text
+}
+
+fn within(window: Window) -> &'static str {
+    match window {
+        Window::Hour => "within an hour",
+        Window::SixHours => "within 6 hours",
+        Window::Day => "within 24 hours",
+    }
+}
+
+/// a, b and c.
+pub(super) fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+/// The end of an hour.
+pub(super) fn end_of(hour: i64) -> Timestamp {
+    Timestamp(hour.saturating_add(1).saturating_mul(HOUR))
+}
+
+/// The name of a principal without what stands before it.
+pub(super) fn name(id: &str) -> &str {
+    id.rsplit(['/', ':']).next().unwrap_or(id)
+}
+
+/// Three decimals.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+/// How often C comes, in words.
+pub(super) fn how_often(c: f64) -> String {
+    /// A hundred years.
+    const LONG: f64 = 5_200.0;
+    let weeks = libm::exp10(c);
+    if weeks >= LONG {
+        "less than once in a hundred years".to_owned()
+    } else if weeks >= 1.5 {
+        format!("about once in {} weeks", grouped(weeks.round() as u64))
+    } else {
+        format!("about {:.1} times a week", 1.0 / weeks)
+    }
+}
+
+pub(super) fn known_for(n: i64) -> String {
+    match n {
+        n if n >= 14 * 24 => format!("{} weeks", n / 168),
+        n if n >= 48 => format!("{} days", n / 24),
+        n => hours(n),
+    }
+}
+
+pub(super) fn hours(n: i64) -> String {
+    if n == 1 {
+        "1 hour".to_owned()
+    } else {
+        format!("{} hours", grouped(u64::try_from(n).unwrap_or_default()))
+    }
+}
+
+pub(super) fn mean(value: f64) -> String {
+    if value >= 10.0 {
+        grouped(value.round() as u64)
+    } else if value >= 0.01 {
+        format!("{value:.2}")
+    } else {
+        "almost none".to_owned()
+    }
+}
+
+/// 12,345.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(mean(0.001), "almost none");
+        assert_eq!(mean(2.345), "2.35");
+        assert_eq!(hours(1), "1 hour");
+        assert_eq!(known_for(400), "2 weeks");
+        assert_eq!(known_for(60), "2 days");
+    }
+
+    #[test]
+    fn how_often_is_said_in_weeks() {
+        assert_eq!(how_often(-1.0), "about 10.0 times a week");
+        assert_eq!(how_often(0.0), "about 1.0 times a week");
+        assert_eq!(how_often(1.0), "about once in 10 weeks");
+        assert_eq!(how_often(60.0), "less than once in a hundred years");
+    }
+}

@@ -1,0 +1,13 @@
+//! The live pipeline as a whole: over ports in memory, and as the real function on an emulator of AWS.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod closing;
+mod contract;
+mod crash;
+mod disorder;
+mod inputs;
+mod logs;
+mod pipeline;
+mod stack;
+mod world;
