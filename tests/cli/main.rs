@@ -5,6 +5,7 @@
 
 mod corpus;
 mod damage;
+mod evaluate;
 mod explain;
 mod logs;
 mod quickstart;

@@ -68,6 +68,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) incidents: bool,
 
+    /// Print what staged detectors found (`detectors.staged`), which is otherwise only counted
+    #[arg(long)]
+    pub(crate) staged: bool,
+
     /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<Moment>,
@@ -290,12 +294,16 @@ pub(crate) struct EvaluateArgs {
     #[arg(value_name = "FOLDER", conflicts_with_all = ["preset", "seeds", "days"])]
     pub(crate) folders: Vec<PathBuf>,
 
+    /// Which question is asked
+    #[arg(long, value_enum, default_value_t = Show::Attacks)]
+    pub(crate) show: Show,
+
     /// Scenario to make in memory
     #[arg(long, value_parser = ["evaluation", "quiet", "quickstart"], default_value = "evaluation")]
     pub(crate) preset: String,
 
     /// Seeds of the organisations, the first and the last, or one
-    #[arg(long, value_name = "A..B", default_value = "4001..4008")]
+    #[arg(long, value_name = "A..B", default_value = "4001..4006")]
     pub(crate) seeds: Seeds,
 
     /// Days of traffic; attacks keep their distance from the last one
@@ -335,6 +343,18 @@ pub(crate) enum ReportFormat {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Show {
+    /// Attacks found, false alerts, comparisons
+    Attacks,
+    /// Slow ramps, repeated bursts and releases: can the baseline be led, and does it learn?
+    Poisoning,
+    /// What is found when installation or principal are new
+    ColdStart,
+    /// Stored bytes of the States
+    Sizes,
+}
+
 /// Seeds from the first to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seeds {
@@ -372,6 +392,10 @@ pub(crate) enum Format {
     Text,
     /// For programs: one finding a line, see `kmswatch schema finding`
     Jsonl,
+    /// For a security lake: one OCSF Detection Finding (1.8.0) a line
+    Ocsf,
+    /// For AWS Security Hub: one finding of its format a line
+    Asff,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

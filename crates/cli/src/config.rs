@@ -5,7 +5,8 @@ use crate::terminal;
 use anyhow::{Context, bail};
 use kmswatch_engine::detectors;
 use kmswatch_engine::estate::is_account_id;
-use kmswatch_engine::settings::Settings;
+use kmswatch_engine::settings::{Settings, Suppression};
+use kmswatch_engine::tuning::Network;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -95,12 +96,61 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
             bail!("incidents.{key}: {value} is outside 1 to {most}");
         }
     }
-    for id in &settings.detectors.off {
-        let known = || detectors::ALL.iter().map(|detector| detector.id);
-        if !known().any(|known| known == id) {
-            let hint = nearest(id, known()).map_or_else(String::new, |id| format!("did you mean {id:?}? "));
-            bail!("detectors.off: there is no detector {id:?}: {hint}`kmswatch detectors` lists them");
+    for (key, ids) in
+        [("detectors.off", &settings.detectors.off), ("detectors.staged", &settings.detectors.staged)]
+    {
+        ids.iter().try_for_each(|id| known_detector(key, id))?;
+    }
+    tuning(settings)
+}
+
+fn known_detector(key: &str, id: &str) -> anyhow::Result<()> {
+    let known = || detectors::ALL.iter().map(|detector| detector.id);
+    if !known().any(|known| known == id) {
+        let hint = nearest(id, known()).map_or_else(String::new, |id| format!("did you mean {id:?}? "));
+        bail!("{key}: there is no detector {id:?}: {hint}`kmswatch detectors` lists them");
+    }
+    Ok(())
+}
+
+/// A suppression that mutes everything, or that nobody answers for, is a mistake.
+fn tuning(settings: &Settings) -> anyhow::Result<()> {
+    for suppression in &settings.suppressions {
+        let Suppression { reason, owner, detectors, principals, keys, accounts, networks, .. } = suppression;
+        let name = format!("suppressions: {reason:?}");
+        if reason.trim().is_empty() || owner.trim().is_empty() {
+            bail!("{name}: write a reason and an owner, so that somebody can be asked");
         }
+        if [detectors, principals, keys, accounts, networks].iter().all(|conditions| conditions.is_empty()) {
+            bail!("{name}: it would mute everything: name detectors, principals, keys, accounts or networks");
+        }
+        detectors.iter().try_for_each(|id| known_detector(&name, id))?;
+        own_accounts(&name, accounts)?;
+        if let Some(network) = networks.iter().find(|network| Network::parse(network).is_none()) {
+            bail!("{name}: {network:?} is no network: write \"203.0.113.0/24\"");
+        }
+        if let (Some(from), Some(until)) = (suppression.from, suppression.until)
+            && from >= until
+        {
+            bail!("{name}: from {from} is not before until {until}");
+        }
+    }
+    for maintenance in &settings.maintenance {
+        let name = format!("maintenance: {:?}", maintenance.reason);
+        if maintenance.reason.trim().is_empty() || maintenance.owner.trim().is_empty() {
+            bail!("{name}: write a reason and an owner, so that somebody can be asked");
+        }
+        if maintenance.from >= maintenance.until {
+            bail!("{name}: from {} is not before until {}", maintenance.from, maintenance.until);
+        }
+        own_accounts(&name, &maintenance.accounts)?;
+    }
+    Ok(())
+}
+
+fn own_accounts(name: &str, accounts: &[String]) -> anyhow::Result<()> {
+    if let Some(account) = accounts.iter().find(|account| !is_account_id(account)) {
+        bail!("{name}: {account:?} is no account id: write its twelve digits in quotes");
     }
     Ok(())
 }
@@ -159,6 +209,28 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("kmswatch config"), "{error}");
     }
 
+    fn suppression(rest: &str) -> String {
+        format!("[[suppressions]]\nreason = \"r\"\nexpires = \"2026-12-31\"\n{rest}\n")
+    }
+
+    #[test]
+    fn the_examples_of_the_default_file_are_right() {
+        // The examples stand in comments, indented by two blanks more than words.
+        let examples: Vec<&str> = DEFAULT.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+        let settings = parse(&examples.join("\n")).unwrap();
+        check(&settings).unwrap();
+        assert_eq!((settings.suppressions.len(), settings.maintenance.len()), (1, 1));
+        assert_eq!(settings.suppressions[0].expires.to_string(), "2026-12-31T00:00:00Z");
+    }
+
+    #[test]
+    fn a_suppression_needs_an_end() {
+        let error = parse("[[suppressions]]\nreason = \"r\"\nowner = \"o\"").unwrap_err().to_string();
+        assert!(error.contains("missing field `expires`"), "{error}");
+        let error = parse(&suppression("").replace("2026-12-31", "soon")).unwrap_err().to_string();
+        assert!(error.contains("no moment"), "{error}");
+    }
+
     #[test]
     fn values_that_cannot_be_meant_are_refused() {
         for (text, expected) in [
@@ -170,6 +242,20 @@ mod tests {
             ("[incidents]\nwindow_hours = 0", "incidents.window_hours"),
             ("[incidents]\nlongest_days = 91", "1 to 90"),
             ("[detectors]\noff = [\"no_such_detector\"]", "kmswatch detectors"),
+            ("[detectors]\nstaged = [\"root_us\"]", "did you mean \"root_use\"?"),
+            (&suppression("owner = \"\"\naccounts = [\"111122223333\"]"), "an owner"),
+            (&suppression("owner = \"me\""), "it would mute everything"),
+            (&suppression("owner = \"me\"\ndetectors = [\"x\"]"), "no detector \"x\""),
+            (&suppression("owner = \"me\"\nnetworks = [\"10.0.0.0/99\"]"), "203.0.113.0/24"),
+            (&suppression("owner = \"me\"\naccounts = [\"prod\"]"), "twelve digits"),
+            (
+                &suppression("owner = \"me\"\nkeys = [\"*\"]\nfrom = \"2026-06-02\"\nuntil = \"2026-06-01\""),
+                "not before",
+            ),
+            (
+                "[[maintenance]]\nreason = \"r\"\nowner = \"o\"\nfrom = \"2026-06-02\"\nuntil = \"2026-06-01\"",
+                "not before",
+            ),
         ] {
             let error = check(&parse(text).unwrap()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

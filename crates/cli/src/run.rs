@@ -5,8 +5,11 @@ use crate::output::{self, Outcome, jsonl, summary, text};
 use crate::reading::{Reading, read};
 use crate::replay::caught;
 use crate::terminal;
+use kmswatch_alerts::{Alert, Context, asff, ocsf};
 use kmswatch_engine::incident::{self, Member};
 use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::tuning;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Instant;
@@ -17,15 +20,25 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let Reading { watch, troubles } = read(&args.read, &[])?;
-    let (mut account, mut findings) =
-        caught(|| (watch.summary(), watch.findings())).map_err(|message| anyhow::anyhow!(message))?;
+    let (mut account, findings) = caught(|| {
+        let findings = watch.findings();
+        (watch.summary_with(&findings), findings)
+    })
+    .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
     let now = as_of(args, account.last_event);
+    let settings = &watch.estate().settings;
+    let tuned = tuning::tune(findings, settings, now);
+    let notes = output::Tuning::of(&tuned);
+    let mut findings = if args.staged { tuned.staged } else { tuned.told };
+    let muted = if args.staged { Vec::new() } else { tuned.muted };
     let mut less_severe = 0;
     let incidents = args.incidents.then(|| {
-        let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-        let settings = &watch.estate().settings.incidents;
-        let mut incidents = incident::incidents(members, settings, now, &BTreeSet::new());
+        let told = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
+        let muted = muted.into_iter().map(|finding| Member { finding, muted: true });
+        let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
+        // What is muted as a whole is counted with the suppressions.
+        incidents.retain(|incident| incident.muted_count < incident.finding_count);
         less_severe += keep(&mut incidents, |incident| incident.severity >= args.severity);
         incidents
     });
@@ -35,6 +48,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let outcome = Outcome {
         findings,
         incidents,
+        now,
+        tuning: notes,
         less_severe,
         summary: account,
         accounts: watch.estate().own_accounts().map(str::to_owned).collect(),
@@ -62,18 +77,41 @@ fn print(args: &ReplayArgs, outcome: &Outcome) -> io::Result<()> {
             text::write(&mut out, outcome, &layout)?;
             out.flush()
         }
-        Format::Jsonl => {
-            // JSON holds no escape sequences for `anstream` to look for.
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            match &outcome.incidents {
-                Some(incidents) => jsonl::write(&mut out, incidents)?,
-                None => jsonl::write(&mut out, &outcome.findings)?,
-            }
-            out.flush()?;
-            if !args.read.quiet {
-                output::problems_to(&mut anstream::stderr().lock(), outcome)?;
-            }
-            Ok(())
+        Format::Jsonl => programs(args, outcome, |out| match &outcome.incidents {
+            Some(incidents) => jsonl::write(out, incidents),
+            None => jsonl::write(out, &outcome.findings),
+        }),
+        Format::Ocsf => {
+            programs(args, outcome, |out| jsonl::write(out, &alerts(outcome, ocsf::detection_finding)))
+        }
+        Format::Asff => programs(args, outcome, |out| jsonl::write(out, &alerts(outcome, asff::finding))),
+    }
+}
+
+/// Prints for programs. JSON holds no escape sequences for `anstream` to look for.
+fn programs(
+    args: &ReplayArgs,
+    outcome: &Outcome,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    write(&mut out)?;
+    out.flush()?;
+    if !args.read.quiet {
+        output::problems_to(&mut anstream::stderr().lock(), outcome)?;
+    }
+    Ok(())
+}
+
+/// The findings, or incidents, in a format of alerts.
+fn alerts(outcome: &Outcome, format: fn(&Alert, &Context) -> Value) -> Vec<Value> {
+    let context = Context { now: outcome.now, ..Context::default() };
+    match &outcome.incidents {
+        Some(incidents) => {
+            incidents.iter().map(|incident| format(&Alert::of_incident(incident), &context)).collect()
+        }
+        None => {
+            outcome.findings.iter().map(|finding| format(&Alert::of_finding(finding), &context)).collect()
         }
     }
 }

@@ -122,6 +122,10 @@ pub struct Finding {
     /// are read later), the finding falls away. Empty: it rests on nothing of the kind.
     #[serde(skip)]
     pub rests_on_foreign: Vec<String>,
+    /// Whether it is about a key policy that was set: should all its events have put a policy that was in force
+    /// already, the finding falls away.
+    #[serde(skip)]
+    pub sets_policy: bool,
 }
 
 /// A span of event time.
@@ -189,6 +193,17 @@ impl KeyName {
     }
 }
 
+/// The name that all copies of a multi-Region key share: partition, account and id; of another key its ARN.
+pub fn key_family(arn: &str) -> String {
+    let mut parts = arn.splitn(6, ':').skip(1);
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(partition), Some("kms"), Some(_), Some(account), Some(key)) if key.starts_with("key/mrk-") => {
+            format!("{partition}:{account}:{key}")
+        }
+        _ => arn.to_owned(),
+    }
+}
+
 /// What a finding rests on. Merges by union; bounded in size.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
@@ -245,6 +260,11 @@ impl Evidence {
     fn show(&mut self) {
         self.event_ids = self.sightings.earliest().iter().map(|(_, id)| id.clone()).collect();
         self.count = self.sightings.distinct().count();
+    }
+
+    /// The earliest events, with their times.
+    pub fn earliest(&self) -> &[(Timestamp, String)] {
+        self.sightings.earliest()
     }
 
     /// First and last event; `None` without events.
@@ -362,6 +382,7 @@ pub fn of_event(detector: &crate::detectors::Detector, event: &Event<'_>, about:
         explanation: String::new(),
         runbook: Vec::new(),
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 
@@ -400,6 +421,7 @@ pub fn of_key(detector: &crate::detectors::Detector, arn: &str, about: &[&str]) 
         explanation: String::new(),
         runbook: Vec::new(),
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 

@@ -8,7 +8,8 @@
 //! 4. [`state`]: what is remembered of an entity, as values that merge in any order, any number of times;
 //! 5. [`baseline`]: what is usual for an entity, and how unlikely what it did is;
 //! 6. [`incident`]: findings that belong together, and when they are worth an alert;
-//! 7. [`pipeline`]: the calls that a shell makes, in order.
+//! 7. [`tuning`]: what people have declared not to be worth an alert;
+//! 8. [`pipeline`]: the calls that a shell makes, in order.
 //!
 //! Nothing here reads a clock, the environment or a file, starts a thread or prints:
 //! the same input gives the same bytes out, so a replay is evidence of what production does.
@@ -28,3 +29,4 @@ pub mod settings;
 pub mod state;
 pub mod time;
 pub mod trail;
+pub mod tuning;

@@ -17,8 +17,8 @@ use crate::baseline::judge::{Entity, Judge};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
-use crate::finding::{Finding, KeyName, Severity, Span};
-use crate::state::{KeyState, Merge, Names, States};
+use crate::finding::{Finding, KeyName, Severity, Span, key_family};
+use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
@@ -64,7 +64,7 @@ pub struct ObjectOutcome {
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
-    delta: States,
+    delta: Delta,
 }
 
 /// What the watch needs to know of an event to count it once.
@@ -80,6 +80,7 @@ struct EventMark {
 pub struct Worker {
     reader: Reader,
     repeats: Repeats,
+    patterns: Patterns,
 }
 
 impl Worker {
@@ -89,10 +90,12 @@ impl Worker {
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let repeats = &mut self.repeats;
-        let report = self.reader.read(source, &estate.settings.limits, |record| {
-            match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => outcome.take(&event, estate, &looks),
+        let Worker { reader, repeats, patterns } = self;
+        let report =
+            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
+                Normalized::Event(event) if filter.passes(&event) => {
+                    outcome.take(&event, estate, &looks, patterns);
+                }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
                 Normalized::Skip(reason) => outcome.skip(reason),
                 Normalized::Problem(message) => {
@@ -101,8 +104,7 @@ impl Worker {
                         problems.push(Problem { record: Some(record.index), offset: record.offset, message });
                     }
                 }
-            }
-        });
+            });
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken;
@@ -126,7 +128,7 @@ fn event_looks(estate: &Estate) -> Vec<EventLook> {
 }
 
 impl ObjectOutcome {
-    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook]) {
+    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook], patterns: &mut Patterns) {
         let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
         span.start = span.start.min(event.time);
         span.end = span.end.max(event.time);
@@ -144,7 +146,7 @@ impl ObjectOutcome {
                 merge_finding(&mut self.findings, finding);
             }
         }
-        self.delta.observe(event, estate);
+        self.delta.observe(event, estate, patterns);
     }
 
     fn skip(&mut self, reason: SkipReason) {
@@ -157,6 +159,9 @@ impl ObjectOutcome {
         }
     }
 }
+
+/// Copies of a multi-Region key that are named; there is at most one in each Region.
+const SIBLINGS: usize = 40;
 
 fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     match findings.entry(finding.id.clone()) {
@@ -263,8 +268,8 @@ impl Watch {
         for (_, finding) in outcome.findings {
             merge_finding(&mut self.findings, finding);
         }
-        self.states.merge(&outcome.delta);
-        self.rates.open.note(&outcome.delta, &self.states);
+        let opened = self.states.absorb(outcome.delta);
+        self.rates.open.note_opened(opened, &self.states);
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -343,17 +348,60 @@ impl Watch {
     /// once per object.
     pub fn findings(&self) -> Vec<Finding> {
         let names = self.states.names();
-        let mut findings = self.judge_states(&names);
-        findings.extend(self.findings.values().cloned());
+        // The States of two accounts may tell of one act.
+        let mut merged = self.findings.clone();
+        self.judge_states(&names).into_iter().for_each(|finding| merge_finding(&mut merged, finding));
+        let mut findings: Vec<Finding> = merged.into_values().collect();
         findings.retain(|finding| {
             let foreign = &finding.rests_on_foreign;
             foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
+        findings.retain_mut(|finding| !finding.sets_policy || self.compare_policy(finding, &names));
         for finding in &mut findings {
             self.name(finding, &names);
         }
+        self.name_siblings(&mut findings);
         findings.sort_by(|a, b| (a.time.start, &a.id).cmp(&(b.time.start, &b.id)));
         findings
+    }
+
+    /// Tells in a finding about a policy what the policy changed. False if it changed nothing.
+    fn compare_policy(&self, finding: &mut Finding, names: &Names) -> bool {
+        let Some(key) = &finding.key else { return true };
+        let arn = names.key_of(&key.arn).unwrap_or(&key.arn);
+        let Some(state) = self.states.keys.get(arn) else { return true };
+        if finding.evidence.earliest().iter().all(|event| state.put_again(event)) {
+            return false;
+        }
+        detectors::key_policy_changed::compare(finding, state);
+        true
+    }
+
+    /// Names the other known copies of a multi-Region key, which stay usable when one is taken away.
+    fn name_siblings(&self, findings: &mut [Finding]) {
+        let is_copy = |arn: &str| arn.contains(":key/mrk-");
+        let of_copies =
+            findings.iter_mut().filter(|finding| finding.key.as_ref().is_some_and(|key| is_copy(&key.arn)));
+        let mut of_copies = of_copies.peekable();
+        if of_copies.peek().is_none() {
+            return;
+        }
+        let mut families: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (arn, state) in self.states.keys.iter().filter(|(arn, _)| is_copy(arn)) {
+            if !state.acts.values().any(|act| act.kind == ActKind::Delete) {
+                families.entry(key_family(arn)).or_default().push(arn);
+            }
+        }
+        for finding in of_copies {
+            let Some(key) = &finding.key else { continue };
+            let family = families.get(&key_family(&key.arn)).into_iter().flatten();
+            let mut siblings: Vec<&str> =
+                family.copied().filter(|arn| *arn != key.arn).take(SIBLINGS).collect();
+            siblings.sort_unstable();
+            if !siblings.is_empty() {
+                finding.evidence.details.insert("siblings", siblings.into());
+            }
+        }
     }
 
     /// What the States say.
@@ -388,6 +436,11 @@ impl Watch {
                 if let Look::Score(judge) = look {
                     found.extend(judge(episode, &self.estate));
                 }
+            }
+        }
+        for look in &looks {
+            if let Look::All(judge) = look {
+                judge(&self.states, &self.estate, &mut found);
             }
         }
         for (id, state) in &self.states.accounts {
@@ -425,8 +478,13 @@ impl Watch {
 
     /// The account of everything absorbed so far.
     pub fn summary(&self) -> Summary {
+        self.summary_with(&self.findings())
+    }
+
+    /// [`Watch::summary`], for those who have asked for the findings already.
+    pub fn summary_with(&self, findings: &[Finding]) -> Summary {
         let mut summary = self.summary.clone();
-        for finding in self.findings() {
+        for finding in findings {
             *summary.findings_by_detector.entry(finding.detector).or_default() += 1;
             *summary.findings_by_severity.entry(finding.severity).or_default() += 1;
         }
@@ -466,6 +524,7 @@ impl SeenEvents {
 
 mod history;
 pub mod rates;
+mod touched;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,12 +1,21 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+mod tuning;
+
+pub use tuning::{Maintenance, Suppression};
+
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All settings of the engine, as the sections of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Findings that nobody wants to be alerted about, for a while.
+    pub suppressions: Vec<Suppression>,
+    /// Planned work, in which statistics are not worth an alert.
+    pub maintenance: Vec<Maintenance>,
     /// What is ours.
     pub estate: EstateSettings,
     /// Bounds on the input.
@@ -29,15 +38,22 @@ pub struct EstateSettings {
     pub organizations: Vec<String>,
     /// Foreign accounts that are trusted with our keys (a vendor, an auditor).
     pub trusted_accounts: Vec<String>,
-    /// Keys whose first use by somebody new counts in full: by ARN, by key id or by alias (`alias/...`).
-    pub critical_keys: Vec<String>,
     /// Regions in which replicas of keys are expected. Empty: learned from use.
     pub regions: Vec<String>,
+    /// Keys, by ARN, id or alias (`alias/...`), whose misuse is worse than that of others: their first use by somebody
+    /// new counts in full, and incidents about them are a step more severe.
+    pub critical_keys: Vec<String>,
+    /// Principals (ARNs without paths, `*` for any text) that are kept for emergencies: any use of a key by them is a
+    /// finding.
+    pub break_glass: Vec<String>,
     /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
     /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
+    /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
+    pub key_users: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for EstateSettings {
@@ -46,10 +62,12 @@ impl Default for EstateSettings {
             accounts: Vec::new(),
             organizations: Vec::new(),
             trusted_accounts: Vec::new(),
-            critical_keys: Vec::new(),
             regions: Vec::new(),
+            critical_keys: Vec::new(),
+            break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            key_users: BTreeMap::new(),
         }
     }
 }
@@ -126,16 +144,36 @@ impl Default for IncidentSettings {
 pub struct DetectorSettings {
     /// Detectors that are switched off, by id.
     pub off: Vec<String>,
+    /// Detectors on trial, by id: they run, and what they find is counted and shown apart.
+    pub staged: Vec<String>,
     /// `several_keys_destroyed`: distinct keys destroyed by one principal that make a finding.
     pub several_keys: usize,
     /// `several_keys_destroyed`: the hours within which they are counted together.
     pub several_keys_hours: i64,
     /// `imported_key_material`: an expiry sooner than this many days is short.
     pub short_expiry_days: i64,
+    /// `grants_ended`: grants ended by one principal in a UTC day that make a finding.
+    pub ended_grants: u64,
+    /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
+    pub habit_days: i64,
+    /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
+    pub probing_calls: u64,
+    /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
+    pub throttled_calls: u64,
 }
 
 impl Default for DetectorSettings {
     fn default() -> Self {
-        DetectorSettings { off: Vec::new(), several_keys: 2, several_keys_hours: 24, short_expiry_days: 7 }
+        DetectorSettings {
+            off: Vec::new(),
+            staged: Vec::new(),
+            several_keys: 2,
+            several_keys_hours: 24,
+            short_expiry_days: 7,
+            ended_grants: 20,
+            habit_days: 14,
+            probing_calls: 100,
+            throttled_calls: 500,
+        }
     }
 }

@@ -12,7 +12,6 @@ use std::collections::{BTreeSet, HashSet};
 /// An attack, or something that looks like one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attack {
-    pub(crate) id: String,
     pub(crate) kind: String,
     /// In the unit of the kind.
     pub(crate) strength: f64,
@@ -29,7 +28,6 @@ impl Attack {
         Some(Attack {
             start: Timestamp::parse(&label.start)?,
             end: Timestamp::parse(&label.end)?,
-            id: label.id,
             kind: label.kind,
             strength: label.strength,
             principals: label.principals.into_iter().collect(),
@@ -49,6 +47,11 @@ impl Attack {
 
     fn overlaps(&self, span: Span) -> bool {
         span.start <= self.end.plus(HOUR) && span.end >= self.start
+    }
+
+    /// The principals that act.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &str> {
+        self.principals.iter().map(String::as_str)
     }
 
     /// Whether a principal takes part in it.
@@ -82,7 +85,6 @@ pub(crate) mod testing {
     /// An attack of `kind` by role `who` with key `k`, from second `start` to `end`.
     pub(crate) fn attack(kind: &str, who: &str, start: i64, end: i64) -> Attack {
         Attack {
-            id: format!("{kind}-1"),
             kind: kind.to_owned(),
             strength: 1.0,
             start: Timestamp(start),

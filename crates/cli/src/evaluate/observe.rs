@@ -1,8 +1,9 @@
 //! One organisation from its first log to its last: decoded once, judged once for each budget.
 //!
-//! **When an alert could have been raised** is found by asking: after every delivery (five minutes of logs) in the
-//! first [`CLOSE_HOURS`] of an attack that is not found yet, and after the last delivery of every hour. So a time to
-//! detect is exact to the delivery at first, and too long by less than an hour after that.
+//! **When an alert could have been raised** is found by asking. As long as an attack is not found, that is after every
+//! delivery (five minutes of logs) in its first three hours, after every hour in its first day and in the three hours
+//! after its end, and every six hours otherwise until a day after its end; at other times once a day. A time to detect
+//! is too long by at most as much. An alert that comes and goes between two questions is not heard.
 
 use super::comparators::Count;
 use super::hearing::Hearing;
@@ -19,8 +20,13 @@ use kmswatch_engine::time::{DAY, HOUR, Timestamp};
 use kmswatch_engine::trail::ObjectKind;
 use std::collections::BTreeMap;
 
-/// Hours from the beginning of an attack in which every delivery is followed by a question.
-const CLOSE_HOURS: i64 = 3;
+/// Time after the beginning of an attack in which every delivery is followed by a question.
+const CLOSE: i64 = 3 * HOUR;
+/// Time after its end in which it is asked every hour: an hour in which it may still be told, and two until that is
+/// closed.
+const AFTER: i64 = 3 * HOUR;
+/// Hours between questions on long attacks, and on those that ended some hours ago.
+const SELDOM: i64 = 6;
 
 /// What was seen of one organisation.
 #[derive(Debug, Default)]
@@ -99,8 +105,9 @@ pub(crate) fn observe(
     Ok(Observation {
         name: subject.name(),
         start: Timestamp(start),
-        days: (end - start).div_euclid(DAY) + 1,
-        kms_events: summary.kms_events,
+        // What began on the last day may end a little after it.
+        days: ((end - start).div_euclid(DAY) + 1).min(i64::from(truth.scenario.days)),
+        kms_events: logs.kms_events(),
         look_alikes: of_labels(truth.look_alikes),
         sizes: bench.watches.last().map(|watch| sizes::of(watch.states())).unwrap_or_default(),
         attacks: bench.attacks,
@@ -127,16 +134,11 @@ impl Bench {
         let due = series::due(before.hour());
         self.count(due);
         self.watches.iter_mut().for_each(|watch| watch.advance(before));
-        let is_close =
-            |attack: &Attack| before >= attack.start && before.since(attack.start) <= CLOSE_HOURS * HOUR;
-        // The stamp of a full hour ends the hour before.
-        let is_last_of_hour = before.plus(-1).hour() < now.plus(-1).hour();
-        if is_last_of_hour
-            || self.attacks.iter().enumerate().any(|(at, attack)| {
-                is_close(attack) && self.hearings.iter().any(|hearing| hearing.misses(at))
-            })
-        {
-            self.ask(before);
+        for (watch, hearing) in self.watches.iter().zip(&mut self.hearings) {
+            let mut missed = self.attacks.iter().enumerate().filter(|(at, _)| hearing.misses(*at));
+            if ends(before, now, 24) || missed.any(|(_, attack)| is_worth_asking(attack, before, now)) {
+                hear(watch, hearing, before, &self.attacks);
+            }
         }
     }
 
@@ -161,21 +163,66 @@ impl Bench {
         }
     }
 
-    fn ask(&mut self, moment: Timestamp) {
-        for (watch, hearing) in self.watches.iter().zip(&mut self.hearings) {
-            let said = watch.findings().into_iter().filter_map(Statement::of).collect();
-            hearing.hear(moment, &self.attacks, said);
-        }
-    }
-
     fn end(&mut self, delivered: Option<Timestamp>) -> kmswatch_engine::pipeline::Summary {
         let last = self.watches.first().and_then(Watch::last_event);
         if let Some(moment) = delivered.max(last) {
             self.count(i64::MAX);
             self.watches.iter_mut().for_each(|watch| watch.advance(moment));
-            self.ask(moment);
-            self.hearings.iter_mut().for_each(|hearing| hearing.end(moment));
+            for (watch, hearing) in self.watches.iter().zip(&mut self.hearings) {
+                hear(watch, hearing, moment, &self.attacks);
+                hearing.end(moment);
+            }
         }
         self.watches.first().map(Watch::summary).unwrap_or_default()
+    }
+}
+
+fn hear(watch: &Watch, hearing: &mut Hearing, moment: Timestamp, attacks: &[Attack]) {
+    let said = watch.findings().into_iter().filter_map(Statement::of).collect();
+    hearing.hear(moment, attacks, said);
+}
+
+/// Whether an attack that is not found yet is a reason to ask, after the last delivery `before` that of `now`.
+fn is_worth_asking(attack: &Attack, before: Timestamp, now: Timestamp) -> bool {
+    if before < attack.start || before > attack.end.plus(DAY) {
+        return false;
+    }
+    let (elapsed, over) = (before.since(attack.start), before.since(attack.end));
+    if elapsed <= CLOSE {
+        return true;
+    }
+    let is_often = (over < 0 && elapsed <= DAY) || (0..=AFTER).contains(&over);
+    ends(before, now, if is_often { 1 } else { SELDOM })
+}
+
+/// Whether `before` is the last delivery of a span of so many hours. The stamp of a full hour ends the hour before.
+fn ends(before: Timestamp, now: Timestamp, hours: i64) -> bool {
+    let span = |moment: Timestamp| moment.plus(-1).hour().div_euclid(hours);
+    span(before) < span(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matching::testing::attack;
+    use super::*;
+
+    #[test]
+    fn the_stamp_of_a_full_hour_ends_the_hour_before() {
+        let ends = |before: i64, now: i64, hours| ends(Timestamp(before * 60), Timestamp(now * 60), hours);
+        assert!(!ends(55, 60, 1) && ends(60, 65, 1) && !ends(65, 70, 1));
+        assert!(ends(55, 125, 1), "an hour without deliveries ends as well");
+        assert!(!ends(60, 65, 6) && ends(360, 365, 6));
+    }
+
+    #[test]
+    fn it_is_asked_often_at_first_and_seldom_later_and_no_more_a_day_after_the_end() {
+        let attack = attack("slow_exfiltration", "a", 100 * HOUR, 150 * HOUR);
+        let worth: Vec<i64> = (90 * 12..190 * 12)
+            .filter(|stamp| is_worth_asking(&attack, Timestamp(stamp * 300), Timestamp((stamp + 1) * 300)))
+            .collect();
+        let within =
+            |from: i64, to: i64| worth.iter().filter(|at| (from * 12..to * 12).contains(*at)).count();
+        assert_eq!([within(0, 100), within(100, 103), within(104, 124), within(125, 150)], [0, 36, 20, 4]);
+        assert_eq!([within(150, 154), within(154, 190)], [4, 4], "{worth:?}");
     }
 }

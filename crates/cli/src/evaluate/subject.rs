@@ -44,7 +44,7 @@ impl Subject {
                 let labels = fs::read_to_string(folder.join("labels.json")).with_context(|| {
                     format!("no labels.json in {name}: name a folder that `kmswatch simulate` has written")
                 })?;
-                let truth = serde_json::from_str(&labels)
+                let truth: Truth = serde_json::from_str(&labels)
                     .with_context(|| format!("cannot use labels.json in {name}"))?;
                 let mut troubles = Troubles::default();
                 let list = inputs::find(std::slice::from_ref(folder), 1, &mut troubles).list;
@@ -52,7 +52,8 @@ impl Subject {
                     bail!("the logs in {name} cannot all be read: `kmswatch replay` says why");
                 }
                 let count = list.len();
-                Ok((truth, Logs::Read { list: list.into_iter(), count }))
+                let kms_events = truth.counts.distinct_kms_records;
+                Ok((truth, Logs::Read { list: list.into_iter(), count, kms_events }))
             }
         }
     }
@@ -61,7 +62,7 @@ impl Subject {
 /// The objects of an organisation in order of delivery.
 pub(crate) enum Logs {
     Made(Box<Objects>),
-    Read { list: std::vec::IntoIter<Input>, count: usize },
+    Read { list: std::vec::IntoIter<Input>, count: usize, kms_events: u64 },
 }
 
 /// One object.
@@ -72,11 +73,19 @@ pub(crate) struct Delivery {
 }
 
 impl Logs {
+    /// KMS events so far, each once; of a folder all that it holds.
+    pub(crate) fn kms_events(&self) -> u64 {
+        match self {
+            Logs::Made(objects) => objects.truth().counts.distinct_kms_records,
+            Logs::Read { kms_events, .. } => *kms_events,
+        }
+    }
+
     /// Share of the work that is done, 0 to 1.
     pub(crate) fn done(&self) -> f64 {
         match self {
             Logs::Made(objects) => objects.progress().done,
-            Logs::Read { list, count } => 1.0 - list.len() as f64 / (*count).max(1) as f64,
+            Logs::Read { list, count, .. } => 1.0 - list.len() as f64 / (*count).max(1) as f64,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The report for people, 80 columns wide.
 
 use super::numbers::{percent, short};
-use super::scoring::{Budget, Compared, Kind, Report};
+use super::scoring::{Budget, Compared, Kind, Report, Strength};
 use super::table::Table;
 use crate::output::STRONG;
 use crate::output::figures::{counted, grouped};
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 const COLUMNS: usize = 80;
 
 /// Writes all tables.
-pub(crate) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let events: u64 = report.organisations.iter().map(|one| one.kms_events).sum();
     let attacks: usize = report.organisations.iter().map(|one| one.attacks).sum();
     let days: i64 = report.organisations.iter().map(|one| one.days).sum();
@@ -38,11 +38,11 @@ pub(crate) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
+fn title(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{STRONG}{text}{STRONG:#}")
 }
 
-pub(super) fn paragraph(out: &mut impl Write, text: &str) -> io::Result<()> {
+pub(super) fn paragraph(out: &mut dyn Write, text: &str) -> io::Result<()> {
     wrapped(text, COLUMNS).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     writeln!(out)
 }
@@ -56,7 +56,7 @@ fn titles<'r>(first: &str, report: &'r Report) -> impl Iterator<Item = String> +
     std::iter::once(first.to_owned()).chain(report.budgets.iter().map(budget_title))
 }
 
-fn false_alerts(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn false_alerts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     title(out, "FALSE STATISTICAL ALERTS A WEEK, by budget")?;
     let mut table = Table::new(titles("", report));
     let row = |label: &str, cell: &dyn Fn(&Budget) -> String| {
@@ -114,7 +114,7 @@ fn by_kind(report: &Report) -> Vec<Vec<&Kind>> {
         .collect()
 }
 
-fn recall(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn recall(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     title(out, "ATTACKS FOUND by statistics; with rules; and by chance")?;
     let titles = ["attack".to_owned(), "n".to_owned()]
         .into_iter()
@@ -183,7 +183,7 @@ impl Sum {
     }
 }
 
-fn delays(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn delays(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     title(out, "HOURS TO THE STATISTICAL ALERT, of those found: median, nine in ten")?;
     let mut table = Table::new(titles("attack", report));
     for kind in by_kind(report).iter().filter(|kind| kind.iter().any(|kind| kind.found > 0)) {
@@ -197,7 +197,10 @@ fn delays(out: &mut impl Write, report: &Report) -> io::Result<()> {
     table.write(out)
 }
 
-fn strengths(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn strengths(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    if by_kind(report).iter().flatten().all(|kind| kind.strengths.is_empty()) {
+        return Ok(());
+    }
     title(out, "ATTACKS FOUND by statistics, weaker and stronger half of each kind")?;
     let heads = ["attack".to_owned(), "strength".to_owned(), "n".to_owned()];
     let mut table = Table::new(heads.into_iter().chain(report.budgets.iter().map(budget_title)));
@@ -206,7 +209,7 @@ fn strengths(out: &mut impl Write, report: &Report) -> io::Result<()> {
         for (at, strength) in first.strengths.iter().enumerate() {
             let cells = [
                 if at == 0 { first.kind.clone() } else { String::new() },
-                format!("{} to {}", strength_of(strength.least), strength_of(strength.most)),
+                strengths_of(strength),
                 strength.attacks.to_string(),
             ];
             let found = kind.iter().map(|kind| {
@@ -218,50 +221,64 @@ fn strengths(out: &mut impl Write, report: &Report) -> io::Result<()> {
     table.write(out)
 }
 
-/// Growth a day is below one, all other strengths are whole things or factors.
-fn strength_of(value: f64) -> String {
-    if value < 1.0 { format!("{value:.2}") } else { short(Some(value)).trim_end_matches(".00").to_owned() }
+/// Growth a day is below one, all other strengths are factors and numbers of things.
+fn strengths_of(strength: &Strength) -> String {
+    let places = if strength.most < 1.0 { 2 } else { usize::from(strength.most < 10.0) };
+    let of = |value: f64| format!("{value:.places$}");
+    match (of(strength.least), of(strength.most)) {
+        (least, most) if least == most => most,
+        (least, most) => format!("{least} to {most}"),
+    }
 }
 
-fn compared(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for budget in &report.budgets {
-        title(out, &format!("COMPARED at {}: attacks found", budget_title(budget)))?;
-        let short_title = |one: &Compared| one.comparator.to_owned();
-        let usual_title = |one: &Compared| format!("{} usual", one.comparator);
-        let mut table = Table::new(
-            ["attack".to_owned(), "kmswatch".to_owned()]
-                .into_iter()
-                .chain(budget.comparators.iter().map(short_title))
-                .chain(report.usual.iter().map(usual_title)),
-        );
-        let all = || budget.comparators.iter().chain(&report.usual);
-        let mut sum = Sum::default();
-        for (at, kind) in budget.kinds.iter().enumerate() {
-            sum.add(Sum::of(kind));
-            let theirs =
-                all().map(|one| percent(one.found.get(at).map_or(0, |(_, found)| *found), kind.attacks));
-            let ours = [kind.kind.clone(), percent(kind.found, kind.attacks)];
-            table.row(ours.into_iter().chain(theirs));
-        }
-        let ours = ["all".to_owned(), percent(sum.found, sum.attacks)];
-        let theirs = all().map(|one| percent(one.found.iter().map(|(_, n)| n).sum(), sum.attacks));
-        table.row(ours.into_iter().chain(theirs));
-        let ours = ["false alerts a week".to_owned(), short(Some(budget.false_alerts.a_week))];
-        table.row(ours.into_iter().chain(all().map(|one| short(Some(one.false_alerts_a_week)))));
-        let theirs = all().map(|one| match one.thresholds {
-            Some([least, most]) if least < most => format!("{least:.0}-{most:.0}"),
-            Some([least, _]) => format!("{least:.0}"),
-            None => "-".to_owned(),
-        });
-        table.row(["its threshold".to_owned(), "learned".to_owned()].into_iter().chain(theirs));
-        table.write(out)?;
+fn compared(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let Some(budget) = report.budgets.get(report.budgets.len() / 2) else { return Ok(()) };
+    title(out, &format!("COMPARED at {}: attacks found", budget_title(budget)))?;
+    // Each comparator with as many false alerts as kmswatch, then as people set it.
+    let columns = || budget.comparators.iter().zip(&report.usual).flat_map(|(fair, usual)| [fair, usual]);
+    let mut titles = vec!["attack".to_owned(), "kmswatch".to_owned()];
+    for one in &report.usual {
+        titles.extend([one.comparator.to_owned(), "(usual)".to_owned()]);
     }
+    let mut table = Table::new(titles);
+    for (at, kind) in budget.kinds.iter().enumerate() {
+        let theirs =
+            columns().map(|one| percent(one.found.get(at).map_or(0, |(_, found)| *found), kind.attacks));
+        let ours = [kind.kind.clone(), percent(kind.found, kind.attacks)];
+        table.row(ours.into_iter().chain(theirs));
+    }
+    let sum = |budget: &Budget| {
+        budget.kinds.iter().map(|kind| (kind.attacks, kind.found)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    };
+    let (attacks, found) = sum(budget);
+    let ours = ["all".to_owned(), percent(found, attacks)];
+    table.row(ours.into_iter().chain(columns().map(|one| percent(found_by(one), attacks))));
+    let ours = ["false alerts a week".to_owned(), short(Some(budget.false_alerts.a_week))];
+    table.row(ours.into_iter().chain(columns().map(|one| short(Some(one.false_alerts_a_week)))));
+    let thresholds = columns().map(|one| match one.thresholds {
+        Some([least, most]) if least < most => format!("{least:.0}-{most:.0}"),
+        Some([least, _]) => format!("{least:.0}"),
+        None => "-".to_owned(),
+    });
+    table.row(["its threshold".to_owned(), "learned".to_owned()].into_iter().chain(thresholds));
+    for budget in &report.budgets {
+        let (attacks, found) = sum(budget);
+        let theirs =
+            budget.comparators.iter().flat_map(|one| [percent(found_by(one), attacks), String::new()]);
+        let ours = [format!("all at {}", budget_title(budget)), percent(found, attacks)];
+        table.row(ours.into_iter().chain(theirs));
+    }
+    table.write(out)?;
     for one in &report.usual {
         paragraph(out, &format!("{}: {}.", one.comparator, one.what))?;
     }
     paragraph(
         out,
         "They see the same counts, and their alerts are merged alike. Their threshold is set for each organisation in \
-         hindsight, as the lowest that gives no more false alerts than kmswatch gave; then with the usual one.",
+         hindsight, as the lowest that gives no more false alerts than kmswatch gave; beside it the usual one.",
     )
+}
+
+fn found_by(one: &Compared) -> usize {
+    one.found.iter().map(|(_, found)| found).sum()
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 /// Writes all findings, or all incidents.
-pub(crate) fn write(out: &mut impl Write, items: &[impl Serialize]) -> io::Result<()> {
+pub(crate) fn write(out: &mut (impl Write + ?Sized), items: &[impl Serialize]) -> io::Result<()> {
     for item in items {
         serde_json::to_writer(&mut *out, item)?;
         out.write_all(b"\n")?;

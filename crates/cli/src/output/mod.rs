@@ -18,6 +18,10 @@ use figures::{grouped, plural};
 use kmswatch_engine::finding::{Finding, Severity};
 use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::Summary;
+use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::tuning::{RuleUse, Tuned};
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// What is wrong.
@@ -36,6 +40,10 @@ pub(crate) struct Outcome {
     pub(crate) findings: Vec<Finding>,
     /// Incidents to show instead, in order of time.
     pub(crate) incidents: Option<Vec<Incident>>,
+    /// The moment that counts as now.
+    pub(crate) now: Timestamp,
+    /// What was muted, and what was found by staged detectors.
+    pub(crate) tuning: Tuning,
     /// Findings, or incidents, left out by `--severity`.
     pub(crate) less_severe: u64,
     /// The engine's account; its `problems` count those of whole inputs as well.
@@ -61,6 +69,28 @@ impl Outcome {
     /// Whether there is nothing to show.
     pub(crate) fn is_empty(&self) -> bool {
         self.incidents.as_ref().map_or(self.findings.is_empty(), Vec::is_empty)
+    }
+}
+
+/// What people have tuned, and what became of it.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Tuning {
+    /// Findings that are muted.
+    pub(crate) muted: u64,
+    /// Findings of staged detectors, by detector.
+    pub(crate) staged: BTreeMap<&'static str, u64>,
+    /// What each suppression and maintenance did.
+    pub(crate) rules: Vec<RuleUse>,
+}
+
+impl Tuning {
+    /// Counts what was sorted out.
+    pub(crate) fn of(tuned: &Tuned) -> Tuning {
+        let mut staged = BTreeMap::new();
+        for finding in &tuned.staged {
+            *staged.entry(finding.detector).or_default() += 1;
+        }
+        Tuning { muted: tuned.muted.len() as u64, staged, rules: tuned.rules.clone() }
     }
 }
 

@@ -4,7 +4,7 @@ use kmswatch_engine::finding::{
     Actor, Evidence, Finding, FindingKind, KeyName, Severity, Span, Technique, finding_id,
 };
 use kmswatch_engine::incident::{self, Incident, Member};
-use kmswatch_engine::settings::IncidentSettings;
+use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -63,6 +63,7 @@ pub(crate) fn usual(severity: Severity, n: u32) -> Finding {
             "Ask the person behind the session whether it was meant.".to_owned(),
         ],
         rests_on_foreign: Vec::new(),
+        sets_policy: false,
     }
 }
 
@@ -161,7 +162,7 @@ pub(crate) fn story() -> Vec<Finding> {
 /// The incidents of these findings, as of the end of the week.
 pub(crate) fn incidents(findings: &[Finding]) -> Vec<Incident> {
     let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-    let settings = IncidentSettings::default();
+    let settings = Settings::default();
     incident::incidents(members, &settings, at("2026-05-08T12:00:00Z"), &BTreeSet::new())
 }
 

@@ -1,6 +1,6 @@
 //! The account of a run, as JSON: every object, record and file is in it once.
 
-use super::Outcome;
+use super::{Outcome, Tuning};
 use crate::troubles::{First, InputProblem};
 use anyhow::Context;
 use kmswatch_engine::pipeline::Summary;
@@ -19,6 +19,8 @@ struct Account<'a> {
     findings: u64,
     /// Findings left out by `--severity`; those by detector and severity count them as well.
     findings_less_severe: u64,
+    /// What suppressions muted, and what staged detectors found; findings by detector and severity count both.
+    tuning: &'a Tuning,
     /// Own accounts, declared or learned.
     own_accounts: &'a [String],
     /// Paths that could not be opened or listed, and objects that gave no outcome.
@@ -60,6 +62,7 @@ pub(crate) fn write(file: File, outcome: &Outcome, took: Duration) -> anyhow::Re
         summary: &outcome.summary,
         findings: outcome.findings.len() as u64,
         findings_less_severe: outcome.less_severe,
+        tuning: &outcome.tuning,
         own_accounts: &outcome.accounts,
         unread_inputs: troubles.unread,
         ignored_files: Files::of(&troubles.ignored),

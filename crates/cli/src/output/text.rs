@@ -420,6 +420,7 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
         let what = if outcome.incidents.is_some() { "incident" } else { "finding" };
         writeln!(out, "{} below --severity.", counted(outcome.less_severe, what))?;
     }
+    tuning(out, outcome, layout)?;
     if troubles.problems.count > 0 {
         let n = counted(troubles.problems.count, "problem");
         writeln!(out, "{BAD}{n}{BAD:#}: what is told above may not be all that happened.")?;
@@ -427,6 +428,35 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
     }
     if let Some(hint) = hint(outcome, shortened) {
         lines(out, &wrapped(&hint, layout.columns))?;
+    }
+    Ok(())
+}
+
+/// What was muted and by whom, and which suppressions somebody should look at.
+fn tuning(out: &mut impl Write, outcome: &Outcome, layout: &Layout) -> io::Result<()> {
+    let tuning = &outcome.tuning;
+    let say = |out: &mut dyn Write, text: String| {
+        wrapped(&text, layout.columns).iter().try_for_each(|line| writeln!(out, "{line}"))
+    };
+    if tuning.muted > 0 {
+        say(out, format!("{} muted:", counted(tuning.muted, "finding")))?;
+    }
+    for rule in tuning.rules.iter().filter(|rule| rule.muted > 0) {
+        let (reason, owner) = (safe(&rule.reason), safe(&rule.owner));
+        let n = grouped(rule.muted);
+        say(out, format!("  {n} by {}: {reason} ({owner}, until {})", rule.kind, moment(rule.expires)))?;
+    }
+    for rule in tuning.rules.iter().filter(|rule| rule.expired || rule.muted == 0) {
+        let state = match (rule.expired, rule.muted) {
+            (true, _) => "has expired",
+            (false, _) => "matched nothing",
+        };
+        say(out, format!("The {} of {} {state}: {}.", rule.kind, safe(&rule.owner), safe(&rule.reason)))?;
+    }
+    if !tuning.staged.is_empty() {
+        let found: Vec<String> =
+            tuning.staged.iter().map(|(detector, n)| format!("{} of {detector}", grouped(*n))).collect();
+        say(out, format!("Of staged detectors, told by --staged only: {}.", found.join(", ")))?;
     }
     Ok(())
 }

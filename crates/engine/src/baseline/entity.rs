@@ -3,12 +3,13 @@
 //! An entity without counts costs nothing but an empty list. The clock that closes hours is not kept here but by the
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
-use super::hour::{Hour, Increment, Kept};
+use super::hour::{Hour, Kept};
 use super::rate::{Drift, Rhythm, Score, Window};
 use super::series::{ClosedHour, Series};
 use crate::event::Event;
 use crate::measures::{self, Counted, Measure};
 use crate::state::Merge;
+use crate::state::delta::Occurrences;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -70,8 +71,13 @@ impl Baseline {
         self.series.is_empty()
     }
 
-    /// Counts an event for one measure.
-    fn add(&mut self, event: &Event<'_>, code: u8, increment: Increment, kept: &mut Kept) {
+    /// Whether anything was counted in `hour`, which is open.
+    fn is_open(&self, hour: i64) -> bool {
+        self.series.iter().any(|(_, series)| series.is_open(hour))
+    }
+
+    /// The open hour of one measure, to count in; `None` if it is closed.
+    fn hour(&mut self, code: u8, hour: i64) -> Option<&mut Hour> {
         let at = match self.series.binary_search_by_key(&code, |(code, _)| *code) {
             Ok(at) => at,
             Err(at) => {
@@ -79,11 +85,7 @@ impl Baseline {
                 at
             }
         };
-        if let Some((_, series)) = self.series.get_mut(at)
-            && let Some(hour) = series.hour(event.time.hour())
-        {
-            hour.add(event, increment, kept);
-        }
+        self.series.get_mut(at).and_then(|(_, series)| series.hour(hour))
     }
 
     /// The open hours in which anything was counted.
@@ -141,28 +143,47 @@ impl Merge for Baseline {
     }
 }
 
-/// Counts `event` for the measures that `concerns` picks, in the baseline that `baseline` finds. It is asked for only
-/// if there is something to count.
-pub fn count<'s>(
-    event: &Event<'_>,
-    act: u64,
+/// Counts events that are alike for the measures that `concerns` picks, in the baseline that `baseline` finds. It is
+/// asked for only if there is something to count. `event` is the first of them; only their resources may differ.
+///
+/// Tells whether this has opened the hour: then whoever closes hours has to know.
+pub(crate) fn count<'s, 'a>(
+    event: &mut Event<'a>,
+    occurrences: Occurrences<'_, 'a>,
     kept: &mut Kept,
     concerns: impl Fn(&Measure) -> bool,
     baseline: impl FnOnce() -> &'s mut Baseline,
-) {
+) -> bool {
+    let hour = event.time.hour();
     let mut find = Some(baseline);
-    let mut found = None;
+    let mut found: Option<(&mut Baseline, bool)> = None;
     for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
-        let value = match (measure.count)(event) {
-            Counted::Nothing => continue,
-            Counted::Act => None,
-            Counted::Value(value) => Some(value),
-        };
+        let mut counted = Counted::Nothing;
+        let values = occurrences.all.iter().enumerate().filter_map(|(n, one)| {
+            // What does not depend on the resource is the same for all.
+            if n == 0 || one.resource.is_some() || event.resource.is_some() {
+                event.resource.clone_from(&one.resource);
+                counted = (measure.count)(event);
+            }
+            match counted {
+                Counted::Nothing => None,
+                Counted::Act => Some((one, None)),
+                Counted::Value(value) => Some((one, Some(value))),
+            }
+        });
+        let mut values = values.peekable();
+        if values.peek().is_none() {
+            continue;
+        }
         if let Some(find) = find.take() {
-            found = Some(find());
+            let baseline = find();
+            let was_open = baseline.is_open(hour);
+            found = Some((baseline, was_open));
         }
-        if let Some(baseline) = &mut found {
-            baseline.add(event, measure.code, Increment { act, value }, kept);
-        }
+        let Some((baseline, _)) = &mut found else { continue };
+        let Some(open) = baseline.hour(measure.code, hour) else { continue };
+        values.for_each(|(one, value)| open.add(one, value));
+        open.note_first(event, kept);
     }
+    found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))
 }

@@ -2,6 +2,7 @@
 //! say who it was.
 
 use crate::event::Event;
+use crate::state::delta::Occurrence;
 use crate::state::distinct::Distinct;
 use crate::state::{By, Merge, Sightings, seen::bounded};
 use crate::time::Timestamp;
@@ -56,53 +57,45 @@ pub struct Hour {
 /// What hours keep of one event, made when the first of them asks and then shared by all that it counts for.
 #[derive(Debug, Default)]
 pub struct Kept {
-    id: Option<Arc<str>>,
     trace: Option<Arc<Trace>>,
 }
 
 impl Kept {
-    fn id(&mut self, event: &Event<'_>) -> Arc<str> {
-        Arc::clone(self.id.get_or_insert_with(|| bounded(event.act_id()).into()))
-    }
-
     pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
         Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
     }
 }
 
-/// One more for a count.
-#[derive(Clone, Copy, Debug)]
-pub struct Increment {
-    /// Hash of the act.
-    pub act: u64,
-    /// Hash of the value that is counted; `None` if the act itself is.
-    pub value: Option<u64>,
-}
-
 impl Hour {
-    /// Counts.
-    pub fn add(&mut self, event: &Event<'_>, increment: Increment, kept: &mut Kept) {
-        match increment.value {
-            None => self.things.add_hash(increment.act),
-            Some(value) => {
-                self.things.add_hash(value);
-                self.acts.get_or_insert_default().add_hash(increment.act);
-            }
-        }
-        self.last = self.last.max(Some(event.time));
+    /// Takes up the first of some events that were counted.
+    pub(crate) fn note_first(&mut self, event: &Event<'_>, kept: &mut Kept) {
         let id = bounded(event.act_id());
-        let at =
-            self.earliest.binary_search_by(|(time, known)| (*time, known.as_ref()).cmp(&(event.time, &id)));
-        if let Err(at) = at
-            && at < SAMPLE
-        {
-            self.earliest.insert(at, (event.time, kept.id(event)));
-            self.earliest.truncate(SAMPLE);
-        }
         // Copies of one act in two accounts have the same time and id: then the whole trace decides.
         if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, &first.event_id))
         {
             self.take_first(&kept.trace(event));
+        }
+    }
+
+    /// Counts an event: its act, or the value with this hash behind it.
+    pub(crate) fn add(&mut self, one: &Occurrence<'_>, value: Option<u64>) {
+        match value {
+            None => self.things.add_hash(one.act),
+            Some(value) => {
+                self.things.add_hash(value);
+                self.acts.get_or_insert_default().add_hash(one.act);
+            }
+        }
+        self.last = self.last.max(Some(one.time));
+        let key = (one.time, one.id);
+        if self.earliest.len() >= SAMPLE
+            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) <= key)
+        {
+            return;
+        }
+        if let Err(at) = self.earliest.binary_search_by(|(time, id)| (*time, id.as_ref()).cmp(&key)) {
+            self.earliest.insert(at, (one.time, one.id.into()));
+            self.earliest.truncate(SAMPLE);
         }
     }
 

@@ -100,25 +100,32 @@ impl Repertoire {
         self.habit().and_then(Habit::sealed_hour)
     }
 
-    /// Takes up what a principal shows in `event`. Events that are equal but for their time and id show the same: of
-    /// such a group the earliest is enough.
-    pub fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) {
-        let Some(shown) = self.hour(event.time.hour()) else { return };
+    /// Takes up what a principal shows in `event`, and tells whether this opened the hour. Events that are equal but
+    /// for their time and id show the same: of such a group the earliest is enough.
+    pub fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+        let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         each_of_caller(event, |dimension, hash, name| shown.note(dimension, hash, name, event, kept));
+        opens
     }
 
-    /// Takes up who used a key in `event`. Of events that are equal but for their time and id the earliest is enough.
-    pub fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) {
-        let Some(shown) = self.hour(event.time.hour()) else { return };
+    /// Takes up who used a key in `event`, and tells whether this opened the hour. Of events that are equal but for
+    /// their time and id the earliest is enough.
+    pub fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+        let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         let id = event.principal.id.as_ref();
         shown.note(Dimension::User, hash(&[id]), &|| id.into(), event, kept);
+        opens
     }
 
-    /// The open hour; `None` if it is closed.
-    fn hour(&mut self, hour: i64) -> Option<&mut Shown> {
+    /// The open hour, and whether nothing was shown in it yet; `None` if it is closed.
+    fn hour(&mut self, hour: i64) -> Option<(&mut Shown, bool)> {
         match self.sealed_hour() {
             Some(sealed) if hour <= sealed => None,
-            _ => Some(self.open.entry(hour).or_default()),
+            _ => {
+                let shown = self.open.entry(hour).or_default();
+                let opens = shown.values.is_empty();
+                Some((shown, opens))
+            }
         }
     }
 

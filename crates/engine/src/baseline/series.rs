@@ -73,6 +73,11 @@ impl Series {
         self.open.iter().map(|(hour, things)| (*hour, things))
     }
 
+    /// Whether something was counted in `hour`, which is open.
+    pub fn is_open(&self, hour: i64) -> bool {
+        self.open.contains_key(&hour)
+    }
+
     fn sealed_hour(&self) -> Option<i64> {
         self.profile().map(Profile::sealed_hour)
     }
@@ -163,8 +168,9 @@ impl TryFrom<Stored> for Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::{Increment, Kept};
+    use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
+    use crate::state::delta::Occurrence;
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
     use proptest::prelude::*;
@@ -175,7 +181,9 @@ mod tests {
         let time = Timestamp((START + hour) * HOUR + (id as i64 % 60)).to_string();
         kms("Decrypt").at(&time).id(&format!("e{id}")).event(|event| {
             if let Some(open) = series.hour(event.time.hour()) {
-                open.add(event, Increment { act: id, value: None }, &mut Kept::default());
+                let name = format!("e{id}");
+                open.note_first(event, &mut Kept::default());
+                open.add(&Occurrence { time: event.time, act: id, id: &name, resource: None }, None);
             }
         });
     }

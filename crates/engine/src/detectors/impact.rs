@@ -1,6 +1,7 @@
 //! What breaks: who would miss a key that is taken away, as its State knows it. Shared by several detectors.
 
-use crate::finding::Finding;
+use crate::estate::Estate;
+use crate::finding::{Finding, Severity};
 use crate::runbook::{self, aws};
 use crate::state::{Act, KeyState, Sight};
 use crate::time::{DAY, Timestamp};
@@ -127,9 +128,53 @@ impl<'s> Impact<'s> {
     }
 
     /// Distinct principals, those who used it last first.
-    fn principals(&self) -> Vec<&'s str> {
+    pub(super) fn principals(&self) -> Vec<&'s str> {
         let mut known = BTreeSet::new();
         self.others.iter().map(|sight| sight.name.as_ref()).filter(|name| known.insert(*name)).collect()
+    }
+}
+
+/// Raises a finding about a key that is lost to *critical* if the log, or the way of its alerts, rests on that key; and
+/// says so.
+pub(super) fn raise_if_log_rests_on(finding: &mut Finding, state: &KeyState, estate: &Estate) {
+    let trails = state.resources.kinds().any(|(kind, _)| kind == "trail");
+    let parts: Vec<&str> = state
+        .resources
+        .sample
+        .newest()
+        .into_iter()
+        .filter(|sight| *sight.detail == *"trail" || estate.is_pipeline(bucket_or_name(&sight.name)))
+        .map(|sight| sight.name.as_ref())
+        .take(NAMED)
+        .collect();
+    if !trails && parts.is_empty() {
+        return;
+    }
+    finding.severity = Severity::Critical;
+    finding.explanation.push_str(if trails {
+        " CloudTrail encrypts its log with this key: while the key cannot be used, no log is delivered, and nobody \
+         sees what happens. Look at Event history, which does not depend on it."
+    } else {
+        " What brings logs to kmswatch, or its alerts to people, is encrypted with this key: while the key cannot be \
+         used, an absence of findings means nothing."
+    });
+    finding.evidence.details.insert("watch_rests_on", json!(parts));
+    let start = finding.time.start.to_string();
+    finding.runbook.push(format!(
+        "See what is not in the log, in Event history: {}",
+        runbook::look_up(
+            "EventSource",
+            "kms.amazonaws.com",
+            &[("start-time", &start), ("region", &finding.region)]
+        )
+    ));
+}
+
+/// The bucket of an object ARN; anything else as it is.
+fn bucket_or_name(resource: &str) -> &str {
+    match resource.split_once(":::") {
+        Some((_, path)) => path.split('/').next().unwrap_or(path),
+        None => resource,
     }
 }
 

@@ -17,7 +17,7 @@
 //!
 //! ## How it decides
 //!
-//! Deletion is *critical*, whoever used the key; *medium* once material was imported again. An import is *high* if
+//! Deletion is *critical*, whoever used the key (and says so if the log is encrypted with it); *medium* once material was imported again. An import is *high* if
 //! its `validTo` is sooner than `short_expiry_days` after the call and the material expires (which is what KMS
 //! takes where the call does not say). An expiry is *high* if no import with that `validTo` is known, *medium* if
 //! one is, *low* once material was imported again. A denied deletion is *medium*, on several keys *high*.
@@ -45,7 +45,7 @@
 //! * AWS KMS developer guide, "Delete imported key material"
 //! * MITRE ATT&CK T1485, Data Destruction; T1486, Data Encrypted for Impact
 
-use super::impact::{Impact, Loss, date, look_further, on_key, short};
+use super::impact::{Impact, Loss, date, look_further, on_key, raise_if_log_rests_on, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -74,7 +74,13 @@ fn judge(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>)
         let later = timeline.get(at + 1..).unwrap_or_default();
         let imported = later.iter().copied().find(|later| later.kind == ActKind::ImportMaterial);
         match (act.kind, &act.detail) {
-            (ActKind::DeleteMaterial, _) => found.push(deleted(key, state, act, imported)),
+            (ActKind::DeleteMaterial, _) => {
+                let mut finding = deleted(key, state, act, imported);
+                if imported.is_none() {
+                    raise_if_log_rests_on(&mut finding, state, estate);
+                }
+                found.push(finding);
+            }
             (ActKind::ExpireMaterial, _) => {
                 let earlier = timeline.get(..at).unwrap_or_default();
                 found.push(expired(key, state, act, earlier, imported));

@@ -20,7 +20,8 @@
 //! the deletion was cancelled or scheduled anew. The finding says who used the key, through which services, and for which
 //! resources, and how long there is to act: 7 days at least, 30 if the call named no period. The key of a
 //! multi-Region primary waits until its last replica is gone (`PendingReplicaDeletion`). A denied attempt is
-//! *medium*, attempts on several keys on one day are *high*.
+//! *medium*, attempts on several keys on one day are *high*. A key with which CloudTrail encrypts its log, or with which
+//! something named in `estate.pipeline` is encrypted, is *critical* until the deletion is cancelled.
 //!
 //! ## False positives
 //!
@@ -42,7 +43,7 @@
 //! * AWS KMS developer guide, "Delete an AWS KMS key"
 //! * MITRE ATT&CK T1485, Data Destruction
 
-use super::impact::{Impact, Loss, date, look_further, on_key, short};
+use super::impact::{Impact, Loss, date, look_further, on_key, raise_if_log_rests_on, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -65,7 +66,7 @@ pub const DETECTOR: Detector = Detector {
 const DEFAULT_WINDOW: i64 = 30;
 const SHORTEST_WINDOW: i64 = 7;
 
-fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
+fn judge(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>) {
     let timeline = state.timeline();
     let mut scheduled = false;
     for (at, act) in timeline.iter().enumerate() {
@@ -73,9 +74,17 @@ fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
             ActKind::ScheduleDeletion => {
                 scheduled = true;
                 let later = timeline.get(at + 1..).unwrap_or_default();
-                found.push(schedule(key, state, act, later));
+                let mut finding = schedule(key, state, act, later);
+                if finding.severity > Severity::Medium {
+                    raise_if_log_rests_on(&mut finding, state, estate);
+                }
+                found.push(finding);
             }
-            ActKind::Delete if !scheduled => found.push(deletion(key, state, act)),
+            ActKind::Delete if !scheduled => {
+                let mut finding = deletion(key, state, act);
+                raise_if_log_rests_on(&mut finding, state, estate);
+                found.push(finding);
+            }
             _ => {}
         }
     }
@@ -449,5 +458,22 @@ mod tests {
         let enable = kms("EnableKey").at("2026-05-04T12:00:00Z");
         let finding = only(&DETECTOR, &[used("2026-05-03T10:00:00Z"), schedule(), cancel, enable]);
         assert!(finding.explanation.contains("could meanwhile not decrypt"), "{}", finding.explanation);
+    }
+
+    #[test]
+    fn the_key_of_the_log_is_critical_until_the_deletion_is_cancelled() {
+        let trail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main";
+        let logged = kms("GenerateDataKey")
+            .by_service("cloudtrail")
+            .set("requestParameters.encryptionContext", serde_json::json!({"aws:cloudtrail:arn": trail}))
+            .at("2026-01-04T09:00:00Z");
+        let schedule = kms("ScheduleKeyDeletion").at("2026-05-04T10:00:00Z");
+        let finding = only(&DETECTOR, &[logged.clone(), schedule.clone()]);
+        assert_eq!(finding.severity, Severity::Critical);
+        assert!(finding.explanation.contains("CloudTrail encrypts its log"));
+        let cancel = kms("CancelKeyDeletion").at("2026-05-04T11:00:00Z");
+        assert_eq!(only(&DETECTOR, &[logged.clone(), schedule, cancel]).severity, Severity::Medium);
+        let deleted = kms("DeleteKey").at("2026-05-04T10:00:00Z");
+        assert_eq!(only(&DETECTOR, &[logged, deleted]).severity, Severity::Critical);
     }
 }

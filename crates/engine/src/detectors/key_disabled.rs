@@ -16,7 +16,8 @@
 //!
 //! *High* if another principal used the key in the 30 days before, else *medium*; *low* once the key was enabled
 //! again. The finding says who used the key, through which services, and for which resources. A denied attempt is
-//! *low*, attempts on several keys on one day are *medium*.
+//! *low*, attempts on several keys on one day are *medium*. A key with which CloudTrail encrypts its log, or with which
+//! something named in `estate.pipeline` is encrypted, is *critical* as long as it is disabled.
 //!
 //! ## False positives
 //!
@@ -35,7 +36,7 @@
 //! * AWS KMS developer guide, "Enable and disable keys"
 //! * MITRE ATT&CK T1489, Service Stop
 
-use super::impact::{Impact, Loss, look_further, on_key, short};
+use super::impact::{Impact, Loss, look_further, on_key, raise_if_log_rests_on, short};
 use super::{Detector, Look, denied, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -53,14 +54,18 @@ pub const DETECTOR: Detector = Detector {
     look: Look::Several(&[Look::Key(judge), Look::Principal(attempts)]),
 };
 
-fn judge(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
+fn judge(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>) {
     let timeline = state.timeline();
     for (at, act) in timeline.iter().enumerate().filter(|(_, act)| act.kind == ActKind::Disable) {
         let later = timeline.get(at + 1..).unwrap_or_default();
         // Enabling undoes the last disabling before it; of two in a row the second did nothing, but may be by
         // somebody else, so both are told as undone.
         let enabled = later.iter().copied().find(|later| later.kind == ActKind::Enable);
-        found.push(disabled(key, state, act, enabled));
+        let mut finding = disabled(key, state, act, enabled);
+        if enabled.is_none() {
+            raise_if_log_rests_on(&mut finding, state, estate);
+        }
+        found.push(finding);
     }
 }
 
@@ -120,6 +125,38 @@ mod tests {
         assert!(finding.explanation.contains("role/payments-api"), "{}", finding.explanation);
         assert!(finding.runbook[0].contains("aws kms enable-key"));
         assert_eq!(finding.principal.as_ref().unwrap().id, "arn:aws:iam::111122223333:user/mallory");
+    }
+
+    #[test]
+    fn the_key_of_the_log_is_critical_until_it_is_enabled_again() {
+        let trail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main";
+        let logged = kms("GenerateDataKey")
+            .by_service("cloudtrail")
+            .set("requestParameters.encryptionContext", serde_json::json!({"aws:cloudtrail:arn": trail}))
+            .at("2026-05-04T09:00:00Z");
+        let finding = only(&DETECTOR, &[logged.clone(), disable()]);
+        assert_eq!(finding.severity, Severity::Critical);
+        assert!(finding.explanation.contains("CloudTrail encrypts its log"), "{}", finding.explanation);
+        assert_eq!(finding.evidence.details["watch_rests_on"], serde_json::json!([trail]));
+        assert!(finding.runbook.last().unwrap().contains("lookup-events"));
+        let enabled = kms("EnableKey").at("2026-05-04T12:00:00Z");
+        assert_eq!(only(&DETECTOR, &[logged, disable(), enabled]).severity, Severity::Low);
+    }
+
+    #[test]
+    fn the_key_of_the_queue_of_alerts_is_critical_and_that_of_another_is_not() {
+        let with = |name: &str, value: &str| {
+            let used =
+                kms("Decrypt").set("requestParameters.encryptionContext", serde_json::json!({ name: value }));
+            only(&DETECTOR, &[used.by_service("sqs").at("2026-05-04T09:00:00Z"), disable()]).severity
+        };
+        assert_eq!(
+            with("aws:sqs:arn", "arn:aws:sqs:eu-west-1:111122223333:kmswatch-objects"),
+            Severity::Critical
+        );
+        assert_eq!(with("aws:s3:arn", "arn:aws:s3:::kmswatch-logs/AWSLogs/x.json.gz"), Severity::Critical);
+        assert_eq!(with("aws:sqs:arn", "arn:aws:sqs:eu-west-1:111122223333:orders"), Severity::High);
+        assert_eq!(with("aws:s3:arn", "arn:aws:s3:::invoices/kmswatch/x"), Severity::High);
     }
 
     #[test]

@@ -114,6 +114,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     done.tell(&mut finding);
     finding.evidence.details.insert("policy_bypass", json!(bypass));
     finding.evidence.details.insert("left", outcome.detail());
+    finding.sets_policy = deed == Deed::Done;
     Some(finding)
 }
 

@@ -30,8 +30,8 @@
 //!
 //! ## False positives
 //!
-//! A partner who is meant to have access: add the account to `estate.trusted_accounts`. Putting an unchanged
-//! policy again is found again, once a day, since CloudTrail does not tell the policy before.
+//! A partner who is meant to have access: add the account to `estate.trusted_accounts`. Putting the policy that is in
+//! force again is not found, as long as the one before is in the logs at hand; nor is it after 64 policies more.
 //!
 //! ## What it cannot see
 //!
@@ -112,6 +112,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         .details
         .insert("opened_to", opened.iter().take(LISTED).map(|a| detail(a, &policy)).collect());
     finding.evidence.details.insert("opened_to_count", json!(opened.len()));
+    finding.sets_policy = deed == Deed::Done;
     if accounts.len() == opened.len() {
         finding.rests_on_foreign = accounts;
     }
@@ -213,7 +214,7 @@ fn explanation(opened: &[Access], deed: Deed, key: &str, to_whom: &str) -> Strin
     if all.gives(Class::Admin) {
         text.push_str(" KMS takes administration only from principals of the account that owns the key, whatever the policy says.");
     }
-    text.push_str(" It does not prove that anybody has used the access, nor that the access is new: CloudTrail does not tell the policy before.");
+    text.push_str(" It does not prove that anybody has used the access, nor by itself that the access is new: CloudTrail does not tell the policy before.");
     text
 }
 

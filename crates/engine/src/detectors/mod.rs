@@ -5,23 +5,40 @@
 //! To add one: write the file, name it in [`ALL`]. Nothing else changes; the tests at the end of this module
 //! walk the list and say what a new file still lacks.
 
+pub mod access_tags_changed;
+pub mod alias_moved;
+pub mod break_glass_use;
+pub mod canary_key_touched;
+pub mod ciphertext_probed;
+pub mod debug_enclave;
 mod deed;
 mod denied;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
+pub mod grants_ended;
+pub mod habit_broken;
 mod impact;
 pub mod imported_key_material;
 pub mod key_deletion_scheduled;
 pub mod key_disabled;
+pub mod key_policy_changed;
 pub mod key_policy_lockout;
 pub mod key_policy_opened;
+pub mod key_shared_by_ram;
+pub mod key_store_disrupted;
+pub mod key_used_by_foreign_account;
+pub mod log_objects_read;
+pub mod outside_key_material;
 pub mod pipeline_changed;
+pub mod quota_exhausted;
 pub mod replica_in_new_region;
 pub mod root_use;
+pub mod rotation_weakened;
 mod selectors;
 pub mod self_extending_grant;
 pub mod several_keys_destroyed;
 pub mod trail_blinded;
+pub mod unintended_user;
 pub mod unusable_key_used;
 mod unusual;
 pub mod unusual_denials;
@@ -33,7 +50,7 @@ use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
 use crate::settings::DetectorSettings;
-use crate::state::{AccountState, KeyState, PrincipalState};
+use crate::state::{AccountState, KeyState, PrincipalState, States};
 
 /// A thing that makes findings.
 #[derive(Debug)]
@@ -67,6 +84,8 @@ pub enum Look {
     Account(fn(&str, &AccountState, &Estate, &mut Vec<Finding>)),
     /// Counts of some hours that are unusual for an entity.
     Score(fn(&Episode, &Estate) -> Option<Finding>),
+    /// All States together, where a fact needs those of several entities.
+    All(fn(&States, &Estate, &mut Vec<Finding>)),
     /// Several of these.
     Several(&'static [Look]),
 }
@@ -88,15 +107,32 @@ pub const ALL: &[&Detector] = &[
     &imported_key_material::DETECTOR,
     &key_disabled::DETECTOR,
     &unusable_key_used::DETECTOR,
+    &key_store_disrupted::DETECTOR,
+    &grants_ended::DETECTOR,
+    &canary_key_touched::DETECTOR,
+    &unintended_user::DETECTOR,
     &trail_blinded::DETECTOR,
     &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
+    &key_shared_by_ram::DETECTOR,
     &key_policy_lockout::DETECTOR,
     &foreign_key_used::DETECTOR,
+    &outside_key_material::DETECTOR,
+    &alias_moved::DETECTOR,
     &key_policy_opened::DETECTOR,
+    &key_policy_changed::DETECTOR,
     &grant_to_foreign_account::DETECTOR,
     &self_extending_grant::DETECTOR,
+    &access_tags_changed::DETECTOR,
+    &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
+    &debug_enclave::DETECTOR,
+    &habit_broken::DETECTOR,
+    &log_objects_read::DETECTOR,
+    &ciphertext_probed::DETECTOR,
+    &quota_exhausted::DETECTOR,
+    &key_used_by_foreign_account::DETECTOR,
+    &break_glass_use::DETECTOR,
     &unusual_first_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
@@ -202,7 +238,12 @@ mod tests {
         for detector in ALL {
             let source = source(detector);
             let settings = serde_json::to_value(DetectorSettings::default()).unwrap();
-            for parameter in settings.as_object().unwrap().keys().filter(|name| *name != "off") {
+            for parameter in settings
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| !["off", "staged"].contains(&name.as_str()))
+            {
                 let reads = [".", " ", "(", ")", ",", ";", "\n"].iter().any(|end| {
                     source.contains(&format!("settings.{parameter}{end}"))
                         || source.contains(&format!("detectors.{parameter}{end}"))

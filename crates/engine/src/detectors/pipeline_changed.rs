@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_change_is_medium_and_less_if_a_stack_makes_it() {
         let code = other("lambda", "UpdateFunctionCode20150331v2", json!({"functionName": "kmswatch"}));
-        assert_eq!(only(&DETECTOR, &[code.clone()]).severity, Severity::Medium);
+        assert_eq!(only(&DETECTOR, std::slice::from_ref(&code)).severity, Severity::Medium);
         assert_eq!(only(&DETECTOR, &[code.through("cloudformation")]).severity, Severity::Low);
         assert_eq!(
             only(&DETECTOR, &[queue("DeleteQueue").through("cloudformation")]).severity,
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_not_declared_is_silent_and_can_be_declared() {
         let bucket = other("s3", "PutBucketLifecycle", json!({"bucketName": "acme-logs"}));
-        assert!(findings(&DETECTOR, &[bucket.clone()]).is_empty());
+        assert!(findings(&DETECTOR, std::slice::from_ref(&bucket)).is_empty());
         let mut settings = Settings::default();
         settings.estate.pipeline = vec!["acme-logs".into()];
         assert_eq!(findings_with(&DETECTOR, &[bucket], &settings).len(), 1);

@@ -6,7 +6,7 @@
 //!
 //! `ReplicateKey`, and the `CreateKey` that KMS writes in the Region of the replica, where that Region is not one of
 //! the expected. Both records are one act and give one finding. An `UpdatePrimaryRegion` to the same Region is
-//! told with it.
+//! told with it; one to an unexpected Region, of a replica that was made before, is found by itself.
 //!
 //! ## Why it matters
 //!
@@ -17,7 +17,7 @@
 //!
 //! If `estate.regions` is set, a Region is expected if it is in that list. Else it is expected if calls of KMS
 //! succeeded there, in the same account, more than a day before. *High*; *medium* if the account itself has been
-//! seen for less than a day, since then every Region is new.
+//! seen for less than a day, since then every Region is new, or if an older replica was made the primary.
 //!
 //! ## Parameters
 //!
@@ -47,7 +47,7 @@ use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::{AccountState, Act, ActKind, Detail};
-use crate::time::{DAY, HOUR};
+use crate::time::{DAY, HOUR, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -72,6 +72,16 @@ const KNOWN_FOR: i64 = DAY;
 const ONE_ACT: i64 = HOUR;
 
 fn judge(account: &str, state: &AccountState, estate: &Estate, found: &mut Vec<Finding>) {
+    let regions = &estate.settings.estate.regions;
+    let known = |first: &Act, since: Timestamp| first.time.since(since) > KNOWN_FOR;
+    let is_expected = |first: &Act, region: &str| {
+        if regions.is_empty() {
+            let active_since = state.regions.get(region, "").and_then(|sight| sight.first);
+            active_since.is_some_and(|since| known(first, since))
+        } else {
+            regions.iter().any(|expected| expected == region)
+        }
+    };
     // Both records hold the same key id, since all keys of a multi-Region key do.
     let mut replicas: BTreeMap<(&str, &str), Vec<&Act>> = BTreeMap::new();
     for act in state.replications.values() {
@@ -79,23 +89,17 @@ fn judge(account: &str, state: &AccountState, estate: &Estate, found: &mut Vec<F
             replicas.entry((key_id(&act.key), region)).or_default().push(act);
         }
     }
+    let mut told = Vec::new();
     for ((id, region), acts) in replicas {
         for acts in acts.chunk_by(|a, b| b.time.since(a.time) <= ONE_ACT) {
             let Some(first) = acts.first() else { continue };
-            let active_since = state.regions.get(region, "").and_then(|sight| sight.first);
-            let known = |since: crate::time::Timestamp| first.time.since(since) > KNOWN_FOR;
-            let expected = if estate.settings.estate.regions.is_empty() {
-                active_since.is_some_and(known)
-            } else {
-                estate.settings.estate.regions.iter().any(|expected| expected == region)
-            };
-            if expected {
+            if is_expected(first, region) {
                 continue;
             }
             let day = first.time.day().to_string();
             let about = [account, id, region, day.as_str()];
-            let learned = estate.settings.estate.regions.is_empty();
-            let is_new_account = learned && !state.regions.first().is_some_and(known);
+            let is_new_account =
+                regions.is_empty() && !state.regions.first().is_some_and(|since| known(first, since));
             let mut finding = replica(&about, acts, state);
             if is_new_account {
                 finding.severity = Severity::Medium;
@@ -104,8 +108,38 @@ fn judge(account: &str, state: &AccountState, estate: &Estate, found: &mut Vec<F
                 );
             }
             found.push(finding);
+            told.push((id, region));
         }
     }
+    for act in state.replications.values() {
+        if let Detail::Primary { region } = &act.detail
+            && !region.is_empty()
+            && !is_expected(act, region)
+            && !told.contains(&(key_id(&act.key), region))
+            // Of an account that has just been met, every Region is new.
+            && (!regions.is_empty() || state.regions.first().is_some_and(|since| known(act, since)))
+        {
+            found.push(primary(act, region));
+        }
+    }
+}
+
+/// A replica from before that was made the primary.
+fn primary(act: &Act, region: &str) -> Finding {
+    let mut finding = finding::of_act(&DETECTOR, act, &["primary", &act.event_id]);
+    finding.severity = Severity::Medium;
+    finding.title = format!("{region}, a Region not in use, was made the primary Region of {{key}}");
+    finding.explanation = format!(
+        "{} moved the primary of {{key}} to {region} at {}. Rotation, and the deletion of the whole multi-Region key, \
+         are decided there from now on.",
+        short(&act.by.id),
+        act.time
+    );
+    finding.evidence.details.insert("primary_region", region.into());
+    let back = [("key-id", key_id(&act.key)), ("primary-region", act.region.as_str()), ("region", region)];
+    finding.runbook =
+        vec![format!("Move it back: {}", aws("kms update-primary-region", &back)), look_further(&finding)];
+    finding
 }
 
 fn replica(about: &[&str; 4], acts: &[&Act], state: &AccountState) -> Finding {
@@ -332,6 +366,31 @@ mod tests {
         assert!(!finding.evidence.details.contains_key("replica_arn"));
         assert!(
             finding.runbook[0].contains("--key-id mrk-1234abcd12ab34cd56ef1234567890ab --region ap-south-1")
+        );
+    }
+
+    #[test]
+    fn an_old_replica_that_becomes_the_primary_in_an_unexpected_region_is_medium() {
+        let moved = kms("UpdatePrimaryRegion")
+            .key(SOURCE)
+            .set("requestParameters.primaryRegion", "ap-south-1")
+            .at("2026-05-04T10:00:00Z");
+        let finding = only(&DETECTOR, &[known("eu-west-1", "2026-04-01T10:00:00Z"), moved.clone()]);
+        assert_eq!(finding.severity, Severity::Medium);
+        assert!(finding.title.starts_with("ap-south-1, a Region not in use"), "{}", finding.title);
+        assert!(finding.runbook[0].contains("--primary-region eu-west-1 --region ap-south-1"));
+        let used = known("ap-south-1", "2026-04-01T10:00:00Z");
+        assert!(findings(&DETECTOR, &[used.clone(), moved.clone()]).is_empty());
+        let mut settings = Settings::default();
+        settings.estate.regions = vec!["eu-west-1".into()];
+        assert_eq!(findings_with(&DETECTOR, &[used, moved.clone()], &settings).len(), 1);
+        settings.estate.regions.push("ap-south-1".into());
+        assert!(findings_with(&DETECTOR, std::slice::from_ref(&moved), &settings).is_empty());
+        let known = || known("eu-west-1", "2026-04-01T10:00:00Z");
+        assert!(findings(&DETECTOR, &[known(), moved.clone().denied()]).is_empty());
+        assert!(
+            findings(&DETECTOR, &[known(), moved.set("requestParameters", serde_json::Value::Null)])
+                .is_empty()
         );
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! ## What it finds
 //!
-//! A grant made directly by a person or workload that lets its grantee make further grants; and, lower, one
-//! without constraints that gives the use of a key to somebody else.
+//! A grant made directly by a person or workload that lets its grantee make further grants; a grant that such a grantee
+//! then makes, the next link of the chain; and, lower, one without constraints that gives the use of a key to somebody
+//! else.
 //!
 //! ## Why it matters
 //!
@@ -12,7 +13,8 @@
 //!
 //! ## How it decides
 //!
-//! High: `CreateGrant` is among the operations and the grant has no constraints. Medium: it is, with constraints
+//! High: `CreateGrant` is among the operations and the grant has no constraints; or the caller is the grantee of an
+//! earlier grant on the key with `CreateGrant` among its operations. Medium: it is, with constraints
 //! on the encryption context. Low: no `CreateGrant` and no constraints, but the use of the key for another
 //! principal than the caller. A denied attempt is lower.
 //!
@@ -40,6 +42,7 @@
 
 use super::deed::{self, Deed};
 use super::grant_to_foreign_account::{created, describe, is_aws, is_foreign, operations, runbook};
+use super::impact::{look_further, on_key, short};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
 use crate::event::Event;
@@ -47,6 +50,8 @@ use crate::event::params::Grant;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::subject::same_principal;
 use crate::policy::{Class, Name};
+use crate::state::{Act, ActKind, Detail, KeyState};
+use serde_json::json;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -56,7 +61,7 @@ pub const DETECTOR: Detector = Detector {
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
     page: page(include_str!("self_extending_grant.rs")),
-    look: Look::Event(look),
+    look: Look::Several(&[Look::Event(look), Look::Key(chain)]),
 };
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
@@ -108,6 +113,61 @@ fn explanation(grant: &Grant<'_>, extends: bool, deed: Deed) -> String {
          infrastructure code makes such grants.",
         deed.preface()
     )
+}
+
+/// Grants made under another grant: who revokes the first has to revoke these too.
+fn chain(key: &str, state: &KeyState, _: &Estate, found: &mut Vec<Finding>) {
+    let given = |act: &Act| match &act.detail {
+        Detail::Grant { id, grantee, extends } if act.kind == ActKind::CreateGrant => {
+            Some((id.clone(), grantee.clone()?, *extends))
+        }
+        _ => None,
+    };
+    let acts: Vec<&Act> = state.grants.values().collect();
+    for (at, act) in acts.iter().enumerate() {
+        let Some((id, grantee, _)) = given(act) else { continue };
+        let earlier = acts.get(..at).unwrap_or_default().iter().find_map(|first| {
+            let (id, to, extends) = given(first)?;
+            (extends && same_principal(&to, &act.by.id)).then_some((*first, id))
+        });
+        let Some((first, first_id)) = earlier else { continue };
+        if Name::parse(&grantee).is_aws_itself() {
+            continue;
+        }
+        let mut finding = finding::of_act(&DETECTOR, act, &[key, "chain", &act.event_id]);
+        finding.add_act(first);
+        finding.title = "Grant on {key} made by the grantee of another grant".to_owned();
+        finding.explanation = format!(
+            "{} made a grant on {{key}} to {} at {}. It may have done so by a grant that {} made at {}, which lets its \
+             grantee make more. Revoking the first does not revoke this one. It does not prove misuse: the caller may \
+             hold the right by other ways, too.",
+            short(&act.by.id),
+            deed::clip(short(&grantee)),
+            act.time,
+            short(&first.by.id),
+            first.time
+        );
+        let named = |id: Option<String>| id.unwrap_or_else(|| "GRANT_ID".to_owned());
+        let (id, first_id) = (named(id), named(first_id));
+        let first_made =
+            json!({"at": first.time, "by": first.by.id, "event_id": first.event_id, "grant_id": first_id});
+        let details = &mut finding.evidence.details;
+        details.insert("grantee", json!(deed::clip(&grantee)));
+        details.insert("made_under", first_made);
+        let revoke = |id: &str| {
+            crate::runbook::aws(
+                "kms revoke-grant",
+                &[("key-id", key), ("grant-id", id), ("region", &act.region)],
+            )
+        };
+        finding.runbook = vec![
+            format!("Revoke this grant: {}", revoke(&id)),
+            format!("Revoke the one that it was made under: {}", revoke(&first_id)),
+            format!("See whether there are more: {}", on_key("kms list-grants", &finding)),
+            look_further(&finding),
+        ];
+        found.push(finding);
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +272,39 @@ mod tests {
         assert!(find(&grant(OTHER, json!(["CreateGrant"])).failed("LimitExceededException", "")).is_none());
         let dry = grant(OTHER, json!(["CreateGrant"])).set("requestParameters.dryRun", true);
         assert!(find(&dry.failed("DryRunOperationException", "")).is_none());
+    }
+
+    fn chains(records: &[RecordBuilder]) -> Vec<Finding> {
+        let mut found = crate::pipeline::testing::findings(&DETECTOR, records);
+        found.retain(|finding| finding.title.contains("made by the grantee"));
+        found
+    }
+
+    #[test]
+    fn a_grant_made_by_a_grantee_is_the_next_link() {
+        let first = grant(OTHER, json!(["Decrypt", "CreateGrant"])).at("2026-05-04T10:00:00Z");
+        let second = grant(ROLE, json!(["Decrypt"]))
+            .by_role("111122223333", "apps/reports", "s")
+            .set("responseElements.grantId", "second")
+            .at("2026-05-04T11:00:00Z");
+        let found = chains(&[first.clone(), second.clone()]);
+        assert_eq!((found.len(), found[0].severity, found[0].evidence.count), (1, Severity::High, 2));
+        assert!(found[0].explanation.starts_with("role/reports made a grant on"), "{}", found[0].explanation);
+        assert!(found[0].runbook[0].contains("--grant-id second"));
+        assert!(found[0].runbook[1].contains("--grant-id 0c237476b39f8bc44e45212e08498fbe"));
+        assert!(chains(&[first.clone(), second.clone().denied()]).is_empty());
+        assert!(chains(&[first.clone(), second.clone().at("2026-05-04T09:00:00Z")]).is_empty(), "before");
+        assert!(
+            chains(&[first.clone(), second.clone().by_user("111122223333", "bob")]).is_empty(),
+            "another"
+        );
+        assert!(chains(&[first.clone(), second.clone().through("ec2")]).is_empty());
+        let no_grantee = second.clone().set("requestParameters.granteePrincipal", Value::Null);
+        assert!(chains(&[first.clone(), no_grantee]).is_empty());
+        let to_service = second.clone().set("requestParameters.granteePrincipal", "rds.amazonaws.com");
+        assert!(chains(&[first, to_service]).is_empty());
+        let plain = grant(OTHER, json!(["Decrypt"])).at("2026-05-04T10:00:00Z");
+        assert!(chains(&[plain, second]).is_empty(), "the first does not extend");
     }
 
     #[test]

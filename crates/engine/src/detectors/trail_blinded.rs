@@ -11,7 +11,9 @@
 //!   events;
 //! * a trail or store that no longer covers all Regions or the organisation (`UpdateTrail`,
 //!   `UpdateEventDataStore`), or is made for one Region (`CreateTrail`, `CreateEventDataStore`);
-//! * an end of logging: `StopLogging`, `DeleteTrail`, `DeleteEventDataStore`, `StopEventDataStoreIngestion`;
+//! * an end of logging: `StopLogging`, `DeleteTrail`, `DeleteEventDataStore`, `StopEventDataStoreIngestion`, followed
+//!   until it begins again (`StartLogging`, `RestoreEventDataStore`, `StartEventDataStoreIngestion`);
+//! * a trail whose log is encrypted with a key of a foreign account, or goes to another bucket (`UpdateTrail`);
 //! * the same, denied.
 //!
 //! ## Why it matters
@@ -24,7 +26,14 @@
 //!
 //! It asks of each KMS operation whether its events are still logged. Selectors are or-ed: one that leaves KMS out
 //! is harmless beside another that takes it. The finding says which part is lost. *High*; *medium* if denied, or
-//! if a new store leaves KMS out; *low* if a new trail or store covers only one Region.
+//! if a new store leaves KMS out, or once logging began again (the finding says for how long it was off); *low* if a new
+//! trail or store covers only one Region, or if a call names the bucket of a trail, which need not be another than
+//! before, and is not declared in `estate.pipeline`.
+//!
+//! ## Parameters
+//!
+//! * `estate.accounts`, `estate.trusted_accounts`: keys of these are not foreign. `estate.pipeline`: the buckets of your
+//!   logs.
 //!
 //! ## False positives
 //!
@@ -34,7 +43,8 @@
 //! ## What it cannot see
 //!
 //! What was blind before. Two conditional selectors that together take everything count as leaving something out.
-//! Changes to the bucket of the logs, and to what is between the bucket and kmswatch.
+//! Changes to the bucket of the logs, and to what is between the bucket and kmswatch: those are found by
+//! `pipeline_changed`. Whether selectors that hide events were put right later.
 //!
 //! ## What to do
 //!
@@ -47,14 +57,16 @@
 //! * AWS KMS developer guide, "Logging AWS KMS API calls with AWS CloudTrail"
 //! * MITRE ATT&CK T1562.008, Impair Defenses: Disable or Modify Cloud Logs
 
+use super::deed::{self, Deed};
 use super::impact::short;
 use super::selectors::{self, Lost};
 use super::{Detector, Look, page};
 use crate::estate::Estate;
 use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
-use crate::runbook::aws;
-use crate::time::HOUR;
+use crate::runbook::{aws, look_up};
+use crate::state::{AccountState, Act, ActKind, Detail};
+use crate::time::{DAY, HOUR, Timestamp};
 use serde_json::json;
 
 /// See the page.
@@ -62,10 +74,10 @@ pub const DETECTOR: Detector = Detector {
     id: "trail_blinded",
     title: "Trail blinded",
     severity: Severity::High,
-    kind: FindingKind::Rule,
+    kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" }],
     page: page(include_str!("trail_blinded.rs")),
-    look: Look::Event(look),
+    look: Look::Several(&[Look::Event(look), Look::Account(switched)]),
 };
 
 /// What a call does to the log.
@@ -79,12 +91,16 @@ struct Blinding {
     undo: Vec<String>,
 }
 
-fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
+fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     if event.source != Source::CloudTrail || !(event.succeeded() || event.denied()) {
         return None;
     }
     let target = target(event);
-    let blinding = blinding(event, &target)?;
+    let Some(blinding) = blinding(event, &target) else { return redirected(event, &target, estate) };
+    // What can begin again is told from the State, which knows whether it did.
+    if event.succeeded() && ActKind::of(event).is_some_and(|kind| begins_again(kind).is_some()) {
+        return None;
+    }
     // Failing to make something blind harms nobody.
     if event.denied() && event.name.starts_with("Create") {
         return None;
@@ -127,16 +143,162 @@ fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
             details.insert("fields", json!(selectors.fields));
         }
     }
-    let start = event.time.plus(-HOUR).to_string();
-    let history = aws(
-        "cloudtrail lookup-events",
-        &[
-            ("lookup-attributes", "AttributeKey=EventSource,AttributeValue=kms.amazonaws.com"),
-            ("start-time", &start),
-            ("region", &event.region),
-        ],
+    finding.runbook.push(history(event.time, None, &event.region));
+    Some(finding)
+}
+
+/// How to see what the log does not hold.
+fn history(from: Timestamp, until: Option<Timestamp>, region: &str) -> String {
+    let start = from.plus(-HOUR).to_string();
+    let end = until.map(|until| until.to_string()).unwrap_or_default();
+    let times = [("start-time", start.as_str()), ("end-time", &end), ("region", region)];
+    let command = look_up("EventSource", "kms.amazonaws.com", &times);
+    format!("See what happened since, in the Event history of each Region: {command}")
+}
+
+/// The act that undoes an end of logging, and how to.
+fn begins_again(kind: ActKind) -> Option<(ActKind, &'static str, &'static str, &'static str)> {
+    Some(match kind {
+        ActKind::StopLogging => (ActKind::StartLogging, "cloudtrail start-logging", "name", "Start it again"),
+        ActKind::StopIngestion => (
+            ActKind::StartIngestion,
+            "cloudtrail start-event-data-store-ingestion",
+            "event-data-store",
+            "Start it again",
+        ),
+        ActKind::DeleteStore => (
+            ActKind::RestoreStore,
+            "cloudtrail restore-event-data-store",
+            "event-data-store",
+            "Restore it within 7 days",
+        ),
+        _ => return None,
+    })
+}
+
+/// Ends of logging, each until it began again.
+fn switched(_: &str, state: &AccountState, _: &Estate, found: &mut Vec<Finding>) {
+    let acts: Vec<&Act> = state.switches.values().collect();
+    for (at, act) in acts.iter().enumerate() {
+        let Some((undo, ..)) = begins_again(act.kind) else { continue };
+        let same = |other: &&&Act| {
+            other.detail == act.detail && other.region == act.region && [act.kind, undo].contains(&other.kind)
+        };
+        // Of two ends in a row the second did nothing.
+        let before = acts.get(..at).unwrap_or_default().iter().rev().find(same);
+        if before.is_some_and(|before| before.kind == act.kind) {
+            continue;
+        }
+        let later: Vec<&Act> = acts.get(at + 1..).unwrap_or_default().iter().filter(same).copied().collect();
+        let again = later.iter().copied().find(|later| later.kind == undo);
+        let repeated = later.iter().copied().take_while(|later| later.kind == act.kind);
+        found.push(off(act, repeated, again));
+    }
+}
+
+fn off<'s>(act: &Act, repeated: impl Iterator<Item = &'s Act>, again: Option<&Act>) -> Finding {
+    // Not the account: two accounts' copies of an act are one finding.
+    let mut finding = finding::of_act(&DETECTOR, act, &[&act.event_id]);
+    repeated.for_each(|act| finding.add_act(act));
+    let target = match &act.detail {
+        Detail::Target(target) => target.as_str(),
+        _ => "",
+    };
+    let name = if target.is_empty() { "a trail that the log does not name" } else { target };
+    let (who, operation) = (short(&act.by.id), act.kind.operation());
+    let said = format!("{who} called {operation} on {name} at {}.", act.time);
+    if let Some(again) = again {
+        let off = span(again.time.since(act.time));
+        finding.add_act(again);
+        finding.severity = Severity::Medium;
+        finding.title = format!("{name} did not log for {off}");
+        finding.explanation = format!(
+            "{said} For {off} it logged nothing, until {} called {} at {}. What happened in between is not in the log.",
+            short(&again.by.id),
+            again.kind.operation(),
+            again.time
+        );
+        let undone = json!({"at": again.time, "by": again.by.id, "event_id": again.event_id});
+        finding.evidence.details.insert("began_again", undone);
+        finding.evidence.details.insert("off_seconds", again.time.since(act.time).into());
+    } else {
+        finding.severity = Severity::High;
+        finding.title = format!("{name} no longer logs any KMS events");
+        finding.explanation = format!(
+            "{said} From then on it no longer logs any KMS events. kmswatch sees only what some trail logs, so an \
+             absence of findings means less from now on."
+        );
+        if let Some((_, command, option, words)) = begins_again(act.kind) {
+            let command = aws(command, &[(option, target), ("region", &act.region)]);
+            finding.runbook.push(format!("{words}: {command}"));
+        }
+    }
+    finding.evidence.details.insert("target", target.into());
+    finding.evidence.details.insert("lost", "all KMS events".into());
+    finding.runbook.push(history(act.time, again.map(|again| again.time), &act.region));
+    finding
+}
+
+/// A length of time in words, in the largest unit of which there is more than one.
+fn span(seconds: i64) -> String {
+    let (n, unit) = match seconds {
+        ..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / DAY, "day"),
+    };
+    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A trail whose log goes where others can take it away.
+fn redirected(event: &Event<'_>, target: &str, estate: &Estate) -> Option<Finding> {
+    if event.name != "UpdateTrail" {
+        return None;
+    }
+    let deed = Deed::of(event)?;
+    let key = event.request.get("kmsKeyId").nonempty();
+    let owner = key
+        .as_deref()
+        .and_then(|key| key.split(':').nth(4))
+        .filter(|owner| estate.is_outsider(owner, &event.account));
+    let bucket = event.request.get("s3BucketName").nonempty().filter(|bucket| !estate.is_pipeline(bucket));
+    let name = match target.rsplit('/').next() {
+        None | Some("") => "a trail that the log does not name",
+        Some(name) => name,
+    };
+    let mut finding =
+        finding::of_event(&DETECTOR, event, &[&event.name, target, &event.principal.id, "redirected"]);
+    let what = match (owner, &bucket) {
+        (Some(owner), _) => {
+            finding.severity = deed.severity(Severity::High);
+            finding.title =
+                format!("{name} encrypts its log with a key of foreign account {owner}{}", deed.suffix());
+            finding.rests_on_foreign = vec![owner.to_owned()];
+            finding.evidence.details.insert("key", json!(deed::clip(key.as_deref().unwrap_or_default())));
+            format!("with a key of account {owner}, which can take the log away at any time")
+        }
+        (None, Some(bucket)) => {
+            finding.severity = deed.severity(Severity::Low);
+            finding.title = format!(
+                "{name} was told to deliver its log to bucket {}{}",
+                deed::clip(bucket),
+                deed.suffix()
+            );
+            finding.evidence.details.insert("bucket", json!(deed::clip(bucket)));
+            "to this bucket, which may or may not be the one as before; kmswatch reads the one that it is told".to_owned()
+        }
+        (None, None) => return None,
+    };
+    finding.explanation = format!(
+        "{}{} called UpdateTrail on {name} at {}: it writes its log {what}.",
+        deed.preface(),
+        short(&event.principal.id),
+        event.time
     );
-    finding.runbook.push(format!("See what happened since, in the Event history of each Region: {history}"));
+    finding.evidence.details.insert("target", json!(deed::clip(target)));
+    let trail = [("name", target), ("region", event.region.as_ref())];
+    finding.runbook.push(format!("See where its log goes: {}", aws("cloudtrail get-trail", &trail)));
+    finding.runbook.push(format!("See what else the caller did: {}", deed::look_up_actor(event)));
     Some(finding)
 }
 
@@ -162,22 +324,12 @@ fn blinding(event: &Event<'_>, target: &str) -> Option<Blinding> {
         })
     };
     match name {
-        "StopLogging" => {
-            return ended(format!("Start it again: {}", on("cloudtrail start-logging", "name")));
-        }
+        "StopLogging" | "DeleteEventDataStore" | "StopEventDataStoreIngestion" => return ended(String::new()),
         "DeleteTrail" => {
             return ended(
                 "Make the trail again, with the settings that it had (see the CreateTrail event or your templates)."
                     .to_owned(),
             );
-        }
-        "DeleteEventDataStore" => {
-            let command = on("cloudtrail restore-event-data-store", "event-data-store");
-            return ended(format!("Restore it within 7 days: {command}"));
-        }
-        "StopEventDataStoreIngestion" => {
-            let command = on("cloudtrail start-event-data-store-ingestion", "event-data-store");
-            return ended(format!("Start it again: {command}"));
         }
         "PutEventSelectors"
         | "CreateTrail"
@@ -519,11 +671,97 @@ mod tests {
     }
 
     #[test]
-    fn a_repetition_on_one_day_is_one_finding() {
+    fn a_repetition_is_one_finding() {
         let records = [
             cloudtrail("StopLogging").at("2026-05-04T10:00:00Z"),
             cloudtrail("StopLogging").at("2026-05-04T11:00:00Z"),
         ];
         assert_eq!(only(&DETECTOR, &records).evidence.count, 2);
+        let records =
+            ["10", "11"].map(|hour| cloudtrail("DeleteTrail").at(&format!("2026-05-04T{hour}:00:00Z")));
+        assert_eq!(only(&DETECTOR, &records).evidence.count, 2);
+    }
+
+    #[test]
+    fn logging_that_began_again_is_medium_and_says_how_long_it_was_off() {
+        for (off, on) in [
+            ("StopLogging", "StartLogging"),
+            ("StopEventDataStoreIngestion", "StartEventDataStoreIngestion"),
+            ("DeleteEventDataStore", "RestoreEventDataStore"),
+        ] {
+            let records = [
+                cloudtrail(off).at("2026-05-04T10:00:00Z"),
+                cloudtrail(on).at("2026-05-04T10:12:30Z").by_user("111122223333", "alice"),
+            ];
+            let finding = only(&DETECTOR, &records);
+            assert_eq!((finding.severity, finding.evidence.count), (Severity::Medium, 2), "{off}");
+            assert_eq!(finding.title, "main did not log for 12 minutes");
+            assert!(finding.explanation.contains("until user/alice called"), "{}", finding.explanation);
+            assert_eq!(finding.evidence.details["off_seconds"], 750);
+            assert_eq!(finding.runbook.len(), 1);
+            assert!(
+                finding.runbook[0]
+                    .contains("--start-time 2026-05-04T09:00:00Z --end-time 2026-05-04T10:12:30Z")
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_same_trail_begins_again_and_only_later() {
+        let stop = || cloudtrail("StopLogging").at("2026-05-04T10:00:00Z");
+        let start = || cloudtrail("StartLogging").at("2026-05-04T11:00:00Z");
+        for other in [
+            start().set("requestParameters.name", "second"),
+            start().set("awsRegion", "us-east-1"),
+            start().at("2026-05-04T09:00:00Z"),
+            start().denied(),
+            cloudtrail("StartEventDataStoreIngestion").at("2026-05-04T11:00:00Z"),
+        ] {
+            assert_eq!(only(&DETECTOR, &[stop(), other]).severity, Severity::High);
+        }
+        let stopped_twice = [stop(), start(), cloudtrail("StopLogging").at("2026-05-04T12:00:00Z")];
+        let severities: Vec<_> = findings(&DETECTOR, &stopped_twice).iter().map(|f| f.severity).collect();
+        assert_eq!(severities, [Severity::Medium, Severity::High]);
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_in_a_unit_that_fits() {
+        for (seconds, words) in [
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_200, "2 hours"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(span(seconds), words);
+        }
+    }
+
+    #[test]
+    fn a_log_under_a_foreign_key_is_high_and_a_bucket_is_low() {
+        let update = |member: &str, value: &str| {
+            cloudtrail("UpdateTrail").set(&format!("requestParameters.{member}"), value)
+        };
+        let foreign = "arn:aws:kms:eu-west-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let finding = only(&DETECTOR, &[update("kmsKeyId", foreign)]);
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "main encrypts its log with a key of foreign account 444455556666");
+        assert_eq!(finding.rests_on_foreign, ["444455556666"]);
+        assert!(finding.runbook[0].contains("aws cloudtrail get-trail --name arn:aws:cloudtrail"));
+        let bucket = only(&DETECTOR, &[update("s3BucketName", "elsewhere")]);
+        assert_eq!(
+            (bucket.severity, bucket.evidence.details["bucket"].as_str()),
+            (Severity::Low, Some("elsewhere"))
+        );
+        assert_eq!(only(&DETECTOR, &[update("kmsKeyId", foreign).denied()]).severity, Severity::Medium);
+        for silent in [
+            update("kmsKeyId", crate::event::testing::KEY),
+            update("kmsKeyId", "alias/logs"),
+            update("s3BucketName", "kmswatch-logs"),
+            update("s3BucketName", "elsewhere").failed("TrailNotFoundException", ""),
+        ] {
+            assert!(findings(&DETECTOR, &[silent]).is_empty());
+        }
     }
 }

@@ -20,6 +20,17 @@ pub struct EncryptionContext<'a> {
     pub destination: Value<'a>,
 }
 
+impl EncryptionContext<'static> {
+    /// No context.
+    pub(crate) const NONE: EncryptionContext<'static> =
+        EncryptionContext { raw: Value::NULL, destination: Value::NULL };
+
+    /// A context of which nothing is known but that there is one.
+    pub(crate) fn some() -> EncryptionContext<'static> {
+        EncryptionContext { raw: Value::new(r#"{"":""}"#), ..EncryptionContext::NONE }
+    }
+}
+
 impl<'a> EncryptionContext<'a> {
     /// Whether the call had no context.
     pub fn is_empty(&self) -> bool {

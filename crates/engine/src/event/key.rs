@@ -73,7 +73,7 @@ impl<'a> Key<'a> {
         })
     }
 
-    fn lent(&self) -> Key<'_> {
+    pub(super) fn lent(&self) -> Key<'_> {
         Key {
             arn: Text::Borrowed(&self.arn),
             account: lent(&self.account),
@@ -83,7 +83,7 @@ impl<'a> Key<'a> {
         }
     }
 
-    fn into_owned(self) -> Key<'static> {
+    pub(super) fn into_owned(self) -> Key<'static> {
         Key {
             arn: Text::Owned(self.arn.into_owned()),
             account: owned(self.account),

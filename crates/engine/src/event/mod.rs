@@ -22,6 +22,7 @@ pub mod normalize;
 pub mod operation;
 pub mod outcome;
 pub mod params;
+mod pattern;
 pub mod principal;
 mod repeats;
 mod service;
@@ -35,6 +36,7 @@ pub use normalize::{Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;
+pub(crate) use pattern::Pattern;
 pub use principal::{Principal, PrincipalKind};
 pub use repeats::Repeats;
 

@@ -135,7 +135,9 @@ pub(super) fn moments(
 
 /// Adds the reminders that are due of keys whose deletion can still be stopped, or could until now.
 fn remind(moments: &mut Vec<AlertMoment>, losses: &[Loss], now: Timestamp) {
-    let Some(severity) = moments.iter().map(|moment| moment.severity).max() else { return };
+    if moments.is_empty() {
+        return;
+    }
     let mut due: Vec<(Timestamp, Reason)> = Vec::new();
     for loss in losses.iter().filter(|loss| !loss.muted) {
         let Some(end) = loss.final_at.filter(|_| loss.is_pending()) else { continue };
@@ -150,8 +152,7 @@ fn remind(moments: &mut Vec<AlertMoment>, losses: &[Loss], now: Timestamp) {
                 };
                 let why = match days {
                     0 => format!("The time is over: {what} at {end}, or within a day from then on."),
-                    1 => format!("One day left: {what} at {end} unless somebody stops it."),
-                    days => format!("{days} days left: {what} at {end} unless somebody stops it."),
+                    _ => format!("Not stopped yet: {what} at {end} unless somebody stops it."),
                 };
                 due.push((at, Reason { id: format!("final_{days}d:{}", loss.finding), why }));
             }
@@ -162,7 +163,12 @@ fn remind(moments: &mut Vec<AlertMoment>, losses: &[Loss], now: Timestamp) {
     for (at, reason) in due {
         match moments.get_mut(begun..).and_then(<[AlertMoment]>::last_mut) {
             Some(last) if at.since(last.at) <= TOGETHER => last.reasons.push(reason),
-            _ => moments.push(AlertMoment { at, kind: AlertKind::Reminder, severity, reasons: vec![reason] }),
+            _ => {
+                // As severe as the incident was by then.
+                let before = moments.get(..begun).into_iter().flatten().filter(|moment| moment.at <= at);
+                let severity = before.map(|moment| moment.severity).max().unwrap_or(Severity::Info);
+                moments.push(AlertMoment { at, kind: AlertKind::Reminder, severity, reasons: vec![reason] });
+            }
         }
     }
     moments.sort_by_key(|moment| moment.at);

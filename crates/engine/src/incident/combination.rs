@@ -1,9 +1,10 @@
 //! Findings that mean more together than each alone: one small rule each, with a sentence why.
 
-use super::{Act, Member, group};
-use crate::finding::{Finding, FindingKind, Severity};
+use super::{Act, Member, group, story};
+use crate::finding::{Finding, FindingKind, Severity, key_family};
 use crate::time::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Two acts, the second at or after the first.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub enum Tie {
     Key,
     /// Both stand in the log of one account.
     Account,
+    /// Both are about one key and one foreign account.
+    Stranger,
 }
 
 /// All combinations, the worst loss first: the first that matches gives the incident its title.
@@ -96,6 +99,16 @@ pub const ALL: &[Combination] = &[
         why: "Calls for a key that was taken away fail: the damage has begun.",
     },
     Combination {
+        id: "opened_then_used",
+        first: &[Act::Opening],
+        then: &[Act::ForeignUse],
+        tie: Tie::Stranger,
+        severity: Severity::Critical,
+        headline: "{who}: {keys} opened to a foreign account, which then used it",
+        why: "A key was opened to a foreign account, and that account then used it: data has been read or written from \
+              outside.",
+    },
+    Combination {
         id: "blinded_then_opened",
         first: &[Act::Blinding],
         then: &[Act::Opening, Act::ForeignKey],
@@ -147,11 +160,11 @@ pub struct Match {
     pub why: &'static str,
     /// When the second act began: from then on it is known.
     pub since: Timestamp,
-    /// Ids of the two findings that show it first.
+    /// Ids of the two findings that show it first; the same twice where one is enough.
     pub findings: [String; 2],
     /// Whether both findings are muted.
     pub muted: bool,
-    /// What happened, in few words.
+    /// What happened, in few words; empty where the finding itself says it best.
     #[serde(skip)]
     pub headline: &'static str,
     /// What comes second.
@@ -166,33 +179,69 @@ pub(super) fn matches(members: &[&Member]) -> Vec<Match> {
     ALL.iter().filter_map(|combination| combination.matched(&acts)).collect()
 }
 
+/// What it means that a key is concerned that people have declared critical: one step worse than the worst finding
+/// about it. Findings below medium stay what they are.
+pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<Match> {
+    let is_critical = |member: &&&Member| {
+        let key = member.finding.key.as_ref();
+        let named = |name: &String| {
+            key.is_some_and(|key| {
+                let id = key.arn.rsplit('/').next();
+                key.arn == *name || id == Some(name.as_str()) || key.aliases.contains(name)
+            })
+        };
+        critical.iter().any(named) && !story::is_denied(&member.finding)
+    };
+    let worst = members
+        .iter()
+        .filter(is_critical)
+        .filter(|member| member.finding.severity >= Severity::Medium)
+        .max_by_key(|member| {
+            (!member.muted, member.finding.severity, std::cmp::Reverse(member.finding.time.start))
+        })?;
+    let severity =
+        if worst.finding.severity == Severity::Medium { Severity::High } else { Severity::Critical };
+    Some(Match {
+        id: "critical_key",
+        severity,
+        why: "It concerns a key that you have declared critical.",
+        since: worst.finding.time.start,
+        findings: [worst.finding.id.clone(), worst.finding.id.clone()],
+        muted: worst.muted,
+        headline: "",
+        then: &[],
+    })
+}
+
 impl Combination {
     /// The pair that shows it first; one that is not wholly muted goes before one that is.
+    ///
+    /// For each act that comes second, the best first one is the earliest that it has something in common with, or the
+    /// earliest that is not muted: so one look at each finding is enough, however many there are.
     fn matched(&self, acts: &[(Act, &Member)]) -> Option<Match> {
+        let mut earliest: BTreeMap<(String, Act), [Option<&Member>; 2]> = BTreeMap::new();
+        for (act, member) in acts.iter().filter(|(act, _)| self.first.contains(act)) {
+            for tie in self.tie.names(&member.finding) {
+                let [any, told] = earliest.entry((tie, *act)).or_default();
+                any.get_or_insert(*member);
+                if !member.muted {
+                    told.get_or_insert(*member);
+                }
+            }
+        }
         let mut best: Option<(bool, Timestamp, &Member, &Member)> = None;
-        let firsts = acts.iter().filter(|(act, _)| self.first.contains(act));
-        for (first_act, first) in firsts {
-            // The earliest that comes then; what is not muted is looked for apart.
-            for want_told in [true, false] {
-                let then = acts
-                    .iter()
-                    .filter(|(act, then)| {
-                        self.then.contains(act)
-                            && (!self.is_of_one_set() || act != first_act)
-                            && then.finding.id != first.finding.id
-                            && (!want_told || !then.muted || !first.muted)
-                            && known_at(&then.finding) >= first.finding.time.start
-                            && self.tie.holds(&first.finding, &then.finding)
-                    })
-                    .map(|(_, then)| *then)
-                    .min_by_key(|then| then.finding.time.start);
-                if let Some(then) = then {
+        for (act, then) in acts.iter().filter(|(act, _)| self.then.contains(act)) {
+            for tie in self.tie.names(&then.finding) {
+                // Where the order does not matter, the two acts must differ.
+                let kinds = self.first.iter().filter(|first| self.first != self.then || *first != act);
+                let firsts =
+                    kinds.filter_map(|first| earliest.get(&(tie.clone(), *first))).flatten().flatten();
+                for first in firsts.filter(|first| known_at(&then.finding) >= first.finding.time.start) {
                     let muted = first.muted && then.muted;
                     let since = first.finding.time.start.max(then.finding.time.start);
                     if best.is_none_or(|(m, at, ..)| (muted, since) < (m, at)) {
                         best = Some((muted, since, first, then));
                     }
-                    break;
                 }
             }
         }
@@ -207,11 +256,6 @@ impl Combination {
             then: self.then,
         })
     }
-
-    /// Whether the order of the two acts does not matter: they must then differ.
-    fn is_of_one_set(&self) -> bool {
-        self.first == self.then
-    }
 }
 
 /// Up to when the act may have begun. What was counted over a time begins with the first call counted, and that may be
@@ -224,13 +268,18 @@ fn known_at(finding: &Finding) -> Timestamp {
 }
 
 impl Tie {
-    fn holds(self, a: &Finding, b: &Finding) -> bool {
+    /// What a finding can be tied by: two that share a name are tied.
+    fn names(self, finding: &Finding) -> Vec<String> {
+        let key = || finding.key.as_ref().map(|key| key_family(&key.arn));
         match self {
-            Tie::Actor => group::actor(a).is_some_and(|actor| group::actor(b) == Some(actor)),
-            Tie::Key => a.key.as_ref().is_some_and(|key| {
-                b.key.as_ref().is_some_and(|other| group::family(&key.arn) == group::family(&other.arn))
-            }),
-            Tie::Account => a.account == b.account,
+            Tie::Actor => group::actor(finding).map(str::to_owned).into_iter().collect(),
+            Tie::Key => key().into_iter().collect(),
+            Tie::Account => vec![finding.account.clone()],
+            Tie::Stranger => key()
+                .map(|key| {
+                    finding.rests_on_foreign.iter().map(|account| format!("{account} {key}")).collect()
+                })
+                .unwrap_or_default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which findings belong together.
 
 use super::{Act, Member};
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, key_family};
 use crate::settings::IncidentSettings;
 use crate::time::{DAY, HOUR, Timestamp};
 use std::collections::BTreeMap;
@@ -66,18 +66,7 @@ fn keys_of(finding: &Finding) -> impl Iterator<Item = String> {
     let key = finding.key.as_ref().map(|key| key.arn.as_str());
     let listed = finding.evidence.details.get("keys").and_then(|keys| keys.as_array());
     let listed = listed.into_iter().flatten().filter_map(|key| key.as_str());
-    key.into_iter().chain(listed).filter(|arn| !arn.is_empty()).map(family)
-}
-
-/// The name that the copies of a multi-Region key share, else the ARN.
-pub(super) fn family(arn: &str) -> String {
-    let mut parts = arn.splitn(6, ':');
-    match (parts.nth(1), parts.nth(2), parts.next()) {
-        (Some(partition), Some(account), Some(key)) if key.starts_with("key/mrk-") => {
-            format!("{partition}:{account}:{key}")
-        }
-        _ => arn.to_owned(),
-    }
+    key.into_iter().chain(listed).filter(|arn| !arn.is_empty()).map(key_family)
 }
 
 fn is_statistical(finding: &Finding) -> bool {

@@ -39,7 +39,7 @@ pub use loss::{Fate, Loss};
 pub use story::{Act, Step};
 
 use crate::finding::{Actor, Finding, KeyName, Severity, Span, Technique, finding_id};
-use crate::settings::IncidentSettings;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,12 +151,12 @@ pub struct Member {
 /// are the ids of incidents that somebody has been told; empty, where nobody was.
 pub fn incidents(
     members: impl IntoIterator<Item = Member>,
-    settings: &IncidentSettings,
+    settings: &Settings,
     now: Timestamp,
     given_out: &BTreeSet<String>,
 ) -> Vec<Incident> {
     let members = united(members);
-    group::group(&members, settings)
+    group::group(&members, &settings.incidents)
         .into_iter()
         .map(|group| {
             let members: Vec<&Member> = group.iter().filter_map(|at| members.get(*at)).collect();
@@ -188,7 +188,7 @@ fn united(members: impl IntoIterator<Item = Member>) -> Vec<Member> {
 /// The incident that these members make, which are in order of time.
 fn incident(
     members: &[&Member],
-    settings: &IncidentSettings,
+    settings: &Settings,
     now: Timestamp,
     given_out: &BTreeSet<String>,
 ) -> Incident {
@@ -202,17 +202,18 @@ fn incident(
     } else {
         ids.remove(0)
     };
-    let combinations = combination::matches(members);
+    let mut combinations = combination::matches(members);
+    combinations.extend(combination::critical_key(members, &settings.estate.critical_keys));
     let told = members.iter().filter(|member| !member.muted).map(|member| member.finding.severity);
     let combined = combinations.iter().filter(|found| !found.muted).map(|found| found.severity);
     let severity = told.chain(combined).max().unwrap_or(Severity::Info);
     let losses = loss::losses(members, now);
-    let alerts = alert::moments(members, &combinations, &losses, settings, now);
+    let alerts = alert::moments(members, &combinations, &losses, &settings.incidents, now);
     let time = Span {
         start: members.iter().map(|member| member.finding.time.start).min().unwrap_or_default(),
         end: members.iter().map(|member| member.finding.time.end).max().unwrap_or_default(),
     };
-    let standing = if now.since(time.end) > settings.quiet_hours.saturating_mul(crate::time::HOUR) {
+    let standing = if now.since(time.end) > settings.incidents.quiet_hours.saturating_mul(crate::time::HOUR) {
         Standing::Quiet
     } else if alerts.iter().any(|alert| alert.kind == AlertKind::Escalated) {
         Standing::Escalated

@@ -35,7 +35,7 @@ pub(super) fn plan(members: &[&Member], time: Span) -> Plan {
             let what = match command(step) {
                 Some(command) if only_looks(command) => {
                     if last.insert(command) && !command.starts_with("aws cloudtrail lookup-events") {
-                        looks.push(step.clone());
+                        looks.push(named(step, finding));
                     }
                     continue;
                 }

@@ -20,6 +20,8 @@ pub enum Act {
     Blinding,
     /// Others are let in: policy, grant, replica.
     Opening,
+    /// A foreign account uses a key.
+    ForeignUse,
     /// Data is put under a key of somebody else.
     ForeignKey,
     /// Keys are taken away from their users.
@@ -37,20 +39,23 @@ impl Act {
             return Some(Act::Probing);
         }
         match finding.detector {
-            "unusual_denials" => Some(Act::Probing),
-            "trail_blinded" => Some(Act::Blinding),
+            "unusual_denials" | "canary_key_touched" | "log_objects_read" => Some(Act::Probing),
+            "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
             | "grant_to_foreign_account"
             | "self_extending_grant"
             | "replica_in_new_region" => Some(Act::Opening),
-            "foreign_key_used" => Some(Act::ForeignKey),
+            "foreign_key_used" | "outside_key_material" => Some(Act::ForeignKey),
             "several_keys_destroyed"
             | "key_deletion_scheduled"
             | "imported_key_material"
             | "key_disabled"
+            | "key_store_disrupted"
             | "key_policy_lockout" => Some(Act::Destruction),
+            "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
+            "unintended_user" | "break_glass_use" | "habit_broken" | "debug_enclave" => Some(Act::FirstUse),
             _ => match finding.kind {
                 FindingKind::Rate => Some(Act::Taking),
                 FindingKind::Novelty => Some(Act::FirstUse),
@@ -67,6 +72,7 @@ impl Act {
             Act::FirstUse => "first uses",
             Act::Blinding => "log switched off",
             Act::Opening => "access given away",
+            Act::ForeignUse => "key used from outside",
             Act::ForeignKey => "foreign key used",
             Act::Destruction => "keys taken away",
             Act::Impact => "keys missed",

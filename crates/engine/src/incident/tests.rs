@@ -19,6 +19,7 @@ fn finding(detector: &str, who: &str, key: &str, hour: i64, severity: Severity) 
     finding.account = "111122223333".to_owned();
     finding.severity = severity;
     finding.title = format!("{} by {who}", detector.title);
+    finding.rests_on_foreign = vec!["999988887777".to_owned()];
     if !who.is_empty() {
         finding.principal = Some(Actor {
             id: format!("arn:aws:iam::111122223333:role/{who}"),
@@ -34,7 +35,7 @@ fn told(findings: impl IntoIterator<Item = Finding>) -> Vec<Member> {
 }
 
 fn of(members: Vec<Member>, now: i64) -> Vec<Incident> {
-    incidents(members, &IncidentSettings::default(), Timestamp(now * HOUR), &BTreeSet::new())
+    incidents(members, &Settings::default(), Timestamp(now * HOUR), &BTreeSet::new())
 }
 
 /// The only incident of these findings, as of an hour after the last.
@@ -120,7 +121,8 @@ fn a_blinded_log_joins_a_destruction_by_somebody_else_in_its_account() {
 #[test]
 fn each_combination_needs_its_order_and_its_tie() {
     use Severity::{High, Medium};
-    let cases: [(&str, &str, &str); 8] = [
+    let cases: [(&str, &str, &str); 9] = [
+        ("opened_then_used", "key_policy_opened", "key_used_by_foreign_account"),
         ("foreign_key_then_destruction", "foreign_key_used", "key_disabled"),
         ("blinded_then_destruction", "trail_blinded", "key_disabled"),
         ("opened_then_destruction", "key_policy_opened", "key_disabled"),
@@ -209,6 +211,22 @@ fn an_incident_is_quiet_after_a_while() {
 }
 
 #[test]
+fn a_key_declared_critical_makes_it_a_step_worse() {
+    let mut settings = Settings::default();
+    settings.estate.critical_keys = vec![KEY.to_owned()];
+    let severity = |key, severity| {
+        let members = told([finding("key_disabled", "a", key, 0, severity)]);
+        let incident = incidents(members, &settings, Timestamp(HOUR), &BTreeSet::new()).remove(0);
+        (incident.severity, combined(&incident).len(), incident.title)
+    };
+    let title = finding("key_disabled", "a", KEY, 0, Severity::High).title;
+    assert_eq!(severity(KEY, Severity::High), (Severity::Critical, 1, title.clone()));
+    assert_eq!(severity(KEY, Severity::Medium), (Severity::High, 1, title.clone()));
+    assert_eq!(severity(KEY, Severity::Low), (Severity::Low, 0, title.clone()));
+    assert_eq!(severity(OTHER, Severity::High), (Severity::High, 0, title));
+}
+
+#[test]
 fn what_is_below_the_threshold_opens_an_incident_without_an_alert() {
     let incident = only([finding("key_disabled", "a", KEY, 0, Severity::Low)]);
     assert!(incident.alerts.is_empty());
@@ -286,7 +304,7 @@ fn what_lasts_for_ever_becomes_a_new_incident() {
 fn an_id_given_out_stays_when_an_earlier_finding_comes_late() {
     let [early, first, then] =
         [0, 10, 20].map(|hour| finding("key_disabled", "a", KEY, hour, Severity::High));
-    let settings = IncidentSettings::default();
+    let settings = Settings::default();
     let run = |findings: &[&Finding], given_out: &BTreeSet<String>| {
         let members = told(findings.iter().copied().cloned());
         incidents(members, &settings, Timestamp(DAY), given_out)
@@ -300,7 +318,7 @@ fn an_id_given_out_stays_when_an_earlier_finding_comes_late() {
 #[test]
 fn two_incidents_that_a_late_finding_joins_keep_the_earlier_id_and_name_the_other() {
     let [a, bridge, b] = [0, 60, 120].map(|hour| finding("key_disabled", "a", KEY, hour, Severity::High));
-    let settings = IncidentSettings::default();
+    let settings = Settings::default();
     let run = |findings: Vec<Finding>, given_out: &BTreeSet<String>| {
         incidents(told(findings), &settings, Timestamp(130 * HOUR), given_out)
     };
@@ -363,7 +381,7 @@ proptest! {
         let before = of(told(world.iter().copied().map(build)), 400);
         let given_out: BTreeSet<String> = before.into_iter().map(|incident| incident.id).collect();
         let all = told(world.into_iter().chain(late).map(build));
-        let after = incidents(all, &IncidentSettings::default(), Timestamp(400 * HOUR), &given_out);
+        let after = incidents(all, &Settings::default(), Timestamp(400 * HOUR), &given_out);
         let known: BTreeSet<String> = after
             .iter()
             .flat_map(|incident| incident.joined.iter().chain([&incident.id]))

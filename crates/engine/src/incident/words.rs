@@ -10,7 +10,7 @@ pub(super) fn title(worst_first: &[&Member], incident: &Incident) -> String {
     let combined = incident
         .combinations
         .iter()
-        .filter(|found| !found.muted && found.severity == incident.severity)
+        .filter(|found| !found.muted && found.severity == incident.severity && !found.headline.is_empty())
         .find(|found| worst_first.iter().any(|member| member.finding.id == found.findings[1]));
     match combined {
         Some(found) => {

@@ -25,7 +25,7 @@ pub struct JudgedHour {
 }
 
 /// The judged hours of the entities that are followed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
     followed: BTreeMap<Entity, Vec<JudgedHour>>,
 }

@@ -27,6 +27,7 @@ use crate::baseline::novelty::{Dimension, FirstUse, Habit, KeyHabit, Novelty, Pa
 use crate::baseline::repertoire::{ClosedShown, Value};
 use crate::baseline::series;
 use crate::settings::Settings;
+use crate::state::delta::Opened;
 use crate::state::{Entities, KeyState, Seen, Sightings, States};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,16 @@ impl OpenHours {
             if let Some(state) = states.principals.get(id) {
                 self.note_entity(&Entity::Principal(id.clone()), state.open_hours());
             }
+        }
+    }
+
+    /// Notes the hours that taking up a Delta has opened in `states`.
+    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
+        self.note(&opened.others, states);
+        let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
+        let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
+        for (entity, hour) in principals.chain(keys) {
+            self.hours.entry(hour).or_default().insert(entity);
         }
     }
 

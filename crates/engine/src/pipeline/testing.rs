@@ -5,15 +5,17 @@ use crate::estate::Estate;
 use crate::event::testing::{RecordBuilder, with_event};
 use crate::finding::Finding;
 use crate::settings::Settings;
+use crate::state::Patterns;
 
 /// What one object gives that holds these records, as JSON text.
 pub(crate) fn object(records: &[String], estate: &Estate, filter: &Filter) -> ObjectOutcome {
     let looks = event_looks(estate);
     let mut outcome = ObjectOutcome::default();
+    let mut patterns = Patterns::default();
     for record in records {
         with_event(record, |event| {
             if filter.passes(event) {
-                outcome.take(event, estate, &looks);
+                outcome.take(event, estate, &looks, &mut patterns);
             }
         });
     }

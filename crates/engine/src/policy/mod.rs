@@ -16,6 +16,7 @@
 pub mod access;
 pub mod action;
 pub mod condition;
+pub mod diff;
 pub mod document;
 pub mod odds;
 pub mod subject;
@@ -23,6 +24,7 @@ pub mod subject;
 pub use access::{Access, Control, Question, Who};
 pub(crate) use action::glob_ignoring_case;
 pub use action::{Actions, Class};
+pub use diff::Diff;
 pub use document::{Policy, PolicyError};
 pub use subject::{Name, Subject};
 

@@ -1,10 +1,12 @@
 //! What is remembered of one account.
 
 use super::act::{Act, ActKind, Detail};
-use super::{Merge, Newest, Seen};
+use super::delta::Occurrences;
+use super::{Merge, Newest, Seen, Tally};
 use crate::event::Event;
-use crate::time::Timestamp;
+use crate::time::{HOUR, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is remembered of one account: where it is active, and where its keys went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,22 +16,58 @@ pub struct AccountState {
     pub regions: Seen<64>,
     /// Replicas made and primaries moved, the newest 32.
     pub replications: Newest<(Timestamp, String), Act, 32>,
+    /// The first key made of each origin that is not KMS: `EXTERNAL`, `EXTERNAL_KEY_STORE`, `AWS_CLOUDHSM`.
+    pub outside_material: BTreeMap<String, Act>,
+    /// Trails, event data stores and custom key stores that were switched on or off, the newest 64.
+    pub switches: Newest<(Timestamp, String), Act, 64>,
+    /// Calls that were throttled, by hour of event time (whole hours since the epoch) and Region, with the principals
+    /// that they hit; the newest 24.
+    pub throttled: Newest<(i64, String), Tally, 24>,
 }
 
 impl AccountState {
-    /// Takes up a call that succeeded.
-    pub fn succeed(&mut self, event: &Event<'_>) {
+    /// Takes up calls that succeeded: `event` and others like it.
+    pub(super) fn succeed(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if !event.region.is_empty() {
-            self.regions.note(&event.region, "", event.time);
+            self.regions.note_span(&event.region, "", occurrences.first, occurrences.last);
         }
         let concerns =
             matches!(ActKind::of(event), Some(ActKind::Replicate | ActKind::Create | ActKind::UpdatePrimary));
-        if concerns
-            && let Some(act) = Act::of(event)
-            && act.detail != Detail::None
-        {
-            self.replications.join((act.time, act.event_id.clone()), act);
+        if concerns && let Some(act) = Act::of(event) {
+            let stamp = (act.time, act.event_id.clone());
+            match act.detail {
+                Detail::None => {}
+                Detail::Origin(_) => self.outside(act),
+                _ => self.replications.join(stamp, act),
+            }
         }
+    }
+
+    fn outside(&mut self, act: Act) {
+        let Detail::Origin(origin) = &act.detail else { return };
+        // What else a log may say is no origin.
+        if !["EXTERNAL", "EXTERNAL_KEY_STORE", "AWS_CLOUDHSM"].contains(&origin.as_str()) {
+            return;
+        }
+        match self.outside_material.get_mut(origin) {
+            Some(first) => *first = act.min(first.clone()),
+            None => {
+                self.outside_material.insert(origin.clone(), act);
+            }
+        }
+    }
+
+    /// Takes up that something was switched on or off.
+    pub(super) fn switch(&mut self, act: Act) {
+        self.switches.join((act.time, act.event_id.clone()), act);
+    }
+
+    /// Takes up a call that was throttled.
+    pub(super) fn throttle(&mut self, event: &Event<'_>) {
+        let mut tally = Tally::default();
+        tally.add(&event.principal.id, event.time, event.act_id());
+        let region = super::seen::bounded(&event.region).into_owned();
+        self.throttled.join((event.time.0.div_euclid(HOUR), region), tally);
     }
 }
 
@@ -37,5 +75,8 @@ impl Merge for AccountState {
     fn merge(&mut self, other: &Self) {
         self.regions.merge(&other.regions);
         self.replications.merge(&other.replications);
+        other.outside_material.values().for_each(|act| self.outside(act.clone()));
+        self.switches.merge(&other.switches);
+        self.throttled.merge(&other.throttled);
     }
 }

@@ -1,12 +1,14 @@
 //! An act on a key, as it is remembered: what a finding that is judged from a State is made of.
 
 use super::{Merge, seen::bounded};
-use crate::event::{Event, Operation, Params};
+use crate::event::{Event, Operation, Params, Source};
 use crate::finding::Actor;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What was done to a key.
+///
+/// The order is that of the table below; what is added goes to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActKind {
@@ -32,42 +34,107 @@ pub enum ActKind {
     Replicate,
     /// UpdatePrimaryRegion.
     UpdatePrimary,
+    /// CreateGrant.
+    CreateGrant,
+    /// RevokeGrant.
+    RevokeGrant,
+    /// RetireGrant.
+    RetireGrant,
+    /// CreateAlias.
+    CreateAlias,
+    /// UpdateAlias.
+    UpdateAlias,
+    /// EnableKeyRotation.
+    EnableRotation,
+    /// DisableKeyRotation.
+    DisableRotation,
+    /// RotateKeyOnDemand.
+    RotateOnDemand,
+    /// TagResource.
+    Tag,
+    /// UntagResource.
+    Untag,
+    /// ConnectCustomKeyStore.
+    ConnectStore,
+    /// DisconnectCustomKeyStore.
+    DisconnectStore,
+    /// StartLogging, of CloudTrail.
+    StartLogging,
+    /// StopLogging, of CloudTrail.
+    StopLogging,
+    /// StartEventDataStoreIngestion, of CloudTrail.
+    StartIngestion,
+    /// StopEventDataStoreIngestion, of CloudTrail.
+    StopIngestion,
+    /// RestoreEventDataStore, of CloudTrail.
+    RestoreStore,
+    /// DeleteEventDataStore, of CloudTrail.
+    DeleteStore,
 }
 
 impl ActKind {
+    /// All kinds, each with the operation that it is of.
+    const OPERATIONS: [(ActKind, Operation); 23] = [
+        (ActKind::Create, Operation::CreateKey),
+        (ActKind::ScheduleDeletion, Operation::ScheduleKeyDeletion),
+        (ActKind::CancelDeletion, Operation::CancelKeyDeletion),
+        (ActKind::Disable, Operation::DisableKey),
+        (ActKind::Enable, Operation::EnableKey),
+        (ActKind::ImportMaterial, Operation::ImportKeyMaterial),
+        (ActKind::DeleteMaterial, Operation::DeleteImportedKeyMaterial),
+        (ActKind::ExpireMaterial, Operation::DeleteExpiredKeyMaterial),
+        (ActKind::Delete, Operation::DeleteKey),
+        (ActKind::Replicate, Operation::ReplicateKey),
+        (ActKind::UpdatePrimary, Operation::UpdatePrimaryRegion),
+        (ActKind::CreateGrant, Operation::CreateGrant),
+        (ActKind::RevokeGrant, Operation::RevokeGrant),
+        (ActKind::RetireGrant, Operation::RetireGrant),
+        (ActKind::CreateAlias, Operation::CreateAlias),
+        (ActKind::UpdateAlias, Operation::UpdateAlias),
+        (ActKind::EnableRotation, Operation::EnableKeyRotation),
+        (ActKind::DisableRotation, Operation::DisableKeyRotation),
+        (ActKind::RotateOnDemand, Operation::RotateKeyOnDemand),
+        (ActKind::Tag, Operation::TagResource),
+        (ActKind::Untag, Operation::UntagResource),
+        (ActKind::ConnectStore, Operation::ConnectCustomKeyStore),
+        (ActKind::DisconnectStore, Operation::DisconnectCustomKeyStore),
+    ];
+
+    /// Acts on CloudTrail, by event name.
+    const LOG_ACTS: [(ActKind, &'static str); 6] = [
+        (ActKind::StartLogging, "StartLogging"),
+        (ActKind::StopLogging, "StopLogging"),
+        (ActKind::StartIngestion, "StartEventDataStoreIngestion"),
+        (ActKind::StopIngestion, "StopEventDataStoreIngestion"),
+        (ActKind::RestoreStore, "RestoreEventDataStore"),
+        (ActKind::DeleteStore, "DeleteEventDataStore"),
+    ];
+
     /// The act of an event, if it is one that is remembered.
     pub fn of(event: &Event<'_>) -> Option<ActKind> {
-        match event.operation {
-            Operation::CreateKey => Some(ActKind::Create),
-            Operation::ScheduleKeyDeletion => Some(ActKind::ScheduleDeletion),
-            Operation::CancelKeyDeletion => Some(ActKind::CancelDeletion),
-            Operation::DisableKey => Some(ActKind::Disable),
-            Operation::EnableKey => Some(ActKind::Enable),
-            Operation::ImportKeyMaterial => Some(ActKind::ImportMaterial),
-            Operation::DeleteImportedKeyMaterial => Some(ActKind::DeleteMaterial),
-            Operation::DeleteExpiredKeyMaterial => Some(ActKind::ExpireMaterial),
-            Operation::DeleteKey => Some(ActKind::Delete),
-            Operation::ReplicateKey => Some(ActKind::Replicate),
-            Operation::UpdatePrimaryRegion => Some(ActKind::UpdatePrimary),
-            _ => None,
+        match event.source {
+            // Nearly all events are cryptographic calls.
+            Source::Kms if event.operation.is_cryptographic() => None,
+            Source::Kms => {
+                Self::OPERATIONS.iter().find(|(_, of)| *of == event.operation).map(|(kind, _)| *kind)
+            }
+            Source::CloudTrail => {
+                Self::LOG_ACTS.iter().find(|(_, of)| *of == event.name).map(|(kind, _)| *kind)
+            }
+            Source::Infrastructure(_) => None,
         }
     }
 
     /// The event name.
     pub fn operation(self) -> &'static str {
-        match self {
-            ActKind::Create => "CreateKey",
-            ActKind::ScheduleDeletion => "ScheduleKeyDeletion",
-            ActKind::CancelDeletion => "CancelKeyDeletion",
-            ActKind::Disable => "DisableKey",
-            ActKind::Enable => "EnableKey",
-            ActKind::ImportMaterial => "ImportKeyMaterial",
-            ActKind::DeleteMaterial => "DeleteImportedKeyMaterial",
-            ActKind::ExpireMaterial => "DeleteExpiredKeyMaterial",
-            ActKind::Delete => "DeleteKey",
-            ActKind::Replicate => "ReplicateKey",
-            ActKind::UpdatePrimary => "UpdatePrimaryRegion",
-        }
+        let of_kms = Self::OPERATIONS.iter().find(|(kind, _)| *kind == self).map(|(_, of)| of.name());
+        let of_logs = || Self::LOG_ACTS.iter().find(|(kind, _)| *kind == self).map(|(_, of)| *of);
+        of_kms.or_else(of_logs).unwrap_or_default()
+    }
+
+    /// Whether it makes, ends or changes the life of a key.
+    pub fn is_lifecycle(self) -> bool {
+        self <= ActKind::UpdatePrimary
     }
 
     /// Whether somebody takes the key away from its users with it.
@@ -133,6 +200,26 @@ pub enum Detail {
         /// The new primary Region.
         region: String,
     },
+    /// Of CreateGrant.
+    Grant {
+        /// `grantId`.
+        id: Option<String>,
+        /// Who may use the grant.
+        grantee: Option<String>,
+        /// Whether its grantee may make further grants.
+        extends: bool,
+    },
+    /// Of an alias, the tags or the like: their names.
+    Names(Vec<String>),
+    /// Of EnableKeyRotation.
+    Rotation {
+        /// Days between rotations.
+        period_days: Option<i64>,
+    },
+    /// Of a custom key store or of CloudTrail: what is switched on or off.
+    Target(String),
+    /// Of CreateKey: where its material comes from, if not from KMS.
+    Origin(String),
 }
 
 /// Who did an act: an [`Actor`] that can be stored.
@@ -247,11 +334,42 @@ fn detail(event: &Event<'_>, kind: ActKind) -> Detail {
             arn: event.key.as_ref().map(|key| bounded(&key.arn).into_owned()),
             own_policy: false,
         },
+        Params::Policy(change) if kind == ActKind::Create => match change.origin.as_deref() {
+            None | Some("AWS_KMS") => Detail::None,
+            Some(origin) => Detail::Origin(bounded(origin).into_owned()),
+        },
+        Params::Grant(grant) if kind == ActKind::CreateGrant => Detail::Grant {
+            id: grant.id.as_deref().map(|id| bounded(id).into_owned()),
+            grantee: grant.grantee.as_deref().map(|grantee| bounded(grantee).into_owned()),
+            extends: grant.operations.iter().any(|operation| operation == "CreateGrant"),
+        },
+        Params::Grant(grant) => Detail::Names(grant.id.iter().map(|id| bounded(id).into_owned()).collect()),
+        Params::Alias => Detail::Names(event.alias.iter().map(|alias| bounded(alias).into_owned()).collect()),
+        Params::Rotation { period_days, .. } => Detail::Rotation { period_days: *period_days },
+        Params::Tags { keys } => {
+            Detail::Names(keys.iter().take(LONGEST_LIST).map(|key| bounded(key).into_owned()).collect())
+        }
+        Params::KeyStore(store) => {
+            Detail::Target(store.id.as_deref().map(bounded).unwrap_or_default().into_owned())
+        }
+        _ if event.source == Source::CloudTrail => Detail::Target(log_target(event)),
         Params::PrimaryRegion { region } => {
             Detail::Primary { region: region.as_deref().map(bounded).unwrap_or_default().into_owned() }
         }
         _ => Detail::None,
     }
+}
+
+/// Longest list of names that is kept with an act.
+const LONGEST_LIST: usize = 8;
+
+/// The trail or event data store of a call to CloudTrail: its name, or the last part of its ARN.
+fn log_target(event: &Event<'_>) -> String {
+    let named = ["trailName", "name", "eventDataStore"]
+        .into_iter()
+        .find_map(|member| event.request.get(member).nonempty());
+    let name = named.unwrap_or_default();
+    bounded(name.rsplit('/').next().unwrap_or(&name)).into_owned()
 }
 
 /// Whether a CreateKey made a replica: KMS writes one in the other Region for a ReplicateKey.

@@ -98,7 +98,8 @@ fn note(registers: &mut [u8], hash: u64) {
 fn estimate(registers: &[u8]) -> u64 {
     let m = registers.len() as f64;
     let alpha = 0.7213 / (1.0 + 1.079 / m);
-    let sum: f64 = registers.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
+    // Two to the minus `rank`, made of its exponent.
+    let sum: f64 = registers.iter().map(|rank| f64::from_bits((1023 - u64::from(*rank)) << 52)).sum();
     let raw = alpha * m * m / sum;
     let empty = registers.iter().filter(|rank| **rank == 0).count();
     let value = if raw <= 2.5 * m && empty > 0 { m * (m / empty as f64).ln() } else { raw };

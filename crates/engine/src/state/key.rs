@@ -1,14 +1,16 @@
 //! What is remembered of one key.
 
-use super::act::{Act, ActKind};
+use super::act::{Act, ActKind, By};
+use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
-use super::{Aliases, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
+use super::{Aliases, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
-use crate::event::{Event, Key, Operation, Params};
+use crate::event::{Event, Key, Operation, Params, PrincipalKind, ResourceKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What is remembered of one key: enough to say who would miss it, and what was done to it.
 ///
@@ -30,8 +32,23 @@ pub struct KeyState {
     pub resources: Resources,
     /// Uses refused because of its state, by UTC day and reason, the newest 16.
     pub refused: Newest<(i64, RefusedState), Refusals, 16>,
-    /// The last two key policies.
-    pub policies: Newest<(Timestamp, String), PolicyText, 2>,
+    /// The last three key policies.
+    pub policies: Newest<(Timestamp, String), PolicyText, 3>,
+    /// When policies were set, each with a hash of its text: tells one that is put again from a new one.
+    pub policy_puts: Newest<(Timestamp, String), u64, 64>,
+    /// Grants made by somebody directly, not by an AWS service, the newest 16.
+    pub grants: Newest<(Timestamp, String), Act, 16>,
+    /// Changes of rotation, the newest 8.
+    pub rotations: Newest<(Timestamp, String), Act, 8>,
+    /// Changes of tags, the newest 8.
+    pub tags: Newest<(Timestamp, String), Act, 8>,
+    /// Aliases that were made to point at it, the newest 8.
+    pub pointed: Newest<(Timestamp, String), Act, 8>,
+    /// Who read log objects under it.
+    pub log_readers: Firsts<32>,
+    /// In which ways it is used.
+    #[serde(skip_serializing_if = "KeyHabits::is_empty")]
+    pub habits: KeyHabits,
     /// `origin`: `AWS_KMS`, `EXTERNAL`, `AWS_CLOUDHSM` or `EXTERNAL_KEY_STORE`, if its making was seen.
     pub origin: Register<String>,
     /// `keyManager`: `AWS` or `CUSTOMER`, if its making was seen or an alias tells.
@@ -46,6 +63,67 @@ pub struct KeyState {
     pub repertoire: Repertoire,
 }
 
+/// In which ways a key is used, as long as that lasts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyHabits {
+    /// Used through AWS services; broken by a direct call.
+    pub through_service: Habit,
+    /// Used with an encryption context by those who call directly; broken without.
+    pub with_context: Habit,
+    /// Plaintext released to attested enclaves; broken by one without attestation.
+    pub attested: Habit,
+}
+
+impl KeyHabits {
+    fn is_empty(&self) -> bool {
+        self.through_service.is_empty() && self.with_context.is_empty() && self.attested.is_empty()
+    }
+
+    /// Takes up a cryptographic call that succeeded.
+    fn note(&mut self, event: &Event<'_>) {
+        let (time, id, who) = (event.time, event.act_id(), event.principal.id.as_ref());
+        if event.principal.via_service.is_some() || event.principal.kind == PrincipalKind::ServiceLinkedRole {
+            self.through_service.keep(time);
+            return;
+        }
+        self.through_service.part(time, id, who);
+        if matches!(
+            event.operation,
+            Operation::Decrypt
+                | Operation::Encrypt
+                | Operation::GenerateDataKey
+                | Operation::GenerateDataKeyWithoutPlaintext
+        ) {
+            match event.context.is_empty() {
+                true => self.with_context.part(time, id, who),
+                false => self.with_context.keep(time),
+            }
+        }
+        if event.operation.releases_secret() {
+            match event.attestation.is_none() {
+                true => self.attested.part(time, id, who),
+                false => self.attested.keep(time),
+            }
+        }
+    }
+}
+
+impl Merge for KeyHabits {
+    fn merge(&mut self, other: &Self) {
+        self.through_service.merge(&other.through_service);
+        self.with_context.merge(&other.with_context);
+        self.attested.merge(&other.attested);
+    }
+}
+
+/// A hash of a policy text merges as the greater one: two texts of one event cannot be.
+impl Merge for u64 {
+    fn merge(&mut self, other: &Self) {
+        *self = (*self).max(*other);
+    }
+}
+
 /// A key policy as it was set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PolicyText {
@@ -53,6 +131,9 @@ pub struct PolicyText {
     pub text: Option<String>,
     /// Principal that set it.
     pub by: String,
+    /// The same with session, network and so on.
+    #[serde(default)]
+    pub actor: By,
 }
 
 impl PolicyText {
@@ -88,22 +169,31 @@ impl KeyState {
         KeyState { users, aliases, baseline, repertoire, ..KeyState::default() }
     }
 
-    /// Takes up a call on this key that succeeded.
-    pub fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>) {
+    /// Takes up calls on this key that succeeded: `event` and others like it.
+    pub(super) fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>, occurrences: Occurrences<'_, '_>) {
         let via = event.principal.via_service.as_deref().unwrap_or_default();
+        let Occurrences { all, first, last } = occurrences;
         if event.operation.is_cryptographic() {
-            self.users.note(&event.principal.id, via, event.time);
-            if let Some(resource) = &event.resource {
-                self.resources.note(resource, event.time);
+            self.users.note_span(&event.principal.id, via, first, last);
+            for one in all {
+                if let Some(resource) = &one.resource {
+                    self.resources.note(resource, one.time);
+                    if event.operation == Operation::Decrypt && is_log_object(resource) {
+                        self.log_readers.note(&event.principal.id, one.time, one.id);
+                    }
+                }
             }
+            self.habits.note(event);
         } else {
-            self.others.note(&event.principal.id, via, event.time);
+            self.others.note_span(&event.principal.id, via, first, last);
             self.change(event);
         }
         // Of two keys it is not said which one the alias means.
         if let Some(alias) = event.alias.as_deref().filter(|_| event.destination_key.is_none()) {
             let points_here = event.operation != Operation::DeleteAlias;
-            self.aliases.write(alias, event.time, event.act_id(), points_here);
+            for one in all.iter().filter(|one| one.time == last) {
+                self.aliases.write(alias, one.time, one.id, points_here);
+            }
             if alias.starts_with("alias/aws/") && self.manager.get().is_none_or(|manager| manager != "AWS") {
                 // Only AWS can make such an alias. Written at the beginning of time, so that every copy agrees.
                 self.manager.write(Timestamp(0), "", "AWS".to_owned());
@@ -114,7 +204,18 @@ impl KeyState {
 
     fn change(&mut self, event: &Event<'_>) {
         if let Some(act) = Act::of(event) {
-            self.acts.join((act.time, act.event_id.clone()), act);
+            let stamp = (act.time, act.event_id.clone());
+            match act.kind {
+                kind if kind.is_lifecycle() => self.acts.join(stamp, act),
+                // AWS services make grants by the thousand; they would push out those that somebody made.
+                ActKind::CreateGrant if event.principal.via_service.is_none() => self.grants.join(stamp, act),
+                ActKind::CreateAlias | ActKind::UpdateAlias => self.pointed.join(stamp, act),
+                ActKind::EnableRotation | ActKind::DisableRotation | ActKind::RotateOnDemand => {
+                    self.rotations.join(stamp, act);
+                }
+                ActKind::Tag | ActKind::Untag => self.tags.join(stamp, act),
+                _ => {}
+            }
         }
         let Params::Policy(change) = &event.params else { return };
         if event.operation == Operation::CreateKey {
@@ -137,9 +238,23 @@ impl KeyState {
         if unreadable || policy.is_some_and(|text| text.len() > PolicyText::BYTES) {
             return;
         }
-        let policy =
-            PolicyText { text: policy.map(str::to_owned), by: bounded(&event.principal.id).into_owned() };
-        self.policies.join((event.time, bounded(event.act_id()).into_owned()), policy);
+        let stamp = (event.time, bounded(event.act_id()).into_owned());
+        self.policy_puts.join(stamp.clone(), xxh3_64(policy.unwrap_or_default().as_bytes()));
+        let policy = PolicyText {
+            text: policy.map(str::to_owned),
+            by: bounded(&event.principal.id).into_owned(),
+            actor: event.actor().into(),
+        };
+        self.policies.join(stamp, policy);
+    }
+
+    /// Whether the event put a policy that was in force already: of the same text as the one put before.
+    pub fn put_again(&self, event: &(Timestamp, String)) -> bool {
+        let up_to: Vec<_> = self.policy_puts.iter().take_while(|(stamp, _)| *stamp <= event).collect();
+        match up_to.as_slice() {
+            [.., (_, before), (stamp, hash)] => *stamp == event && before == hash,
+            _ => false,
+        }
     }
 
     /// Takes up a cryptographic call that failed because of the state of the key.
@@ -186,10 +301,26 @@ impl Merge for KeyState {
         self.resources.merge(&other.resources);
         self.refused.merge(&other.refused);
         self.policies.merge(&other.policies);
+        self.policy_puts.merge(&other.policy_puts);
+        self.grants.merge(&other.grants);
+        self.rotations.merge(&other.rotations);
+        self.tags.merge(&other.tags);
+        self.pointed.merge(&other.pointed);
+        self.log_readers.merge(&other.log_readers);
+        self.habits.merge(&other.habits);
         self.origin.merge(&other.origin);
         self.manager.merge(&other.manager);
         self.multi_region |= other.multi_region;
         self.baseline.merge(&other.baseline);
         self.repertoire.merge(&other.repertoire);
+    }
+}
+
+/// Whether a resource is an object that CloudTrail, or another service that writes logs, has put below `AWSLogs/`.
+fn is_log_object(resource: &crate::event::Resource<'_>) -> bool {
+    match resource.kind {
+        ResourceKind::Trail => true,
+        ResourceKind::Object => resource.id.contains("/AWSLogs/"),
+        _ => false,
     }
 }

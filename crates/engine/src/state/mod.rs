@@ -11,13 +11,17 @@
 pub mod account;
 pub mod act;
 pub mod aliases;
+pub mod delta;
 pub mod distinct;
+pub mod firsts;
+pub mod habit;
 pub mod key;
 #[cfg(test)]
 pub(crate) mod laws;
 mod lifecycle;
 pub mod names;
 pub mod newest;
+pub mod once;
 pub mod principal;
 pub mod refusals;
 pub mod register;
@@ -25,25 +29,32 @@ pub mod resources;
 pub mod seen;
 pub mod sightings;
 pub mod stored;
+pub mod tally;
 
 pub use account::AccountState;
 pub use act::{Act, ActKind, By, Detail};
 pub use aliases::Aliases;
+pub use delta::{Delta, Patterns};
+pub use firsts::Firsts;
+pub use habit::Habit;
 pub use key::{KeyState, PolicyText};
 pub use names::Names;
 pub use newest::Newest;
+pub use once::Once;
 pub use principal::PrincipalState;
 pub use refusals::{Refusals, RefusedState};
 pub use register::Register;
 pub use resources::Resources;
 pub use seen::{Seen, Sight};
 pub use sightings::Sightings;
+pub use tally::Tally;
 
 use crate::baseline::entity;
 use crate::baseline::hour::Kept;
 use crate::baseline::repertoire;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
+use delta::{Occurrence, Occurrences};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -82,18 +93,35 @@ fn in_order<T: Serialize, S: Serializer>(map: &Entities<T>, serializer: S) -> Re
 
 impl States {
     /// Takes up what `event` says about its entities.
-    ///
-    /// Most events are cryptographic calls by a known principal on a known key: they allocate nothing.
     pub fn observe(&mut self, event: &Event<'_>, estate: &Estate) {
-        if event.source != Source::Kms {
-            return;
+        match event.source {
+            Source::Kms => {}
+            Source::CloudTrail => return self.observe_switch(event),
+            Source::Infrastructure(_) => return,
         }
-        self.count(event, estate);
+        let id = seen::bounded(event.act_id());
+        let act = xxh3_64(id.as_bytes());
+        let one = Occurrence { time: event.time, act, id: &id, resource: event.resource.clone() };
+        let occurrences = Occurrences { all: &[one], first: event.time, last: event.time };
+        self.observe_all(&mut event.clone(), occurrences, States::counts_key(event, estate));
+    }
+
+    /// Takes up events of KMS that are alike: `event` is the first of them, by time and id. Those that did not succeed
+    /// come one by one.
+    ///
+    /// Most are cryptographic calls by known principals on known keys: they allocate nothing.
+    fn observe_all<'a>(
+        &mut self,
+        event: &mut Event<'a>,
+        occurrences: Occurrences<'_, 'a>,
+        counts_key: bool,
+    ) -> Opens {
+        let opens = self.count(event, occurrences, counts_key);
         if event.dry_run {
-            return;
+            return opens;
         }
         match event.outcome.class() {
-            None => self.observe_success(event),
+            None => self.observe_success(event, occurrences),
             Some(ErrorClass::KeyState) if event.operation.is_cryptographic() => {
                 if let Some(key) = refused_key(event) {
                     entry(&mut self.keys, &key.arn).refuse(event, key);
@@ -102,52 +130,83 @@ impl States {
             Some(ErrorClass::Denied) if PrincipalState::concerns(event) => {
                 entry(&mut self.principals, &event.principal.id).note(event);
             }
+            Some(ErrorClass::CryptoMismatch) => {
+                entry(&mut self.principals, &event.principal.id).mismatch(event);
+            }
+            Some(ErrorClass::Throttled) if !event.account.is_empty() => {
+                entry(&mut self.accounts, &event.account).throttle(event);
+            }
             Some(_) => {}
         }
+        opens
     }
 
-    /// Counts the event for its principal, and for its key if that is ours and is proved to exist.
+    /// Takes up that a trail, an event data store or a custom key store was switched on or off.
+    fn observe_switch(&mut self, event: &Event<'_>) {
+        if event.succeeded()
+            && !event.account.is_empty()
+            && let Some(act) = Act::of(event)
+            && matches!(act.detail, Detail::Target(_))
+        {
+            entry(&mut self.accounts, &event.account).switch(act);
+        }
+    }
+
+    /// Counts events for their principal, and for their key if `counts_key`.
     ///
-    /// Principals are counted also when they are refused and when they only try (dry runs). Keys are counted by
-    /// calls that succeed alone, although refusals are a measure of keys, too: a refusal proves no key, and whoever
-    /// makes up key names would fill the States. What is refused shows in the principal's counts.
-    fn count(&mut self, event: &Event<'_>, estate: &Estate) {
-        let act = xxh3_64(seen::bounded(event.act_id()).as_bytes());
+    /// Principals are counted also when they are refused and when they only try (dry runs).
+    fn count<'a>(
+        &mut self,
+        event: &mut Event<'a>,
+        occurrences: Occurrences<'_, 'a>,
+        counts_key: bool,
+    ) -> Opens {
         let mut kept = Kept::default();
+        let principal = event.principal.id.clone();
         let principals = &mut self.principals;
-        entity::count(
+        let mut opens_principal = entity::count(
             event,
-            act,
+            occurrences,
             &mut kept,
             |measure| measure.of.principal(),
-            || &mut entry(principals, &event.principal.id).baseline,
+            || &mut entry(principals, &principal).baseline,
         );
         if repertoire::concerns_caller(event) {
-            entry(principals, &event.principal.id).repertoire.note_caller(event, &mut kept);
+            opens_principal |= entry(principals, &principal).repertoire.note_caller(event, &mut kept);
         }
-        if let Some(key) = &event.key
-            && event.succeeded()
-            && key.arn.contains(":key/")
-            && key.account.as_deref().is_some_and(|owner| owner == event.account || estate.is_own(owner))
-        {
+        let mut opens_key = false;
+        if let Some(arn) = event.key.as_ref().filter(|_| counts_key).map(|key| key.arn.clone()) {
             let keys = &mut self.keys;
-            entity::count(
+            opens_key = entity::count(
                 event,
-                act,
+                occurrences,
                 &mut kept,
                 |measure| measure.of.key(),
-                || &mut entry(keys, &key.arn).baseline,
+                || &mut entry(keys, &arn).baseline,
             );
-            entry(keys, &key.arn).repertoire.note_user(event, &mut kept);
+            opens_key |= entry(keys, &arn).repertoire.note_user(event, &mut kept);
         }
+        Opens { principal: opens_principal, key: opens_key }
     }
 
-    fn observe_success(&mut self, event: &Event<'_>) {
+    /// Whether an event is counted for its key: if that is ours and is proved to exist.
+    ///
+    /// Keys are counted by calls that succeed alone, although refusals are a measure of keys, too: a refusal proves no
+    /// key, and whoever makes up key names would fill the States. What is refused shows in the principal's counts.
+    fn counts_key(event: &Event<'_>, estate: &Estate) -> bool {
+        event.key.as_ref().is_some_and(|key| {
+            event.succeeded()
+                && key.arn.contains(":key/")
+                && key.account.as_deref().is_some_and(|owner| owner == event.account || estate.is_own(owner))
+        })
+    }
+
+    fn observe_success(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if let Some(key) = &event.key {
-            entry(&mut self.keys, &key.arn).succeed(event, key);
+            entry(&mut self.keys, &key.arn).succeed(event, key, occurrences);
         }
         if let Some(key) = &event.destination_key {
-            entry(&mut self.keys, &key.arn).succeed(event, key);
+            entry(&mut self.keys, &key.arn).succeed(event, key, occurrences);
         }
         if let Params::Policy(change) = &event.params
             && let Some(replica) = &change.replica_arn
@@ -157,8 +216,14 @@ impl States {
         if PrincipalState::concerns(event) {
             entry(&mut self.principals, &event.principal.id).note(event);
         }
+        if principal::PrincipalHabits::concerns(event) {
+            entry(&mut self.principals, &event.principal.id).habits.note(event);
+        }
         if !event.account.is_empty() {
-            entry(&mut self.accounts, &event.account).succeed(event);
+            entry(&mut self.accounts, &event.account).succeed(event, occurrences);
+        }
+        if matches!(event.params, Params::KeyStore(_)) {
+            self.observe_switch(event);
         }
     }
 
@@ -166,6 +231,13 @@ impl States {
     pub fn names(&self) -> Names {
         Names::new(&self.keys)
     }
+}
+
+/// Whether what was taken up has opened an hour of the principal, and of the key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Opens {
+    principal: bool,
+    key: bool,
 }
 
 impl Merge for States {

@@ -1,10 +1,10 @@
 //! What is remembered of one principal.
 
 use super::act::{Act, ActKind};
-use super::{Merge, Newest, Sightings, seen::bounded};
+use super::{Habit, Merge, Newest, Sightings, Tally, seen::bounded};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
-use crate::event::Event;
+use crate::event::{Event, PrincipalKind};
 use crate::time::HOUR;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -21,12 +21,62 @@ pub struct PrincipalState {
     pub destroyed: Newest<Target, Acts, 64>,
     /// The same acts, but refused for want of permission.
     pub attempted: Newest<Target, Acts, 64>,
+    /// Grants that it ended by direct calls: one entry for each hour, kind of act and key, the newest 64.
+    pub ended_grants: Newest<Target, Acts, 64>,
+    /// Calls that failed since ciphertext, key or context did not fit, by hour, with the keys; the newest 24.
+    pub mismatches: Newest<i64, Tally, 24>,
+    /// In which ways it calls.
+    #[serde(skip_serializing_if = "PrincipalHabits::is_empty")]
+    pub habits: PrincipalHabits,
     /// What it does by the hour.
     #[serde(skip_serializing_if = "Baseline::is_empty")]
     pub baseline: Baseline,
     /// What it has shown: networks, agents, Regions, operations, keys.
     #[serde(default, skip_serializing_if = "Repertoire::is_empty")]
     pub repertoire: Repertoire,
+}
+
+/// In which ways a principal has KMS release plaintext by direct calls, as long as that lasts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PrincipalHabits {
+    /// Through VPC endpoints; broken by a call from elsewhere.
+    pub by_endpoint: Habit,
+    /// By programs; broken by a call with credentials of a console session. Of roles only.
+    pub by_program: Habit,
+}
+
+impl PrincipalHabits {
+    fn is_empty(&self) -> bool {
+        self.by_endpoint.is_empty() && self.by_program.is_empty()
+    }
+
+    /// Whether an event is one for these.
+    pub(super) fn concerns(event: &Event<'_>) -> bool {
+        event.principal.via_service.is_none() && event.operation.releases_secret()
+    }
+
+    pub(super) fn note(&mut self, event: &Event<'_>) {
+        let (time, id, who) = (event.time, event.act_id(), event.principal.id.as_ref());
+        if event.caller.vpc_endpoint.is_some() {
+            self.by_endpoint.keep(time);
+        } else if event.caller.ip.is_some() {
+            self.by_endpoint.part(time, id, who);
+        }
+        if event.principal.kind == PrincipalKind::Role {
+            match event.principal.console {
+                true => self.by_program.part(time, id, who),
+                false => self.by_program.keep(time),
+            }
+        }
+    }
+}
+
+impl Merge for PrincipalHabits {
+    fn merge(&mut self, other: &Self) {
+        self.by_endpoint.merge(&other.by_endpoint);
+        self.by_program.merge(&other.by_program);
+    }
 }
 
 /// Acts of one kind on one key within an hour.
@@ -68,17 +118,34 @@ impl PrincipalState {
 
     /// Whether an event is one for this State.
     pub(super) fn concerns(event: &Event<'_>) -> bool {
-        ActKind::of(event).is_some_and(ActKind::is_destructive)
+        ActKind::of(event).is_some_and(|kind| kind.is_destructive() || Self::ends_grant(event, kind))
     }
 
-    /// Takes up a destructive act, done or denied.
+    /// Whether somebody ends a grant by a direct call that succeeds: services end those that they made.
+    fn ends_grant(event: &Event<'_>, kind: ActKind) -> bool {
+        matches!(kind, ActKind::RevokeGrant | ActKind::RetireGrant)
+            && event.principal.via_service.is_none()
+            && event.succeeded()
+    }
+
+    /// Takes up a call that failed since ciphertext, key or context did not fit.
+    pub(super) fn mismatch(&mut self, event: &Event<'_>) {
+        let mut tally = Tally::default();
+        tally.add(event.key.as_ref().map_or("", |key| &key.arn), event.time, event.act_id());
+        self.mismatches.join(event.time.0.div_euclid(HOUR), tally);
+    }
+
+    /// Takes up an act that it [`concerns`](Self::concerns), done or denied.
     pub fn note(&mut self, event: &Event<'_>) {
         let Some(act) = Act::of(event) else { return };
+        let destructive = act.kind.is_destructive();
         let target: Target = (act.time.0.div_euclid(HOUR), act.kind, act.key.clone());
         let mut calls = Sightings::default();
         calls.add(act.time, &bounded(event.act_id()));
         let acts = Acts { first: act, calls };
-        if event.succeeded() {
+        if !destructive {
+            self.ended_grants.join(target, acts);
+        } else if event.succeeded() {
             self.destroyed.join(target, acts);
         } else {
             self.attempted.join(target, acts);
@@ -90,6 +157,9 @@ impl Merge for PrincipalState {
     fn merge(&mut self, other: &Self) {
         self.destroyed.merge(&other.destroyed);
         self.attempted.merge(&other.attempted);
+        self.ended_grants.merge(&other.ended_grants);
+        self.mismatches.merge(&other.mismatches);
+        self.habits.merge(&other.habits);
         self.baseline.merge(&other.baseline);
         self.repertoire.merge(&other.repertoire);
     }

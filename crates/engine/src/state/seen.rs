@@ -68,6 +68,11 @@ impl<const N: usize> Default for Seen<N> {
 impl<const N: usize> Seen<N> {
     /// Takes up that `name` with `detail` was seen at `time`. Allocates only for a new name.
     pub fn note(&mut self, name: &str, detail: &str, time: Timestamp) {
+        self.note_span(name, detail, time, time);
+    }
+
+    /// Takes up that `name` with `detail` was seen several times, at `start` first and at `end` last.
+    pub fn note_span(&mut self, name: &str, detail: &str, start: Timestamp, end: Timestamp) {
         let (name, detail) = (bounded(name), bounded(detail));
         let hash = hash(&name, &detail);
         match self.find(hash, &name, &detail) {
@@ -75,10 +80,10 @@ impl<const N: usize> Seen<N> {
                 let Some(sight) = self.entries.get_mut(at) else { return };
                 // Outside its known span, a full list may have to change places: that is for `keep`.
                 let masked = sight.first.is_none() || sight.last.is_none();
-                sight.first = sight.first.map(|first| first.min(time));
-                sight.last = sight.last.map(|last| last.max(time));
+                sight.first = sight.first.map(|first| first.min(start));
+                sight.last = sight.last.map(|last| last.max(end));
                 if masked {
-                    let sight = Sight { first: Some(time), last: Some(time), ..sight.clone() };
+                    let sight = Sight { first: Some(start), last: Some(end), ..sight.clone() };
                     self.absorb(sight);
                     self.keep();
                 }
@@ -88,8 +93,8 @@ impl<const N: usize> Seen<N> {
                     hash,
                     name: name.into(),
                     detail: detail.into(),
-                    first: Some(time),
-                    last: Some(time),
+                    first: Some(start),
+                    last: Some(end),
                 };
                 self.entries.insert(at, sight);
                 self.keep();

@@ -61,8 +61,16 @@ fn keys_of_strangers_are_not_counted() {
 }
 
 #[test]
-fn events_of_other_services_are_not_remembered() {
-    assert_eq!(states(&[crate::event::testing::cloudtrail("StopLogging")]), States::default());
+fn events_of_other_services_are_not_remembered_but_for_a_log_switched_on_or_off() {
+    let queue =
+        crate::event::testing::other("sqs", "DeleteQueue", serde_json::json!({"queueUrl": "kmswatch"}));
+    let selectors = crate::event::testing::cloudtrail("PutEventSelectors");
+    let denied = crate::event::testing::cloudtrail("StopLogging").denied();
+    assert_eq!(states(&[queue, selectors, denied]), States::default());
+    let states = states(&[crate::event::testing::cloudtrail("StopLogging")]);
+    let act = states.accounts[ACCOUNT].switches.values().next().unwrap();
+    assert_eq!((act.kind, &act.detail), (ActKind::StopLogging, &Detail::Target("main".to_owned())));
+    assert!(states.keys.is_empty() && states.principals.is_empty());
 }
 
 #[test]
@@ -196,14 +204,15 @@ fn aliases_are_learned_moved_and_forgotten() {
 }
 
 #[test]
-fn the_last_two_policies_are_kept_and_a_longer_text_than_kms_takes_is_not() {
+fn the_last_policies_are_kept_and_a_longer_text_than_kms_takes_is_not() {
     let put = |day: u8, text: &str| {
         kms("PutKeyPolicy").at(&format!("2026-05-0{day}T10:00:00Z")).set("requestParameters.policy", text)
     };
     let long = "x".repeat(PolicyText::BYTES + 1);
     let states = states(&[put(1, "one"), put(2, "two"), put(3, "three"), put(4, &long), put(5, "")]);
     let texts: Vec<_> = states.keys[KEY].policies.values().map(|p| p.text.as_deref().unwrap()).collect();
-    assert_eq!(texts, ["two", "three"]);
+    assert_eq!(texts, ["one", "two", "three"]);
+    assert_eq!(states.keys[KEY].policy_puts.len(), 3);
 }
 
 #[test]

@@ -111,7 +111,8 @@ impl Scored {
     pub(crate) fn with_at_most(&self, most: usize) -> Reached {
         let mut alerts = Alerts::default();
         let mut threshold = 0.0;
-        for same in self.innocent.chunk_by(|a, b| a.0 == b.0) {
+        let positive = self.innocent.partition_point(|(score, ..)| *score > 0.0);
+        for same in self.innocent.get(..positive).unwrap_or_default().chunk_by(|a, b| a.0 == b.0) {
             same.iter().for_each(|(_, who, hour)| alerts.add(*who, *hour));
             if alerts.n > most {
                 threshold = same.first().map_or(0.0, |(score, ..)| *score);

@@ -1,7 +1,7 @@
 //! The text of findings, whole and in parts.
 
 use super::*;
-use crate::output::samples;
+use crate::output::{Tuning, samples};
 use crate::troubles::{InputProblem, Troubles};
 use kmswatch_engine::event::SkipReason;
 use kmswatch_engine::pipeline::Summary;
@@ -24,6 +24,8 @@ fn outcome(findings: Vec<Finding>) -> Outcome {
     Outcome {
         findings,
         incidents: None,
+        tuning: Tuning::default(),
+        now: samples::at("2026-05-08T12:00:00Z"),
         less_severe: 0,
         summary,
         accounts: vec!["111122223333".to_owned(), "444455556666".to_owned()],

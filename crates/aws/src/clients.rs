@@ -1,0 +1,95 @@
+//! The ports on AWS: clients, built once.
+
+use crate::clock::SystemClock;
+use crate::live::Ports;
+use crate::objects::s3::S3Objects;
+use crate::queue::sqs::SqsQueue;
+use crate::settings::LiveSettings;
+use crate::sinks::Sink;
+use crate::sinks::event_bridge::EventBridgeSink;
+use crate::sinks::sns::SnsSink;
+use crate::sinks::sqs::SqsSink;
+use crate::store::dynamodb::DynamoStore;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tries of a request, the first included. More only take time from a message that could be given back.
+const TRIES: u32 = 4;
+/// How long one try may take. The largest log objects need some seconds.
+const ONE_TRY: Duration = Duration::from_secs(20);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What all clients share: Region, credentials, connections.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    config: SdkConfig,
+}
+
+impl Clients {
+    /// Reads Region, credentials and endpoints from where the SDK looks for them.
+    pub async fn connect() -> Clients {
+        Clients::connect_with(aws_config::defaults(BehaviorVersion::latest())).await
+    }
+
+    /// As [`Clients::connect`], but what `loader` has been given comes first.
+    pub async fn connect_with(loader: ConfigLoader) -> Clients {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ONE_TRY);
+        let config = loader
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+            .timeout_config(timeouts.build())
+            .load()
+            .await;
+        Clients { config }
+    }
+
+    /// For clients of other services.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Log objects.
+    pub fn objects(&self) -> S3Objects {
+        S3Objects::new(aws_sdk_s3::Client::new(&self.config))
+    }
+
+    /// A queue of notifications.
+    pub fn queue(&self, url: &str) -> SqsQueue {
+        SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)
+    }
+
+    /// All ports of the pipeline.
+    pub fn ports(&self, settings: &LiveSettings) -> Ports {
+        let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+        if let Some(topic) = &settings.topic {
+            sinks.push(Arc::new(SnsSink::new(aws_sdk_sns::Client::new(&self.config), topic)));
+        }
+        if let Some(bus) = &settings.bus {
+            let client = aws_sdk_eventbridge::Client::new(&self.config);
+            sinks.push(Arc::new(EventBridgeSink::new(client, bus)));
+        }
+        if let Some(url) = &settings.alert_queue {
+            sinks.push(Arc::new(SqsSink::new(aws_sdk_sqs::Client::new(&self.config), url)));
+        }
+        let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&self.config), &settings.table);
+        Ports {
+            objects: Arc::new(self.objects()),
+            store: Arc::new(store),
+            sinks,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// A name that no other running process has: it holds leases.
+pub fn owner() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}

@@ -1,0 +1,40 @@
+//! kmswatch on live logs. The engine says what an object means and what the States say; here is what brings it
+//! objects, keeps the States, and tells people.
+//!
+//! Data flows one way, and the modules stand in its order:
+//!
+//! 1. [`trigger`]: a notification → the objects to read;
+//! 2. ports, each with its contract, its adapter to AWS, and a twin in [`memory`]: [`objects`], [`store`],
+//!    [`sinks`], [`queue`], [`clock`]; [`failing`] makes any of them fail on purpose;
+//! 3. [`live`]: objects → saved States and findings, with [`entities`], [`hours`] (what is open) and `context`
+//!    (which alias means which key) as items of the table;
+//! 4. [`closing`]: what is done by the clock;
+//! 5. [`publications`]: each [`alert`] to each sink, by whomever it is found;
+//!
+//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once) and [`metrics`] (every name in one place).
+//!
+//! Nothing here decides what is a finding, and nothing below the ports knows of AWS.
+
+pub mod alert;
+mod backoff;
+pub mod clients;
+pub mod clock;
+pub mod closing;
+mod codec;
+mod context;
+pub mod entities;
+pub mod failing;
+mod fault;
+pub mod hours;
+mod lease;
+pub mod live;
+pub mod memory;
+pub mod metrics;
+pub mod objects;
+pub mod publications;
+pub mod queue;
+mod sets;
+pub mod settings;
+pub mod sinks;
+pub mod store;
+pub mod trigger;

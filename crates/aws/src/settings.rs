@@ -1,0 +1,183 @@
+//! Settings of the live pipeline: from variables of the environment, read once, checked, with defaults.
+//!
+//! Settings of the engine come as one TOML text with the sections that `kmswatch config` prints, in
+//! `KMSWATCH_CONFIG` or in the object that `KMSWATCH_CONFIG_S3` names.
+
+use kmswatch_engine::detectors;
+use kmswatch_engine::estate::is_account_id;
+use kmswatch_engine::finding::Severity;
+use kmswatch_engine::settings::Settings;
+use std::collections::BTreeMap;
+
+/// What the names of all variables begin with.
+pub const PREFIX: &str = "KMSWATCH_";
+
+/// Settings of the live pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveSettings {
+    /// `KMSWATCH_TABLE`: name of the DynamoDB table. Needed.
+    pub table: String,
+    /// `KMSWATCH_TOPIC`: ARN of the SNS topic for alerts.
+    pub topic: Option<String>,
+    /// `KMSWATCH_BUS`: name or ARN of the EventBridge bus for alerts.
+    pub bus: Option<String>,
+    /// `KMSWATCH_ALERT_QUEUE`: URL of an SQS queue for alerts.
+    pub alert_queue: Option<String>,
+    /// `KMSWATCH_OBJECT_BYTES`: objects with more bytes, compressed as they are, are not read. CloudTrail writes at
+    /// most 50 MB before compression.
+    pub object_bytes: u64,
+    /// `KMSWATCH_MIN_SEVERITY`: what is less severe is counted, but not told.
+    pub min_severity: Severity,
+    /// `KMSWATCH_ALERT_DAYS`: findings whose last event is older are counted, but not told: what a backfill brings
+    /// up is history.
+    pub alert_days: i64,
+    /// `KMSWATCH_CONFIG_S3`: `s3://bucket/key` of the engine's settings, read once at the start.
+    pub config_object: Option<(String, String)>,
+    /// `KMSWATCH_CONFIG`: the engine's settings as text.
+    pub engine: Settings,
+}
+
+/// A setting that cannot be used, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingsError {
+    /// Name of the variable.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+fn wrong(name: &str, problem: impl Into<String>) -> SettingsError {
+    SettingsError { name: format!("{PREFIX}{name}"), problem: problem.into() }
+}
+
+impl LiveSettings {
+    /// Reads the variables whose names begin with [`PREFIX`]; others are not looked at.
+    ///
+    /// # Errors
+    /// The first variable that is unknown, missing or of no use.
+    pub fn of_variables(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut given: BTreeMap<String, String> = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value)))
+            // A parameter of a template that was left empty.
+            .filter(|(_, value)| !value.trim().is_empty())
+            .collect();
+        let mut take = |name: &str| given.remove(name);
+        let settings = LiveSettings {
+            table: take("TABLE").ok_or_else(|| wrong("TABLE", "write the name of the table for States"))?,
+            topic: take("TOPIC"),
+            bus: take("BUS"),
+            alert_queue: take("ALERT_QUEUE"),
+            object_bytes: number(take("OBJECT_BYTES"), "OBJECT_BYTES", 64 << 20)?,
+            min_severity: severity(take("MIN_SEVERITY"))?,
+            alert_days: number(take("ALERT_DAYS"), "ALERT_DAYS", 30)?,
+            config_object: take("CONFIG_S3").map(|name| object_name(&name)).transpose()?,
+            engine: take("CONFIG").map_or_else(|| Ok(Settings::default()), |text| engine(&text, "CONFIG"))?,
+        };
+        match given.keys().next() {
+            Some(name) => Err(wrong(name, "there is no such setting: the README lists them")),
+            None => Ok(settings),
+        }
+    }
+
+    /// Takes the engine's settings from the object that was named.
+    ///
+    /// # Errors
+    /// If it is not TOML of the known sections and keys, or a value is of no use.
+    pub fn with_config_object(mut self, bytes: &[u8]) -> Result<Self, SettingsError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong("CONFIG_S3", "the object is not UTF-8"))?;
+        self.engine = engine(text, "CONFIG_S3")?;
+        Ok(self)
+    }
+}
+
+fn number<N: std::str::FromStr>(text: Option<String>, name: &str, default: N) -> Result<N, SettingsError> {
+    match text {
+        None => Ok(default),
+        Some(text) => text.trim().parse().map_err(|_| wrong(name, format!("{text:?} is no number"))),
+    }
+}
+
+fn severity(text: Option<String>) -> Result<Severity, SettingsError> {
+    let Some(text) = text else { return Ok(Severity::Low) };
+    let known = Severity::ALL.into_iter().find(|severity| severity.name() == text.trim());
+    known.ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
+}
+
+fn object_name(name: &str) -> Result<(String, String), SettingsError> {
+    let parts = name.trim().strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    match parts {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+            Ok((bucket.to_owned(), key.to_owned()))
+        }
+        _ => Err(wrong("CONFIG_S3", format!("{name:?}: write s3://bucket/key"))),
+    }
+}
+
+fn engine(text: &str, name: &str) -> Result<Settings, SettingsError> {
+    let settings: Settings = toml::from_str(text).map_err(|error| wrong(name, error.to_string()))?;
+    let estate = &settings.estate;
+    for account in estate.accounts.iter().chain(&estate.trusted_accounts) {
+        if !is_account_id(account) {
+            return Err(wrong(
+                name,
+                format!("{account:?} is no account id: write its twelve digits in quotes"),
+            ));
+        }
+    }
+    if !(0.01..=1_000.0).contains(&settings.alerts.budget_per_week) {
+        return Err(wrong(name, "alerts.budget_per_week: write 0.01 to 1000"));
+    }
+    for id in &settings.detectors.off {
+        if !detectors::ALL.iter().any(|detector| detector.id == id) {
+            return Err(wrong(name, format!("detectors.off: there is no detector {id:?}")));
+        }
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<LiveSettings, SettingsError> {
+        LiveSettings::of_variables(
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn only_the_table_is_needed() {
+        let settings = read(&[("KMSWATCH_TABLE", "t"), ("PATH", "x"), ("KMSWATCH_TOPIC", "")]).unwrap();
+        assert_eq!((settings.table.as_str(), settings.topic, settings.alert_days), ("t", None, 30));
+        assert_eq!(settings.engine, Settings::default());
+        assert_eq!(read(&[]).unwrap_err().name, "KMSWATCH_TABLE");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_an_error_that_names_it() {
+        for (name, value) in [
+            ("KMSWATCH_TOPPIC", "x"),
+            ("KMSWATCH_MIN_SEVERITY", "bad"),
+            ("KMSWATCH_OBJECT_BYTES", "many"),
+            ("KMSWATCH_CONFIG_S3", "bucket/key"),
+            ("KMSWATCH_CONFIG", "[alerts]\nbudget = 1"),
+            ("KMSWATCH_CONFIG", "[alerts]\nbudget_per_week = 0"),
+            ("KMSWATCH_CONFIG", "[estate]\naccounts = [\"12\"]"),
+            ("KMSWATCH_CONFIG", "[detectors]\noff = [\"none\"]"),
+        ] {
+            assert_eq!(read(&[("KMSWATCH_TABLE", "t"), (name, value)]).unwrap_err().name, name, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_object_with_settings_takes_the_place_of_the_text() {
+        let settings = read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG_S3", "s3://b/a/c.toml")]).unwrap();
+        assert_eq!(settings.config_object, Some(("b".to_owned(), "a/c.toml".to_owned())));
+        let settings = settings.with_config_object(b"[alerts]\nbudget_per_week = 3").unwrap();
+        assert!((settings.engine.alerts.budget_per_week - 3.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,212 @@
+//! # Canary key touched
+//!
+//! Somebody used, changed or looked at a key that nobody has a reason to touch.
+//!
+//! ## What it finds
+//!
+//! Any call on a key that is declared in `estate.canary_keys`: done, denied, tried as a dry run, or failed for
+//! another reason.
+//!
+//! ## Why it matters
+//!
+//! A key that protects nothing, with a name worth stealing, has no users. Whoever touches it went through the keys of
+//! the account, or found its name where only an intruder looks. There are hardly any false positives to weigh.
+//!
+//! ## How it decides
+//!
+//! *High* if the call would use, share, change or destroy the key, whatever came of it. *Low* if it reads metadata
+//! (`DescribeKey`, `GetKeyPolicy`, `ListGrants` and the like), as inventories do. Silent is what AWS services do by
+//! themselves: they read metadata of every key, and rotate it.
+//!
+//! ## Parameters
+//!
+//! * `estate.canary_keys` (empty): key ARNs, key ids or aliases (`alias/...`). A key id or ARN is better: by its alias a
+//!   key is known only in calls that name the alias.
+//!
+//! ## False positives
+//!
+//! Whoever makes, tags or tears down the key, and inventory tools.
+//!
+//! ## What it cannot see
+//!
+//! `ListKeys` and `ListAliases`, which name no key. Attempts from other accounts that are denied: those stand in the
+//! log of the caller's account alone.
+//!
+//! ## What to do
+//!
+//! Find out what else the caller did today; take it for an intruder until it is known.
+//!
+//! ## References
+//!
+//! * AWS Security Blog, "How to detect suspicious activity in your AWS account by using private decoy resources"
+//! * MITRE ATT&CK T1580, Cloud Infrastructure Discovery; T1078.004, Valid Accounts: Cloud Accounts
+
+use super::deed::{self, Deed};
+use super::impact::short;
+use super::{Detector, Look, page};
+use crate::estate::Estate;
+use crate::event::operation::Category;
+use crate::event::{Event, Form, Key, PrincipalKind, Source};
+use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use serde_json::json;
+
+/// See the page.
+pub const DETECTOR: Detector = Detector {
+    id: "canary_key_touched",
+    title: "Canary key touched",
+    severity: Severity::High,
+    kind: FindingKind::Rule,
+    mitre: &[
+        Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
+        Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
+    ],
+    page: page(include_str!("canary_key_touched.rs")),
+    look: Look::Event(look),
+};
+
+fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
+    let canaries = &estate.settings.estate.canary_keys;
+    if canaries.is_empty() || event.source != Source::Kms {
+        return None;
+    }
+    let keys = || [&event.key, &event.destination_key].into_iter().flatten();
+    let named = canaries.iter().find(|name| {
+        keys().any(|key| is_key(name, key))
+            || event.alias.as_deref().is_some_and(|alias| alias == name.as_str())
+    })?;
+    let by_aws = event.form == Form::ServiceEvent
+        || matches!(event.principal.kind, PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole);
+    let reads = event.operation.info().category == Category::Discovery;
+    if by_aws && (reads || event.form == Form::ServiceEvent) {
+        return None;
+    }
+    let kind = if reads { "read" } else { "used" };
+    let mut finding = finding::of_event(&DETECTOR, event, &[named, &event.principal.id, kind]);
+    // Of a re-encryption the canary may be either key.
+    if let Some(key) = keys().find(|key| is_key(named, key)) {
+        finding.key = Some(key.name());
+    }
+    finding.severity = if reads { Severity::Low } else { Severity::High };
+    let (who, what) = (short(&event.principal.id), deed::clip(&event.name));
+    let came = match Deed::of(event) {
+        Some(Deed::Done) => "",
+        Some(Deed::Denied) => " (denied)",
+        None if event.dry_run => " (dry run)",
+        None => " (failed)",
+    };
+    finding.title = format!("Canary key {} touched by {what}{came}", deed::the_key(event));
+    finding.explanation = format!(
+        "{who} called {what} on {} at {}{came}. The key is declared as a canary, which nobody has a reason to touch: \
+         whoever does went through the keys of the account. Its data is worth nothing; what else the caller can reach \
+         may be.",
+        deed::the_key(event),
+        event.time,
+    );
+    finding.runbook = vec![
+        format!("See what else the caller did: {}", deed::look_up_actor(event)),
+        "If nobody can explain it, take the credentials out of use: deactivate the access key, or revoke the sessions \
+         of the role."
+            .to_owned(),
+    ];
+    finding.evidence.details.insert("canary", json!(named));
+    finding.evidence.details.insert("operation", json!(what));
+    Some(finding)
+}
+
+/// Whether a declared name means this key: its ARN, its id, or the alias by which the call named it.
+fn is_key(name: &str, key: &Key<'_>) -> bool {
+    *name == *key.arn
+        || *name == *key.id
+        || (name.starts_with("alias/") && key.arn.ends_with(&format!(":{name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::{KEY, OTHER_KEY, RecordBuilder, kms};
+    use crate::pipeline::testing::findings_with;
+    use crate::settings::Settings;
+    use serde_json::Value;
+
+    fn found(canary: &str, record: &RecordBuilder) -> Option<Finding> {
+        let mut settings = Settings::default();
+        settings.estate.canary_keys = vec!["alias/none".into(), canary.into()];
+        let mut found = findings_with(&DETECTOR, std::slice::from_ref(record), &settings);
+        assert!(found.len() < 2);
+        found.pop()
+    }
+
+    #[test]
+    fn use_of_a_canary_is_high_and_says_by_whom() {
+        let finding = found(KEY, &kms("Decrypt")).unwrap();
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.title, "Canary key 1234abcd-12ab-34cd-56ef-1234567890ab touched by Decrypt");
+        assert!(finding.explanation.starts_with("role/payments-api called Decrypt"));
+        assert!(finding.runbook[0].contains("AttributeValue=ASIAEXAMPLEKEY000001"));
+        assert_eq!(finding.evidence.details["canary"], KEY);
+    }
+
+    #[test]
+    fn whatever_came_of_it_a_touch_is_a_touch() {
+        for (record, came) in [
+            (kms("Decrypt").denied(), "(denied)"),
+            (
+                kms("Decrypt").set("requestParameters.dryRun", true).failed("DryRunOperationException", ""),
+                "(dry run)",
+            ),
+            (kms("Decrypt").failed("DisabledException", ""), "(failed)"),
+            (kms("ScheduleKeyDeletion").denied(), "(denied)"),
+            (kms("CreateGrant"), "CreateGrant"),
+        ] {
+            let finding = found(KEY, &record).unwrap();
+            assert_eq!(finding.severity, Severity::High, "{came}");
+            assert!(finding.title.ends_with(came), "{}", finding.title);
+        }
+    }
+
+    #[test]
+    fn a_canary_is_known_by_arn_id_and_alias() {
+        assert!(found("1234abcd-12ab-34cd-56ef-1234567890ab", &kms("Decrypt")).is_some());
+        let by_alias = kms("Encrypt").set("requestParameters.keyId", "alias/root-backup");
+        assert!(found("alias/root-backup", &by_alias).is_some());
+        let denied = by_alias.failed("AccessDenied", "").remove("resources");
+        assert!(found("alias/root-backup", &denied).is_some());
+        assert!(found("alias/backup", &denied).is_none());
+    }
+
+    #[test]
+    fn either_key_of_a_re_encryption_may_be_the_canary() {
+        let finding = found(OTHER_KEY, &kms("ReEncrypt")).unwrap();
+        assert_eq!(finding.key.unwrap().arn, OTHER_KEY);
+        assert_eq!(found(KEY, &kms("ReEncrypt")).unwrap().key.unwrap().arn, KEY);
+    }
+
+    #[test]
+    fn looking_at_its_metadata_is_low() {
+        for name in ["DescribeKey", "GetKeyPolicy", "ListGrants"] {
+            assert_eq!(found(KEY, &kms(name)).unwrap().severity, Severity::Low, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_services_do_by_themselves_is_silent() {
+        assert!(found(KEY, &kms("DescribeKey").by_service("config")).is_none());
+        assert!(found(KEY, &kms("RotateKey")).is_none());
+        assert!(found(KEY, &kms("Decrypt").by_service("config")).is_some());
+        let linked = kms("DescribeKey").by_role(
+            "111122223333",
+            "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
+            "s",
+        );
+        assert!(found(KEY, &linked).is_none());
+    }
+
+    #[test]
+    fn other_keys_and_calls_without_a_key_are_silent() {
+        assert!(found(OTHER_KEY, &kms("Decrypt")).is_none());
+        assert!(found(KEY, &kms("ListKeys")).is_none());
+        assert!(found(KEY, &kms("Decrypt").set("resources", Value::Null)).is_none());
+        let nothing = findings_with(&DETECTOR, &[kms("Decrypt")], &Settings::default());
+        assert!(nothing.is_empty());
+    }
+}

@@ -1,0 +1,61 @@
+//! A crash at every call of every port, and redelivery: the same States to the byte, and the same alerts.
+
+use crate::logs::{notification, story};
+use crate::world::{World, deliver, moment, task};
+use kmswatch_aws::failing::{Failure, Plan};
+use kmswatch_aws::live::Task;
+use kmswatch_aws::publications::LEASE_SECONDS;
+
+const NOW: &str = "2026-03-04T00:00:00Z";
+/// Messages in one batch.
+const BATCH: usize = 8;
+
+fn batches() -> (Vec<(kmswatch_aws::objects::ObjectRef, Vec<u8>)>, Vec<Vec<Task>>) {
+    let objects = story();
+    let tasks: Vec<Task> = objects
+        .iter()
+        .enumerate()
+        .map(|(n, (object, _))| task(&format!("m{n}"), &notification(&[object])))
+        .collect();
+    let batches = tasks.chunks(BATCH).map(<[Task]>::to_vec).collect();
+    (objects, batches)
+}
+
+#[tokio::test]
+async fn a_crash_at_any_call_and_redelivery_leave_what_an_undisturbed_run_leaves() {
+    let (objects, batches) = batches();
+    assert!(objects.len() >= 40, "{}", objects.len());
+    let mut before = World::holding(NOW, &objects);
+    let (mut calls, mut crashes) = (0, 0);
+    for batch in &batches {
+        let after = before.copy();
+        let counting = Plan::new(0, Failure::Instead);
+        deliver(&after.failing("calm", &counting), batch).await;
+        for failure in [Failure::DiesBefore, Failure::DiesAfter, Failure::Instead] {
+            // Each call is tried in one of the three ways, which way differs from call to call.
+            for at in (1 + (calls + failure as u64) % 3..=counting.calls()).step_by(3) {
+                let world = before.copy();
+                let plan = Plan::new(at, failure);
+                let result = world.failing("dies", &plan).batch(batch.clone(), None).await;
+                assert!(plan.has_failed(), "{failure:?} at {at}: never reached");
+                crashes += 1;
+                // The queue gives to another what was not acknowledged; by then the lease of the dead has run out.
+                world.clock.set(moment(NOW).plus(LEASE_SECONDS + 1));
+                let left: Vec<Task> =
+                    batch.iter().filter(|task| result.failed.contains_key(&task.id)).cloned().collect();
+                deliver(&world.live("heir"), &left).await;
+                assert_eq!(world.told(), after.told(), "{failure:?} at {at}");
+                let (got, wanted) = (world.stored(), after.stored());
+                assert_eq!(got.len(), wanted.len(), "{failure:?} at {at}");
+                for (name, body) in &wanted {
+                    assert_eq!(&got[name], body, "{failure:?} at {at}: {name}");
+                }
+            }
+        }
+        calls += counting.calls();
+        before = after;
+    }
+    assert!(before.told()[0].len() >= 3, "{:?}", before.told());
+    println!("{} objects, {calls} calls, {crashes} crashes", objects.len());
+    assert!(crashes >= 300, "only {crashes} crashes");
+}

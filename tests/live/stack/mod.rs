@@ -1,0 +1,274 @@
+//! The real function, deployed from the real template, on an emulator of AWS: what is put into the bucket comes out
+//! as alerts of those who have subscribed.
+
+mod emulator;
+
+use crate::contract;
+use crate::logs::{self, BUCKET, deletion, log, notification, object, story};
+use crate::world::{World, deliver, task};
+use aws_sdk_s3::primitives::ByteStream;
+use emulator::{Emulator, python, root};
+use kmswatch_aws::clients::Clients;
+use kmswatch_aws::objects::{ObjectError, ObjectRef, Objects};
+use kmswatch_aws::settings::LiveSettings;
+use kmswatch_engine::settings::Settings;
+use kmswatch_engine::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long anything may take. The emulator's machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+struct Stack {
+    emulator: Emulator,
+    outputs: BTreeMap<String, String>,
+    clients: Clients,
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+fn clients(emulator: &Emulator) -> impl Future<Output = Clients> {
+    let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
+    let region = aws_sdk_s3::config::Region::new(Emulator::region());
+    let loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    Clients::connect_with(
+        loader.endpoint_url(emulator.endpoint()).region(region).credentials_provider(credentials),
+    )
+}
+
+impl Stack {
+    async fn deploy() -> Stack {
+        let emulator = Emulator::start();
+        let template = root().join("infra/template.yaml");
+        let args = [
+            "deploy",
+            template.to_str().unwrap(),
+            env!("CARGO_BIN_EXE_bootstrap"),
+            "Architecture=x86_64",
+            "CreateBucket=true",
+            "CanaryKey=true",
+            "EnableBackfill=true",
+            // Messages come again soon.
+            "RetryAfterSeconds=3",
+            &format!("TrailBucketName={BUCKET}"),
+        ];
+        let outputs =
+            emulator.drive(&args, "").unwrap_or_else(|error| panic!("{error}\n{}", emulator.said()));
+        let outputs = serde_json::from_value(outputs).unwrap();
+        let clients = clients(&emulator).await;
+        let s3 = aws_sdk_s3::Client::new(clients.config());
+        let sqs = aws_sdk_sqs::Client::new(clients.config());
+        Stack { emulator, outputs, clients, s3, sqs }
+    }
+
+    /// A queue that has subscribed to the topic.
+    async fn subscribe(&self) -> String {
+        let url = self.queue("alerts").await;
+        let sns = aws_sdk_sns::Client::new(self.clients.config());
+        let arn = format!("arn:aws:sqs:{}:000000000000:alerts", Emulator::region());
+        let request = sns.subscribe().topic_arn(&self.outputs["TopicArn"]).protocol("sqs").endpoint(arn);
+        request.attributes("RawMessageDelivery", "true").send().await.unwrap();
+        url
+    }
+
+    async fn queue(&self, name: &str) -> String {
+        self.sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
+    }
+
+    async fn put(&self, object: &ObjectRef, bytes: Vec<u8>) {
+        let request = self.s3.put_object().bucket(&object.bucket).key(&object.key);
+        request.body(ByteStream::from(bytes)).send().await.unwrap();
+    }
+
+    /// Messages of a queue until `is_enough`.
+    async fn receive(&self, url: &str, is_enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let begun = Instant::now();
+        let mut messages: Vec<Value> = Vec::new();
+        while !is_enough(&messages) {
+            assert!(begun.elapsed() < PATIENCE, "only {messages:#?}\n{}", self.emulator.said());
+            let request = self.sqs.receive_message().queue_url(url).max_number_of_messages(10);
+            let answer = request.wait_time_seconds(1).send().await.unwrap();
+            for message in answer.messages.unwrap_or_default() {
+                messages.push(serde_json::from_str(message.body().unwrap_or_default()).unwrap_or_default());
+                let receipt = message.receipt_handle.unwrap_or_default();
+                self.sqs.delete_message().queue_url(url).receipt_handle(receipt).send().await.unwrap();
+            }
+        }
+        messages
+    }
+
+    /// Waits until no notification is waiting or being worked on.
+    async fn settle(&self) {
+        let begun = Instant::now();
+        let mut quiet = 0;
+        while quiet < 3 {
+            assert!(begun.elapsed() < PATIENCE, "not done\n{}", self.emulator.said());
+            let request = self.sqs.get_queue_attributes().queue_url(&self.outputs["QueueUrl"]);
+            let answer =
+                request.attribute_names(aws_sdk_sqs::types::QueueAttributeName::All).send().await.unwrap();
+            let attributes = answer.attributes.unwrap_or_default();
+            let is_idle = attributes
+                .iter()
+                .filter(|(name, _)| name.as_str().starts_with("ApproximateNumberOfMessages"))
+                .all(|(_, n)| n == "0");
+            quiet = if is_idle { quiet + 1 } else { 0 };
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// States as they are stored.
+    async fn stored(&self) -> BTreeMap<String, Vec<u8>> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(self.clients.config());
+        let mut pages = dynamodb.scan().table_name(&self.outputs["TableName"]).into_paginator().send();
+        let mut stored = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            for mut item in page.unwrap().items.unwrap_or_default() {
+                let name = item.remove("pk").and_then(|value| value.as_s().ok().cloned()).unwrap();
+                let body = item.remove("body").and_then(|value| value.as_b().ok().cloned()).unwrap();
+                stored.insert(name, body.into_inner());
+            }
+        }
+        stored
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64)
+}
+
+#[test]
+fn the_template_has_no_faults_that_a_linter_knows() {
+    let linter = python().with_file_name("cfn-lint");
+    let output = Command::new(linter)
+        .arg(root().join("infra/template.yaml"))
+        .env("AWS_REGION", "eu-west-1")
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_put_into_the_bucket_comes_out_as_alerts() {
+    let stack = Stack::deploy().await;
+    let alerts = stack.subscribe().await;
+    ports_keep_their_promises(&stack).await;
+    a_story_is_stored_as_in_memory(&stack).await;
+    a_call_is_told_before_its_log_comes_and_not_again(&stack, &alerts).await;
+    a_poison_object_ends_in_the_dead_letter_queue_alone(&stack, &alerts).await;
+    other_triggers_are_answered_in_their_form(&stack);
+}
+
+async fn ports_keep_their_promises(stack: &Stack) {
+    let mut settings = crate::world::settings();
+    settings.table = stack.outputs["TableName"].clone();
+    let ports = stack.clients.ports(&LiveSettings { topic: None, bus: None, ..settings });
+    contract::of_a_store(ports.store.as_ref()).await;
+    let object = ObjectRef::new("artifacts", "x/ü +%41.txt");
+    stack.put(&object, vec![7; 5_000]).await;
+    let objects = stack.clients.objects();
+    assert_eq!(objects.get(&object, 5_000).await, Ok(vec![7; 5_000]));
+    assert_eq!(objects.get(&object, 4_999).await, Err(ObjectError::TooLarge { limit: 4_999 }));
+    let missing = objects.get(&ObjectRef::new("artifacts", "none"), 1).await;
+    assert_eq!(missing, Err(ObjectError::NotFound));
+    let url = stack.queue("notifications").await;
+    contract::of_a_queue(&stack.clients.queue(&url), async |body: &str| {
+        stack.sqs.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+    })
+    .await;
+}
+
+async fn a_story_is_stored_as_in_memory(stack: &Stack) {
+    let objects = story();
+    let mut memory = World::holding(&now().to_string(), &objects);
+    // As the template has them: no declared accounts.
+    memory.settings.engine = Settings::default();
+    let live = memory.live("memory");
+    for (object, _) in &objects {
+        deliver(&live, &[task("m", &notification(&[object]))]).await;
+    }
+    for some in objects.chunks(16) {
+        let puts = some.iter().map(|(object, bytes)| stack.put(object, bytes.clone()));
+        futures_util::future::join_all(puts).await;
+    }
+    stack.settle().await;
+    let mut stored = stack.stored().await;
+    for (name, body) in memory.stored() {
+        assert_eq!(stored.remove(&name), Some(body), "{name}");
+    }
+    stored.retain(|name, _| !["finding#", "lease#", "contract#"].iter().any(|kind| name.starts_with(kind)));
+    assert!(stored.is_empty(), "stored on AWS alone: {:?}", stored.keys());
+}
+
+/// A log that is delivered now, with a deletion a minute ago.
+fn fresh(n: u32) -> (ObjectRef, Value) {
+    let stamp: String = now().to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let mut event = deletion(n, &now().plus(-60).to_string());
+    let arn = format!("{}{n:04}", &logs::KEY[..logs::KEY.len() - 4]);
+    event["resources"][0]["ARN"] = arn.clone().into();
+    event["requestParameters"]["keyId"] = arn.into();
+    (object(&format!("{}Z", &stamp[..13]), n), event)
+}
+
+fn is_about(n: u32) -> impl Fn(&Value) -> bool {
+    let ending = format!("{n:04}");
+    move |alert| alert["key"]["arn"].as_str().is_some_and(|arn| arn.ends_with(&ending))
+}
+
+async fn a_call_is_told_before_its_log_comes_and_not_again(stack: &Stack, alerts: &str) {
+    let (object, event) = fresh(1);
+    // Nobody but AWS may send an event of this source: it goes where the rule would put it.
+    let call = json!({"source": "aws.kms", "detail-type": "AWS API Call via CloudTrail", "detail": event});
+    let request = stack.sqs.send_message().queue_url(&stack.outputs["QueueUrl"]);
+    request.message_body(call.to_string()).send().await.unwrap();
+    let told = stack.receive(alerts, |messages| messages.iter().any(is_about(1))).await;
+    let alert = told.iter().find(|alert| is_about(1)(alert)).unwrap();
+    assert_eq!(
+        (&alert["detector"], &alert["schema"]),
+        (&"key_deletion_scheduled".into(), &"kmswatch.alert.v1".into())
+    );
+    // The log says it again, and another thing.
+    let (_, second) = fresh(2);
+    stack.put(&object, log(&[event, second])).await;
+    let mut told = stack.receive(alerts, |messages| messages.iter().any(is_about(2))).await;
+    stack.settle().await;
+    told.extend(stack.receive(alerts, |_| true).await);
+    assert_eq!(told.iter().filter(|alert| is_about(1)(alert)).count(), 0, "told twice");
+}
+
+async fn a_poison_object_ends_in_the_dead_letter_queue_alone(stack: &Stack, alerts: &str) {
+    let (poison, _) = fresh(3);
+    let (good, event) = fresh(4);
+    stack.put(&poison, b"no log".to_vec()).await;
+    stack.put(&good, log(&[event])).await;
+    stack.receive(alerts, |messages| messages.iter().any(is_about(4))).await;
+    let dead = stack.receive(&stack.outputs["DeadLetterQueueUrl"], |messages| !messages.is_empty()).await;
+    stack.settle().await;
+    let dead: Vec<&Value> =
+        dead.iter().filter_map(|message| message.pointer("/Records/0/s3/object/key")).collect();
+    assert_eq!(dead, [poison.key.as_str()]);
+}
+
+fn other_triggers_are_answered_in_their_form(stack: &Stack) {
+    let function = stack.outputs["FunctionName"].as_str();
+    let invoke = |event: Value| stack.emulator.drive(&["invoke", function], &event.to_string());
+    assert_eq!(invoke(json!({"kmswatch": "close"})), Ok(Value::Null));
+    let known =
+        story().into_iter().map(|(object, _)| object).find(|object| object.key.contains("/CloudTrail/"));
+    let (known, missing) = (known.unwrap(), object("20260504T1020Z", 999));
+    let tasks = json!([
+        {"taskId": "t1", "s3BucketArn": format!("arn:aws:s3:::{BUCKET}"), "s3Key": known.key},
+        {"taskId": "t2", "s3BucketArn": format!("arn:aws:s3:::{BUCKET}"), "s3Key": missing.key},
+    ]);
+    let job =
+        json!({"invocationSchemaVersion": "1.0", "invocationId": "i", "job": {"id": "j"}, "tasks": tasks});
+    let answer = invoke(job).unwrap();
+    let code = |n: usize| answer["results"][n]["resultCode"].as_str();
+    assert_eq!((code(0), code(1)), (Some("Succeeded"), Some("PermanentFailure")), "{answer}");
+    // S3 that calls the function itself: done is an empty answer, and what is not understood an error.
+    assert_eq!(invoke(serde_json::from_str(&notification(&[&known])).unwrap()), Ok(Value::Null));
+    assert!(invoke(json!({"hello": 1})).unwrap_err().contains("no notification of a known form"));
+}
