@@ -156,7 +156,6 @@ pub const ALL: &[&Detector] = &[
     &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
-    &unusual_first_use::DETECTOR,
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
@@ -164,6 +163,7 @@ pub const ALL: &[&Detector] = &[
     &quota_exhausted::DETECTOR,
     &key_used_by_foreign_account::DETECTOR,
     &break_glass_use::DETECTOR,
+    &unusual_first_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];
