@@ -39,9 +39,12 @@ impl Act {
             return Some(Act::Probing);
         }
         match finding.detector {
-            "unusual_denials" | "canary_key_touched" | "log_objects_read" => Some(Act::Probing),
+            "unusual_denials" | "canary_key_touched" | "ciphertext_probed" | "log_objects_read" => {
+                Some(Act::Probing)
+            }
             "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
+            | "key_shared_by_ram"
             | "grant_to_foreign_account"
             | "self_extending_grant"
             | "replica_in_new_region" => Some(Act::Opening),
