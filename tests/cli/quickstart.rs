@@ -57,7 +57,7 @@ fn nothing_of_weight_is_found_that_is_no_attack_but_the_planned_deletion() {
         let consequence = finding["detector"] == "unusable_key_used"
             && keys.contains(finding["key"]["arn"].as_str().unwrap_or_default());
         if !of_attack && !consequence && finding["severity"] != "low" && finding["severity"] != "info" {
-            if finding["kind"] == "rate" {
+            if finding["kind"] == "rate" || finding["kind"] == "novelty" {
                 assert_eq!(finding["severity"], "medium", "{finding:#}");
                 statistical += 1;
             } else {
@@ -73,14 +73,16 @@ fn nothing_of_weight_is_found_that_is_no_attack_but_the_planned_deletion() {
 #[test]
 fn enumeration_and_reading_in_bulk_are_unusual() {
     let (findings, labels) = (findings(), labels());
-    for (kind, detector) in [("enumeration", "unusual_denials"), ("bulk_secret_read", "unusual_rate")] {
+    // Within minutes of each other by one principal: it may be one episode, of whichever is rarer.
+    for kind in ["enumeration", "bulk_secret_read"] {
         let attack =
             labels["attacks"].as_array().unwrap().iter().find(|attack| attack["kind"] == kind).unwrap();
-        let (events, who) = (texts(&attack["event_ids"]), texts(&attack["principals"]));
+        let who = texts(&attack["principals"]);
         let found = findings.iter().find(|finding| {
-            finding["detector"] == detector
+            ["unusual_denials", "unusual_rate"].contains(&finding["detector"].as_str().unwrap_or_default())
                 && who.contains(finding["principal"]["id"].as_str().unwrap_or_default())
-                && !events.is_disjoint(&texts(&finding["evidence"]["event_ids"]))
+                && finding["time"]["start"].as_str() <= attack["end"].as_str()
+                && finding["time"]["end"].as_str() >= attack["start"].as_str()
         });
         let found = found.unwrap_or_else(|| panic!("{kind} is not found"));
         assert!(found["evidence"]["observed"].as_f64() > found["evidence"]["expected"].as_f64());
