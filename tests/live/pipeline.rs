@@ -172,3 +172,19 @@ async fn a_worker_empties_its_queue_and_gives_back_what_it_cannot_do() {
     assert_eq!(counts.get(metrics::OBJECTS), 25);
     assert!(counts.get(metrics::MESSAGES_FAILED) >= 1);
 }
+
+#[tokio::test]
+async fn what_is_muted_or_staged_is_counted_and_not_told() {
+    let object = object("20260504T1020Z", 1);
+    let muted = "[[suppressions]]\nreason = \"planned\"\nowner = \"me\"\nexpires = \"2026-06-01T00:00:00Z\"\n\
+                 detectors = [\"key_deletion_scheduled\"]";
+    let staged = "[detectors]\nstaged = [\"key_deletion_scheduled\"]";
+    for (config, metric) in [(muted, metrics::FINDINGS_MUTED), (staged, metrics::FINDINGS_STAGED)] {
+        let bytes = log(&[deletion(2, "2026-05-04T10:15:42Z")]);
+        let mut world = World::holding(NOW, &[(object.clone(), bytes)]);
+        world.settings = world.settings.with_config_object(config.as_bytes()).unwrap();
+        let result = world.live("w1").batch(vec![task("m1", &notification(&[&object]))], None).await;
+        assert!(result.failed.is_empty() && result.sent.is_empty(), "{config}");
+        assert_eq!(result.counts.get(metric), 1, "{config}: {:?}", result.counts);
+    }
+}

@@ -3,8 +3,9 @@
 use crate::clock::SystemClock;
 use crate::live::Ports;
 use crate::objects::s3::S3Objects;
+use crate::objects::{ObjectError, ObjectRef, Objects};
 use crate::queue::sqs::SqsQueue;
-use crate::settings::LiveSettings;
+use crate::settings::{LiveSettings, SettingsError};
 use crate::sinks::Sink;
 use crate::sinks::event_bridge::EventBridgeSink;
 use crate::sinks::sns::SnsSink;
@@ -17,6 +18,8 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Most bytes of the object with settings.
+const CONFIG_BYTES: u64 = 1 << 20;
 /// Tries of a request, the first included. More only take time from a message that could be given back.
 const TRIES: u32 = 4;
 /// How long one try may take. The largest log objects need some seconds.
@@ -61,6 +64,17 @@ impl Clients {
         S3Objects::new(aws_sdk_s3::Client::new(&self.config))
     }
 
+    /// Settings with those from the object that they name.
+    ///
+    /// # Errors
+    /// If the object cannot be read, or its settings cannot be used.
+    pub async fn complete(&self, settings: LiveSettings) -> Result<LiveSettings, CompleteError> {
+        let Some((bucket, key)) = settings.config_object.clone() else { return Ok(settings) };
+        let bytes = self.objects().get(&ObjectRef::new(&bucket, &key), CONFIG_BYTES).await;
+        let bytes = bytes.map_err(|error| CompleteError::Object(format!("s3://{bucket}/{key}"), error))?;
+        Ok(settings.with_config_object(&bytes)?)
+    }
+
     /// A queue of notifications.
     pub fn queue(&self, url: &str) -> SqsQueue {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)
@@ -87,6 +101,17 @@ impl Clients {
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// Why settings could not be completed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompleteError {
+    /// The object with settings could not be had.
+    #[error("{0}: {1}")]
+    Object(String, ObjectError),
+    /// It holds settings that cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 /// A name that no other running process has: it holds leases.

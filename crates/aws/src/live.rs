@@ -37,6 +37,7 @@ use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::time::{DAY, Timestamp};
 use kmswatch_engine::trail::ObjectKind;
 use kmswatch_engine::trail::object_key::{self, KeyKind};
+use kmswatch_engine::tuning::{self, Tuned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -460,7 +461,8 @@ impl Live {
         result.sent.extend(published.sent);
     }
 
-    /// Sends the alerts about findings that are worth telling.
+    /// Sends the alerts about findings that are worth telling: not muted, not of staged detectors, severe and recent
+    /// enough. What is not told is counted.
     pub(crate) async fn publish(
         &self,
         findings: &[Finding],
@@ -469,12 +471,20 @@ impl Live {
     ) -> Published {
         let oldest = now.plus(-self.settings.alert_days * DAY);
         let is_told =
-            |finding: &&Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
+            |finding: &Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
+        let Tuned { told, muted, staged, .. } = tuning::tune(findings.to_vec(), &self.settings.engine, now);
         let context = Context { now, logs: self.settings.logs.clone(), ..Context::default() };
-        let alerts: Vec<Alert> =
-            findings.iter().filter(is_told).map(|finding| Alert::of(finding, &context)).collect();
+        let alerts: Vec<Alert> = told
+            .iter()
+            .filter(|finding| is_told(finding))
+            .map(|finding| Alert::of(finding, &context))
+            .collect();
         counts.add(metrics::FINDINGS, findings.len() as u64);
-        counts.add(metrics::FINDINGS_MUTED, (findings.len() - alerts.len()) as u64);
+        counts.add(metrics::FINDINGS_MUTED, (muted.len() + told.len() - alerts.len()) as u64);
+        counts.add(metrics::FINDINGS_STAGED, staged.len() as u64);
+        for finding in staged.iter().filter(|finding| is_told(finding)) {
+            tracing::info!(finding_id = finding.id, detector = finding.detector, "staged, not sent");
+        }
         let publisher =
             Publisher { store: self.ports.store.as_ref(), sinks: &self.ports.sinks, now, owner: &self.owner };
         let published = publisher.publish(alerts).await;

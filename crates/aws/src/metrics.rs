@@ -47,7 +47,8 @@ metrics! {
     INDEX_FULL "IndexFull" "Count" "Entries that found no place in a set: hours of rates that may close late, unjudged.";
     STATES_FAILED "StatesFailed" "Count" "States that could not be saved.";
     FINDINGS "Findings" "Count" "Findings that stand, told before or not.";
-    FINDINGS_MUTED "FindingsMuted" "Count" "Findings that are not told: too old, or of too little severity.";
+    FINDINGS_MUTED "FindingsMuted" "Count" "Findings that are not told: muted, too old, or of too little severity.";
+    FINDINGS_STAGED "FindingsStaged" "Count" "Findings of staged detectors, which are not told.";
     ALERTS_SENT "AlertsSent" "Count" "Alerts that all sinks have taken.";
     ALERTS_FAILED "AlertsFailed" "Count" "Alerts that a sink has not taken; they are tried again.";
     HOURS_CLOSED "HoursClosed" "Count" "Hours of rates closed over the whole estate.";

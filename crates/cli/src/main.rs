@@ -22,6 +22,8 @@ mod schema;
 mod simulate;
 mod terminal;
 mod troubles;
+#[cfg(feature = "aws")]
+mod worker;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        #[cfg(feature = "aws")]
+        Command::Worker(args) => worker::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

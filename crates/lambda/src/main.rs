@@ -8,7 +8,6 @@ use invocation::{Invocation, batch_answer, queue_answer};
 use kmswatch_aws::clients::{self, Clients};
 use kmswatch_aws::live::{Live, Task};
 use kmswatch_aws::metrics::Counts;
-use kmswatch_aws::objects::{ObjectRef, Objects};
 use kmswatch_aws::settings::LiveSettings;
 use lambda_runtime::{LambdaEvent, service_fn, tracing};
 use serde_json::Value;
@@ -18,8 +17,6 @@ use tokio::time::Instant;
 
 /// Time before the deadline of an invocation at which it must have answered.
 const MARGIN: Duration = Duration::from_secs(2);
-/// Most bytes of the object with settings.
-const CONFIG_BYTES: u64 = 1 << 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -36,14 +33,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn start() -> anyhow::Result<Live> {
-    let mut settings = LiveSettings::of_variables(std::env::vars())?;
+    let settings = LiveSettings::of_variables(std::env::vars())?;
     let clients = Clients::connect().await;
-    if let Some((bucket, key)) = settings.config_object.clone() {
-        let object = ObjectRef::new(&bucket, &key);
-        let bytes = clients.objects().get(&object, CONFIG_BYTES).await;
-        let bytes = bytes.with_context(|| format!("cannot read the settings in s3://{bucket}/{key}"))?;
-        settings = settings.with_config_object(&bytes)?;
-    }
+    let settings = clients.complete(settings).await.context("cannot read the settings")?;
     Ok(Live::new(clients.ports(&settings), settings, &clients::owner()))
 }
 
