@@ -89,7 +89,9 @@ fn an_unknown_detector_is_an_error() {
 
 #[test]
 fn the_schema_is_json() {
-    let said = run(&["schema", "finding"]);
-    let schema: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for of in ["finding", "incident", "alert"] {
+        let said = run(&["schema", of]);
+        let schema: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
 }

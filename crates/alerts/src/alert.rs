@@ -68,6 +68,8 @@ pub struct Line {
     pub text: String,
     /// Distinct events.
     pub count: u64,
+    /// Whether what makes the incident bad rests on it.
+    pub leads: bool,
 }
 
 /// An alert.
@@ -153,6 +155,7 @@ impl Alert {
             severity: step.severity,
             text: step.title.clone(),
             count: step.count,
+            leads: incident.rests_on(&step.finding),
         };
         let breaks = incident.losses.iter().map(|loss| format!("{}: {}", loss.key.label(), loss.sentence()));
         let why = incident.combinations.iter().filter(|found| !found.muted).map(|found| found.why.to_owned());

@@ -4,7 +4,6 @@ use crate::alert::{Alert, Context, key_names, moment, span, who, words_and_comma
 use crate::links::{self, Link};
 use crate::queries;
 use crate::text::plain;
-use kmswatch_engine::time::DAY;
 use serde_json::Value;
 
 /// A part of a section.
@@ -71,7 +70,7 @@ pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
 
 /// The last line: what it is called, and where the rest is.
 pub(crate) fn footer(alert: &Alert, context: &Context) -> [String; 2] {
-    let all = queries::replay(alert, context, alert.start.plus(-DAY), alert.end.plus(DAY));
+    let all = queries::replay(alert, context);
     [
         format!("{} · kmswatch {}", plain(&alert.id, 60), plain(&context.version, 20)),
         format!("All of it, nothing cut: {}", plain(&all, 400)),
@@ -173,7 +172,7 @@ fn timeline(alert: &Alert, amount: &Amount) -> Vec<Part> {
         return Vec::new();
     }
     // The least severe are left out first.
-    lines.sort_by_key(|(at, line)| (std::cmp::Reverse(line.severity), *at));
+    lines.sort_by_key(|(at, line)| (!line.leads, std::cmp::Reverse(line.severity), *at));
     lines.truncate(amount.timeline);
     lines.sort_by_key(|(at, _)| *at);
     let shown = lines.iter().map(|(_, line)| {

@@ -7,7 +7,6 @@
 use crate::alert::{Alert, Context};
 use crate::text::{id, plain};
 use crate::{links, queries};
-use kmswatch_engine::time::DAY;
 use serde_json::{Value, json};
 
 /// Source of the events.
@@ -16,6 +15,8 @@ pub const SOURCE: &str = "kmswatch";
 pub const ENTRY: usize = 240 << 10;
 /// Version of the detail.
 pub const VERSION: &str = "1";
+/// JSON Schema of the detail.
+pub const SCHEMA: &str = include_str!("../schema/alert.schema.json");
 /// Members of each list.
 const LISTED: usize = 25;
 
@@ -111,6 +112,6 @@ fn detail(alert: &Alert, context: &Context) -> Value {
         "mitre": alert.mitre.iter().map(|technique| technique.id).collect::<Vec<_>>(),
         "analytics": list(&alert.analytics, 100),
         "links": links,
-        "all_of_it": plain(&queries::replay(alert, context, alert.start.plus(-DAY), alert.end.plus(DAY)), 1_000),
+        "all_of_it": plain(&queries::replay(alert, context), 1_000),
     })
 }

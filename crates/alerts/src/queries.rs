@@ -52,22 +52,15 @@ pub fn of(alert: &Alert, context: &Context) -> Vec<Query> {
         );
         queries.push(Query { title: "CloudTrail Lake: all that the principal did".into(), text });
     }
-    queries.push(Query { title: "kmswatch: the whole story".into(), text: replay(alert, context, from, to) });
+    queries.push(Query { title: "kmswatch: the whole story".into(), text: replay(alert, context) });
     queries
 }
 
-/// The command that tells the same again, with nothing left out.
-pub fn replay(alert: &Alert, context: &Context, from: Timestamp, to: Timestamp) -> String {
-    let mut command = format!("kmswatch replay --verbose --since {from} --until {to}");
-    if alert.is_incident {
-        command.push_str(" --incidents");
-    }
-    if let [account] = alert.accounts.as_slice()
-        && is_fit(account)
-    {
-        command.push_str(&format!(" --account {}", quote(account)));
-    }
-    format!("{command} {}", quote(&context.logs))
+/// The command that tells the same again, with nothing left out. It reads all logs: what is usual, and who used a key
+/// before, cannot be told from the hours of an attack alone.
+pub fn replay(alert: &Alert, context: &Context) -> String {
+    let incidents = if alert.is_incident { " --incidents" } else { "" };
+    format!("kmswatch replay{incidents} --verbose --only {} {}", quote(&alert.id), quote(&context.logs))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,7 +133,7 @@ mod tests {
         assert!(texts[0].contains("BETWEEN '2026-05-03T") && texts[0].contains("accountid = '111122223333'"));
         assert!(texts[1].contains("resource.arn = 'arn:aws:kms:eu-west-1:111122223333:key/"), "{}", texts[1]);
         assert!(texts[2].contains("FROM 11111111-2222") && texts[2].contains("timestamp '2026-05-03 "));
-        assert!(texts[3].starts_with("kmswatch replay --verbose --since 2026-05-03T"), "{}", texts[3]);
+        assert!(texts[3].starts_with("kmswatch replay --incidents --verbose --only ki-"), "{}", texts[3]);
     }
 
     #[test]

@@ -93,6 +93,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) staged: bool,
 
+    /// Only the finding or the incident with this id, as an alert names it
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Option<String>,
+
     /// Moment that counts as now for incidents: deadlines, reminders, what is quiet [default: the last event]
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<Moment>,
@@ -209,12 +213,16 @@ pub(crate) enum ShowFormat {
     kmswatch detectors key_deletion_scheduled")]
 pub(crate) struct DetectorsArgs {
     /// Detector whose page is shown
-    #[arg(value_name = "ID", conflicts_with = "markdown")]
+    #[arg(value_name = "ID", conflicts_with_all = ["markdown", "coverage"])]
     pub(crate) id: Option<String>,
 
     /// Write the catalogue as Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "coverage")]
     pub(crate) markdown: bool,
+
+    /// Write as Markdown what is found by which detector, and what is not
+    #[arg(long)]
+    pub(crate) coverage: bool,
 }
 
 /// Print the default settings with their explanations, or check a file of settings
@@ -243,6 +251,8 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// The detail of an EventBridge event
+    Alert,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &DetectorsArgs) -> anyhow::Result<u8> {
                 bail!("there is no detector {id:?}: {hint}`kmswatch detectors` lists them");
             }
         },
+        None if args.coverage => out.write_all(crate::coverage::page().as_bytes())?,
         None if args.markdown => out.write_all(catalogue(ALL).as_bytes())?,
         None => table(&mut out, ALL, terminal::columns())?,
     }
@@ -175,7 +176,8 @@ fn catalogue(detectors: &[&Detector]) -> String {
     let mut out = String::from(
         "# Detectors\n\n\
          Written by `kmswatch detectors --markdown`; a test holds it to the code. Each file's head comment is its page,\n\
-         which `kmswatch detectors ID` shows: what is found and why it matters, what it rests on, where it errs.\n\n\
+         which `kmswatch detectors ID` shows: what is found and why it matters, what it rests on, where it errs.\n\
+         What is covered, and what cannot be: [COVERAGE.md](COVERAGE.md).\n\n\
          | detector | severity | kind | what is found | MITRE ATT&CK |\n|---|---|---|---|---|\n",
     );
     for detector in detectors {
@@ -201,7 +203,7 @@ fn catalogue(detectors: &[&Detector]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kmswatch_engine::detectors::Look;
+    use kmswatch_engine::detectors::{Look, Reads};
     use kmswatch_engine::finding::{FindingKind, Technique};
 
     const SAMPLE: Detector = Detector {
@@ -210,6 +212,8 @@ mod tests {
         severity: Severity::High,
         kind: FindingKind::Rule,
         mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
+        covers: &[],
+        reads: Reads::All,
         page: "//! A first line\n//! that goes on.\n//!\n//! # Why\n//!\n//! * one `code` and\n//!   more\n//! * two\n//!\n//! ```text\n//! kept   as is\n//! ```\n",
         look: Look::Event(|_, _| None),
     };

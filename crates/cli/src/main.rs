@@ -7,6 +7,7 @@
 mod args;
 mod baseline;
 mod config;
+mod coverage;
 mod detectors;
 mod evaluate;
 mod explain;

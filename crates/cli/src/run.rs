@@ -39,10 +39,16 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
         // What is muted as a whole is counted with the suppressions.
         incidents.retain(|incident| incident.muted_count < incident.finding_count);
+        if let Some(id) = &args.only {
+            incidents.retain(|incident| incident.is_called(id));
+        }
         less_severe += keep(&mut incidents, |incident| incident.severity >= args.severity);
         incidents
     });
     if incidents.is_none() {
+        if let Some(id) = &args.only {
+            findings.retain(|finding| finding.id == *id);
+        }
         less_severe += keep(&mut findings, |finding| finding.severity >= args.severity);
     }
     let outcome = Outcome {

@@ -11,6 +11,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
     let schema = match args.of {
         SchemaOf::Finding => FINDING,
         SchemaOf::Incident => INCIDENT,
+        SchemaOf::Alert => kmswatch_alerts::eventbridge::SCHEMA,
     };
     anstream::stdout().lock().write_all(schema.as_bytes())?;
     Ok(crate::NOTHING_FOUND)

@@ -139,7 +139,7 @@ impl<'a> Value<'a> {
     /// Members mostly come in the same order: names in that order are found soonest, as each is looked for behind
     /// the one found before it. Comparing it in place costs less than finding where an unknown name ends.
     #[inline(never)]
-    pub(crate) fn pick(self, names: &[&str], found: &mut [Value<'a>]) -> Result<(), Malformed> {
+    pub(crate) fn pick<N: Named>(self, names: &[N], found: &mut [Value<'a>]) -> Result<(), Malformed> {
         let Members { mut cursor, mut first, done } = self.members();
         if done {
             return Ok(());
@@ -150,10 +150,10 @@ impl<'a> Value<'a> {
                 Some(place) => Some(place),
                 None => {
                     let name = cursor.name()?;
-                    names.iter().position(|known| *known == name)
+                    cursor.expect(b':')?;
+                    names.iter().position(|known| known.name() == name)
                 }
             };
-            cursor.expect(b':')?;
             let value = cursor.value()?;
             if let Some(place) = place {
                 likely = place + 1;
@@ -216,6 +216,90 @@ impl<'a> Value<'a> {
     /// The text has to outlive the value, hence two steps: `let text = v.embedded(); Value::new(&text)`.
     pub fn embedded(self) -> Text<'a> {
         self.text().unwrap_or(Cow::Borrowed(self.raw))
+    }
+}
+
+/// The name of a member that is looked for.
+pub(crate) trait Named {
+    /// The name.
+    fn name(&self) -> &str;
+
+    /// Whether `text` begins with the name in quotes and a colon; `near` are its first bytes.
+    fn begins(&self, text: &[u8], near: Option<&Near>) -> bool;
+}
+
+impl Named for &str {
+    fn name(&self) -> &str {
+        self
+    }
+
+    #[inline(always)]
+    fn begins(&self, text: &[u8], _: Option<&Near>) -> bool {
+        let Some(rest) = text.strip_prefix(b"\"") else { return false };
+        rest.get(self.len()) == Some(&b'"')
+            && rest.get(self.len() + 1) == Some(&b':')
+            && rest.starts_with(self.as_bytes())
+    }
+}
+
+/// The first 32 bytes of a text, as words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Near([u64; 4]);
+
+impl Near {
+    #[inline(always)]
+    fn of(text: &[u8]) -> Option<Near> {
+        let (words, _) = text.first_chunk::<32>()?.as_chunks::<8>();
+        let words: &[[u8; 8]; 4] = words.try_into().ok()?;
+        Some(Near(words.map(u64::from_le_bytes)))
+    }
+}
+
+/// A name that is compared in words and not byte by byte: quicker where many names are looked for all the time.
+#[derive(Debug)]
+pub(crate) struct Name {
+    text: &'static str,
+    /// The name in quotes, with the colon, and zeros behind.
+    words: [u64; 4],
+    /// Ones where the words have bytes of the name.
+    mask: [u64; 4],
+}
+
+impl Name {
+    /// The name `text`, of at most 29 bytes.
+    #[allow(clippy::indexing_slicing)] // Runs at compile time only, where a bad index is a compile error.
+    pub(crate) const fn new(text: &'static str) -> Name {
+        let name = text.as_bytes();
+        let (mut words, mut mask) = ([0; 4], [0; 4]);
+        let mut at = 0;
+        while at < name.len() + 3 {
+            let byte = match at {
+                0 => b'"',
+                _ if at <= name.len() => name[at - 1],
+                _ if at == name.len() + 1 => b'"',
+                _ => b':',
+            };
+            words[at / 8] |= (byte as u64) << (at % 8 * 8);
+            mask[at / 8] |= 0xff << (at % 8 * 8);
+            at += 1;
+        }
+        Name { text, words, mask }
+    }
+}
+
+impl Named for Name {
+    fn name(&self) -> &str {
+        self.text
+    }
+
+    #[inline(always)]
+    fn begins(&self, text: &[u8], near: Option<&Near>) -> bool {
+        match near {
+            Some(Near(near)) => {
+                near.iter().zip(&self.mask).zip(&self.words).all(|((near, mask), word)| near & mask == *word)
+            }
+            None => self.text.begins(text, None),
+        }
     }
 }
 
@@ -287,18 +371,18 @@ impl<'a> Cursor<'a> {
         self.string()?.text().ok_or(Malformed { at: self.at })
     }
 
-    /// Goes behind the name that stands here if it is one of `names`, written without escapes; gives its place
-    /// among them. Begins with the one at `likely`.
+    /// Goes behind the name and the colon that stand here if it is one of `names`, written without escapes and space;
+    /// gives its place among them. Begins with the one at `likely`.
     #[inline(always)]
-    fn known_name(&mut self, names: &[&str], likely: usize) -> Option<usize> {
-        let rest = self.text.as_bytes().get(self.at..)?.strip_prefix(b"\"")?;
-        let is = |known: &&str| rest.get(known.len()) == Some(&b'"') && rest.starts_with(known.as_bytes());
+    fn known_name<N: Named>(&mut self, names: &[N], likely: usize) -> Option<usize> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let near = Near::of(rest);
         let (before, behind) = names.split_at_checked(likely)?;
-        let place = match behind.iter().position(is) {
+        let place = match behind.iter().position(|name| name.begins(rest, near.as_ref())) {
             Some(place) => likely + place,
-            None => before.iter().position(is)?,
+            None => before.iter().position(|name| name.begins(rest, near.as_ref()))?,
         };
-        self.at += names.get(place)?.len() + 2;
+        self.at += names.get(place)?.name().len() + 3;
         Some(place)
     }
 

@@ -42,13 +42,14 @@
 //! could lead the level upwards by a few per cent a day; therefore the last seven days are also compared with
 //! weeks that lie two to seven weeks back ([`rate::Drift`]).
 //!
-//! **First uses** ([`novelty`]) are judged by a hazard: how often does this principal show a network, an
-//! agent, a key that it has not shown before? In the spirit of Good and Turing (Good 1953).
+//! **First uses** ([`novelty`], [`repertoire`], [`commons`]) are judged by a hazard: how often does this principal
+//! show a network, an agent, a key that it has not shown before? In the spirit of Good and Turing (Good 1953). What
+//! nobody else shows counts more; several new users of one key count together.
 //!
-//! **From scores to alerts** ([`budget`]). Thousands of dependent streams cannot be given one threshold on a
-//! probability. The estate calibrates itself: a peak is worth C = -log10 of how many such peaks the estate
-//! shows a week, and the threshold on C is the one that its incidents exceed as often as the user's budget
-//! allows.
+//! **From scores to alerts** ([`budget`], [`judge`]). Thousands of dependent streams cannot be given one threshold on a
+//! probability. The estate calibrates itself: a peak is worth C = -log10 of how many such peaks the estate shows a
+//! week. Of one actor the strongest evidence of each kind within a day adds up: counts, refusals, first uses, drift.
+//! The threshold on this sum is the one that the estate's incidents exceed as often as the user's budget allows.
 //!
 //! **What is kept** is a pure function of the sealed counts, rounded when it is learned, in 0.35 to 1.2 kB a
 //! stream. It is the same bytes on every machine: arithmetic is IEEE 754, and transcendental functions come

@@ -400,6 +400,8 @@ mod tests {
             });
             let novelty = habit.judge(&uses);
             prop_assert!((0.0..=CAP * 8.0).contains(&novelty.score), "{:?}", novelty);
+            let of_key = KeyHabit { first_uses: n, active_hours: hours, is_critical }.judge(using);
+            prop_assert!(of_key >= 0.0 && of_key.is_finite(), "{}", of_key);
         }
 
         #[test]

@@ -37,8 +37,9 @@
 
 use super::deed;
 use super::impact::{Impact, look_further, on_key, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::Policy;
 use crate::state::{Act, ActKind, Detail, KeyState};
@@ -56,6 +57,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1548.005", name: "Temporary Elevated Cloud Access" },
     ],
+    covers: &["N24", "P17"],
+    reads: Reads::These(&[Operation::TagResource, Operation::UntagResource]),
     page: page(include_str!("access_tags_changed.rs")),
     look: Look::Key(judge),
 };

@@ -37,8 +37,9 @@
 
 use super::deed;
 use super::impact::{Impact, look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::{Act, ActKind, Detail, KeyState, States};
@@ -55,6 +56,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1565.001", name: "Stored Data Manipulation" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
     ],
+    covers: &["N23", "P12"],
+    reads: Reads::These(&[Operation::CreateAlias, Operation::UpdateAlias, Operation::DeleteAlias]),
     page: page(include_str!("alias_moved.rs")),
     look: Look::All(judge),
 };
@@ -186,6 +189,17 @@ mod tests {
                 "If it was not meant, move it back: aws kms update-alias --alias-name alias/payments --target-key-id {KEY} --region eu-west-1"
             )
         );
+    }
+
+    #[test]
+    fn of_many_users_some_are_named() {
+        let users = |n: u32| -> Vec<RecordBuilder> {
+            (0..n).map(|n| used().by_user(ACCOUNT, &format!("u{n}"))).collect()
+        };
+        let finding = |n| only(&DETECTOR, &[users(n), vec![moved()]].concat());
+        assert!(finding(7).explanation.contains(" and 2 more: those of them"));
+        assert!(!finding(5).explanation.contains(" more"));
+        assert_eq!(finding(7).evidence.details["old_key_user_count"], 7);
     }
 
     #[test]

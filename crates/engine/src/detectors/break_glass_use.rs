@@ -37,7 +37,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::operation::Category;
 use crate::event::{Event, Source};
@@ -52,6 +52,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
+    covers: &["N36"],
+    reads: Reads::All,
     page: page(include_str!("break_glass_use.rs")),
     look: Look::Event(look),
 };

@@ -43,7 +43,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::operation::Category;
 use crate::event::{Event, Form, Key, PrincipalKind, Source};
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
     ],
+    covers: &["M12", "N38"],
+    reads: Reads::All,
     page: page(include_str!("canary_key_touched.rs")),
     look: Look::Event(look),
 };
@@ -186,6 +188,16 @@ mod tests {
         for name in ["DescribeKey", "GetKeyPolicy", "ListGrants"] {
             assert_eq!(found(KEY, &kms(name)).unwrap().severity, Severity::Low, "{name}");
         }
+    }
+
+    #[test]
+    fn looking_and_using_on_one_day_are_two_findings() {
+        let mut settings = Settings::default();
+        settings.estate.canary_keys = vec![KEY.into()];
+        let records = [kms("DescribeKey"), kms("Decrypt"), kms("GetKeyPolicy"), kms("Encrypt")];
+        let found = findings_with(&DETECTOR, &records, &settings);
+        let counts: Vec<_> = found.iter().map(|finding| (finding.severity, finding.evidence.count)).collect();
+        assert!(counts.contains(&(Severity::Low, 2)) && counts.contains(&(Severity::High, 2)), "{counts:?}");
     }
 
     #[test]

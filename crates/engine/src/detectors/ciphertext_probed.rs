@@ -39,7 +39,7 @@
 //! * MITRE ATT&CK T1580, Cloud Infrastructure Discovery
 
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::finding::{self, Actor, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::runbook::look_up;
@@ -55,6 +55,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Low,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1580", name: "Cloud Infrastructure Discovery" }],
+    covers: &["N14"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("ciphertext_probed.rs")),
     look: Look::Principal(judge),
 };

@@ -36,7 +36,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -50,6 +50,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1552", name: "Unsecured Credentials" }],
+    covers: &["M19"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("debug_enclave.rs")),
     look: Look::Event(look),
 };
@@ -115,7 +117,7 @@ mod tests {
         for digest in [HEX, BASE64, &format!("{}==", &BASE64[..42])] {
             let finding = only(&DETECTOR, &[attested(digest)]);
             assert_eq!(finding.severity, Severity::High, "{digest}");
-            assert!(finding.title.starts_with("An enclave in debug mode used 1234abcd"));
+            assert_eq!(finding.title, "An enclave in debug mode used 1234abcd-12ab-34cd-56ef-1234567890ab");
             assert!(finding.runbook[0].contains("get-key-policy --key-id arn:aws:kms"));
             assert_eq!(finding.evidence.details["module"], "i-1-enc2");
         }
@@ -132,7 +134,10 @@ mod tests {
     #[test]
     fn one_that_failed_is_low() {
         for failed in [attested(HEX).denied(), attested(HEX).failed("KMSInvalidStateException", "")] {
-            assert_eq!(only(&DETECTOR, &[failed]).severity, Severity::Low);
+            let finding = only(&DETECTOR, std::slice::from_ref(&failed));
+            assert_eq!(finding.severity, Severity::Low);
+            assert!(finding.title.ends_with("(failed)"));
+            assert_eq!(findings(&DETECTOR, &[failed, attested(HEX)]).len(), 2, "beside one that succeeded");
         }
     }
 

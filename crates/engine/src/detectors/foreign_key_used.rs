@@ -42,7 +42,7 @@
 //! MITRE ATT&CK v18: T1486, T1537.
 
 use super::deed::{self, Deed};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::operation::Direction;
 use crate::event::{Event, Key, Operation, PrincipalKind, ResourceKind};
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
     ],
+    covers: &["M7", "N10", "N29", "P5", "P9"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("foreign_key_used.rs")),
     look: Look::Event(look),
 };

@@ -42,7 +42,7 @@
 //! MITRE ATT&CK v18: T1098, T1537.
 
 use super::deed::{self, Deed};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::params::{Grant, Params};
 use crate::event::{Event, Operation};
@@ -61,6 +61,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
     ],
+    covers: &["N11", "N17", "P6", "P7"],
+    reads: Reads::These(&[Operation::CreateGrant]),
     page: page(include_str!("grant_to_foreign_account.rs")),
     look: Look::Event(look),
 };

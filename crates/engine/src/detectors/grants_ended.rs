@@ -41,8 +41,9 @@
 //! * MITRE ATT&CK T1489, Service Stop; T1531, Account Access Removal
 
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::principal::Acts;
@@ -61,6 +62,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1489", name: "Service Stop" },
         Technique { id: "T1531", name: "Account Access Removal" },
     ],
+    covers: &["N11"],
+    reads: Reads::These(&[Operation::RevokeGrant, Operation::RetireGrant]),
     page: page(include_str!("grants_ended.rs")),
     look: Look::Principal(judge),
 };

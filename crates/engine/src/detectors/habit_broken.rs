@@ -46,7 +46,7 @@
 //! * MITRE ATT&CK T1078.004, Valid Accounts: Cloud Accounts
 
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
 use crate::runbook::look_up;
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
+    covers: &["N4", "N6", "N31", "N32", "N33", "P21"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("habit_broken.rs")),
     look: Look::Several(&[Look::Key(of_key), Look::Principal(of_principal)]),
 };

@@ -218,3 +218,23 @@ pub(super) fn look_further(finding: &Finding) -> String {
     let command = runbook::look_up(attribute, value, &[("start-time", &start), ("region", &finding.region)]);
     format!("See what else was done: {command}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_is_named_by_the_last_part_of_its_arn_and_others_as_they_are() {
+        assert_eq!(short("arn:aws:iam::111122223333:role/payments-api"), "role/payments-api");
+        assert_eq!(short("service:s3"), "service:s3");
+        assert_eq!(short("unknown:a:b:c:d:e"), "unknown:a:b:c:d:e");
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        assert_eq!(
+            (plural(1, "secret"), plural(2, "secret")),
+            ("1 secret".to_owned(), "2 secrets".to_owned())
+        );
+    }
+}

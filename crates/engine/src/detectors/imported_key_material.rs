@@ -46,8 +46,9 @@
 //! * MITRE ATT&CK T1485, Data Destruction; T1486, Data Encrypted for Impact
 
 use super::impact::{Impact, Loss, date, look_further, on_key, raise_if_log_rests_on, short};
-use super::{Detector, Look, denied, page};
+use super::{Detector, Look, Reads, denied, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::{Act, ActKind, Detail, KeyState, PrincipalState};
@@ -64,6 +65,12 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1485", name: "Data Destruction" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
     ],
+    covers: &["M6", "N7", "N19", "N25", "P3"],
+    reads: Reads::These(&[
+        Operation::ImportKeyMaterial,
+        Operation::DeleteImportedKeyMaterial,
+        Operation::DeleteExpiredKeyMaterial,
+    ]),
     page: page(include_str!("imported_key_material.rs")),
     look: Look::Several(&[Look::Key(judge), Look::Principal(attempts)]),
 };

@@ -44,8 +44,9 @@
 //! * MITRE ATT&CK T1485, Data Destruction
 
 use super::impact::{Impact, Loss, date, look_further, on_key, raise_if_log_rests_on, short};
-use super::{Detector, Look, denied, page};
+use super::{Detector, Look, Reads, denied, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::state::{Act, ActKind, Detail, KeyState, PrincipalState};
 use crate::time::DAY;
@@ -58,6 +59,13 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
+    covers: &["M1", "M2", "N7", "N9", "N25", "P1"],
+    reads: Reads::These(&[
+        Operation::ScheduleKeyDeletion,
+        Operation::CancelKeyDeletion,
+        Operation::EnableKey,
+        Operation::DeleteKey,
+    ]),
     page: page(include_str!("key_deletion_scheduled.rs")),
     look: Look::Several(&[Look::Key(judge), Look::Principal(attempts)]),
 };

@@ -37,8 +37,9 @@
 //! * MITRE ATT&CK T1489, Service Stop
 
 use super::impact::{Impact, Loss, look_further, on_key, raise_if_log_rests_on, short};
-use super::{Detector, Look, denied, page};
+use super::{Detector, Look, Reads, denied, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::state::{Act, ActKind, KeyState, PrincipalState};
 use serde_json::json;
@@ -50,6 +51,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1489", name: "Service Stop" }],
+    covers: &["M1", "M2", "N7", "N25"],
+    reads: Reads::These(&[Operation::DisableKey, Operation::EnableKey]),
     page: page(include_str!("key_disabled.rs")),
     look: Look::Several(&[Look::Key(judge), Look::Principal(attempts)]),
 };

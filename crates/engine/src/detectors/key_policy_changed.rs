@@ -43,8 +43,9 @@
 
 use super::deed;
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::diff::Who;
 use crate::policy::{Actions, Class, Diff, Name, Policy};
@@ -60,6 +61,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Low,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
+    covers: &["M4", "N16", "N25"],
+    reads: Reads::These(&[Operation::PutKeyPolicy, Operation::CreateKey, Operation::ReplicateKey]),
     page: page(include_str!("key_policy_changed.rs")),
     look: Look::Key(judge),
 };
@@ -274,6 +277,7 @@ mod tests {
         );
         assert!(finding.explanation.starts_with("user/mallory set a key policy"), "{}", finding.explanation);
         assert!(finding.runbook[1].contains(&format!("put-key-policy --key-id {KEY} --policy-name default")));
+        assert!(!finding.explanation.contains("CloudTrail"));
         assert_eq!(finding.time.start.to_string(), "2026-05-04T11:00:00Z");
         assert_eq!(finding.principal.unwrap().access_key.as_deref(), Some("AKIAMALLORY"));
     }
@@ -322,6 +326,7 @@ mod tests {
         let finding = only(&DETECTOR, &[logged, old, new]);
         assert_eq!(finding.severity, Severity::High);
         assert!(finding.title.ends_with("no longer lets CloudTrail encrypt the log"));
+        assert!(finding.explanation.contains("CloudTrail encrypts its log with this key"));
     }
 
     #[test]

@@ -45,7 +45,7 @@
 
 use super::deed::{self, Deed};
 use super::key_policy_opened::{subject_key, the_policys_key};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::params::Params;
 use crate::event::{ErrorClass, Event, Operation};
@@ -66,6 +66,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1485", name: "Data Destruction" },
         Technique { id: "T1098", name: "Account Manipulation" },
     ],
+    covers: &["N15", "P2"],
+    reads: Reads::These(&[Operation::PutKeyPolicy, Operation::CreateKey, Operation::ReplicateKey]),
     page: page(include_str!("key_policy_lockout.rs")),
     look: Look::Event(look),
 };

@@ -49,7 +49,7 @@
 //! MITRE ATT&CK v18: T1098, T1537.
 
 use super::deed::{self, Deed};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::params::{Params, PolicyChange};
 use crate::event::{Event, Operation};
@@ -69,6 +69,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
     ],
+    covers: &["M5", "N17", "P7"],
+    reads: Reads::These(&[Operation::PutKeyPolicy, Operation::CreateKey, Operation::ReplicateKey]),
     page: page(include_str!("key_policy_opened.rs")),
     look: Look::Event(look),
 };

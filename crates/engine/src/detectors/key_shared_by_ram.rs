@@ -41,7 +41,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::infrastructure::Effect;
 use crate::event::{Event, Source};
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
         Technique { id: "T1098", name: "Account Manipulation" },
     ],
+    covers: &["P14"],
+    reads: Reads::OtherServices,
     page: page(include_str!("key_shared_by_ram.rs")),
     look: Look::Event(look),
 };
@@ -94,6 +96,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let mut finding = finding::of_event(&DETECTOR, event, &[&key, &event.principal.id]);
     finding.severity =
         deed.severity(if foreign.is_empty() && !open { Severity::Medium } else { Severity::High });
+    deed.tell(&mut finding);
     let region = key.split(':').nth(3).unwrap_or_default().to_owned();
     let with = match (foreign.first(), open) {
         (Some(account), _) => format!(" with foreign account {account}"),

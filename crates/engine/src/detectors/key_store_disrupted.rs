@@ -42,7 +42,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::params::Params;
 use crate::event::{Event, Operation};
@@ -61,6 +61,14 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1489", name: "Service Stop" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
     ],
+    covers: &["N20", "P4", "P16"],
+    reads: Reads::These(&[
+        Operation::CreateCustomKeyStore,
+        Operation::ConnectCustomKeyStore,
+        Operation::DisconnectCustomKeyStore,
+        Operation::UpdateCustomKeyStore,
+        Operation::DeleteCustomKeyStore,
+    ]),
     page: page(include_str!("key_store_disrupted.rs")),
     look: Look::Several(&[Look::Event(look), Look::Account(disconnected)]),
 };
@@ -98,6 +106,7 @@ fn look(event: &Event<'_>, _: &Estate) -> Option<Finding> {
     let id = store.id.as_deref().unwrap_or_default();
     let mut finding = finding::of_event(&DETECTOR, event, &[event.operation.name(), id, &event.principal.id]);
     finding.severity = deed.severity(severity);
+    deed.tell(&mut finding);
     let name = name(store.name.as_deref().unwrap_or(id));
     finding.title = format!("{name} {what}{}", deed.suffix());
     let endpoint = store.proxy_endpoint.as_deref().map(deed::clip);

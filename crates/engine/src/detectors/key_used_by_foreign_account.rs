@@ -37,7 +37,7 @@
 //! * MITRE ATT&CK v18: T1537
 
 use super::deed::{self, Deed};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::{Event, PrincipalKind};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -51,6 +51,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Low,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1537", name: "Transfer Data to Cloud Account" }],
+    covers: &["N17"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("key_used_by_foreign_account.rs")),
     look: Look::Event(look),
 };

@@ -40,8 +40,9 @@
 //! * MITRE ATT&CK T1654, Log Enumeration
 
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
 use crate::runbook::look_up;
 use crate::state::KeyState;
@@ -54,6 +55,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1654", name: "Log Enumeration" }],
+    covers: &["N26"],
+    reads: Reads::These(&[Operation::Decrypt]),
     page: page(include_str!("log_objects_read.rs")),
     look: Look::Key(judge),
 };
@@ -120,6 +123,19 @@ mod tests {
         assert!(finding.title.ends_with("read by role/intern for the first time"), "{}", finding.title);
         assert_eq!(finding.principal.as_ref().unwrap().id, "arn:aws:iam::111122223333:role/intern");
         assert!(finding.runbook[0].contains(&finding.evidence.event_ids[0]));
+    }
+
+    #[test]
+    fn more_readers_than_are_remembered_are_said_to_be_incomplete() {
+        let readers =
+            |n: u32| -> Vec<RecordBuilder> { (0..n).map(|n| read(OBJECT, &format!("r{n}"), 1)).collect() };
+        let with_late = |n| only(&DETECTOR, &[readers(n), vec![read(OBJECT, "intern", 15)]].concat());
+        assert!(!with_late(31).evidence.details.contains_key("incomplete"));
+        assert!(findings(&DETECTOR, &[readers(33), vec![read(OBJECT, "intern", 15)]].concat()).is_empty());
+        let late: Vec<_> = (0..3).map(|n| read(OBJECT, &format!("late{n}"), 15)).collect();
+        let found = findings(&DETECTOR, &[readers(31), late].concat());
+        assert!(found.iter().all(|finding| finding.evidence.details.contains_key("incomplete")));
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

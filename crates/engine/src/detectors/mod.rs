@@ -10,6 +10,7 @@ pub mod alias_moved;
 pub mod break_glass_use;
 pub mod canary_key_touched;
 pub mod ciphertext_probed;
+pub mod coverage;
 pub mod debug_enclave;
 mod deed;
 mod denied;
@@ -47,7 +48,7 @@ pub mod unusual_rate;
 
 use crate::baseline::judge::Episode;
 use crate::estate::Estate;
-use crate::event::Event;
+use crate::event::{Event, Operation};
 use crate::finding::{Finding, FindingKind, Severity, Technique};
 use crate::settings::DetectorSettings;
 use crate::state::{AccountState, KeyState, PrincipalState, States};
@@ -65,10 +66,39 @@ pub struct Detector {
     pub kind: FindingKind,
     /// Techniques of MITRE ATT&CK v18.
     pub mitre: &'static [Technique],
+    /// Ids of the ideas of [`coverage::IDEAS`] that it finds, wholly or in part.
+    pub covers: &'static [&'static str],
+    /// The operations of KMS whose events can lead to a finding.
+    pub reads: Reads,
     /// The public page: the head comment of the file, see [`page`].
     pub page: &'static str,
     /// The logic.
     pub look: Look,
+}
+
+/// The operations of KMS that a detector reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    /// All.
+    All,
+    /// Those that use a key for cryptography.
+    Cryptographic,
+    /// These.
+    These(&'static [Operation]),
+    /// None: calls of other services.
+    OtherServices,
+}
+
+impl Reads {
+    /// Whether events of `operation` are among them.
+    pub fn has(self, operation: Operation) -> bool {
+        match self {
+            Reads::All => true,
+            Reads::Cryptographic => operation.is_cryptographic(),
+            Reads::These(operations) => operations.contains(&operation),
+            Reads::OtherServices => false,
+        }
+    }
 }
 
 /// What a detector looks at.
@@ -126,7 +156,6 @@ pub const ALL: &[&Detector] = &[
     &access_tags_changed::DETECTOR,
     &rotation_weakened::DETECTOR,
     &root_use::DETECTOR,
-    &unusual_first_use::DETECTOR,
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
@@ -134,6 +163,7 @@ pub const ALL: &[&Detector] = &[
     &quota_exhausted::DETECTOR,
     &key_used_by_foreign_account::DETECTOR,
     &break_glass_use::DETECTOR,
+    &unusual_first_use::DETECTOR,
     &unusual_rate::DETECTOR,
     &unusual_denials::DETECTOR,
 ];

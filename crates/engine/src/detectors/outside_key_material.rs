@@ -40,8 +40,9 @@
 //! * MITRE ATT&CK T1486, Data Encrypted for Impact
 
 use super::impact::{look_further, on_key, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::state::AccountState;
 use crate::time::DAY;
@@ -53,6 +54,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1486", name: "Data Encrypted for Impact" }],
+    covers: &["N21", "P3", "P4"],
+    reads: Reads::These(&[Operation::CreateKey]),
     page: page(include_str!("outside_key_material.rs")),
     look: Look::Account(judge),
 };

@@ -47,7 +47,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::infrastructure::{Change, Effect};
 use crate::event::{Event, Source};
@@ -66,6 +66,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" },
         Technique { id: "T1562.001", name: "Impair Defenses: Disable or Modify Tools" },
     ],
+    covers: &["N37", "P13"],
+    reads: Reads::OtherServices,
     page: page(include_str!("pipeline_changed.rs")),
     look: Look::Event(look),
 };
@@ -84,6 +86,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     };
     let mut finding = finding::of_event(&DETECTOR, event, &[change.name, &target, &event.principal.id]);
     finding.severity = deed.severity(severity);
+    deed.tell(&mut finding);
     let (who, name) =
         (short(&event.principal.id), deed::clip(target.rsplit(['/', ':']).next().unwrap_or(&target)));
     let done = if effect == Effect::Stops { "stopped or removed" } else { "changed" };

@@ -39,7 +39,7 @@
 //! * AWS KMS developer guide, "Throttling AWS KMS requests"
 //! * MITRE ATT&CK T1499, Endpoint Denial of Service
 
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::{aws, look_up};
@@ -55,6 +55,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1499", name: "Endpoint Denial of Service" }],
+    covers: &["N35", "P19"],
+    reads: Reads::All,
     page: page(include_str!("quota_exhausted.rs")),
     look: Look::Account(judge),
 };

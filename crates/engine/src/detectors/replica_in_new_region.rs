@@ -42,8 +42,9 @@
 //! * MITRE ATT&CK T1535, Unused/Unsupported Cloud Regions; T1537, Transfer Data to Cloud Account
 
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::{AccountState, Act, ActKind, Detail};
@@ -61,6 +62,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1535", name: "Unused/Unsupported Cloud Regions" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
     ],
+    covers: &["M22", "N18", "P10"],
+    reads: Reads::These(&[Operation::ReplicateKey, Operation::CreateKey, Operation::UpdatePrimaryRegion]),
     page: page(include_str!("replica_in_new_region.rs")),
     look: Look::Account(judge),
 };

@@ -34,7 +34,7 @@
 //! MITRE ATT&CK v18: T1078.004.
 
 use super::deed::{self, Deed};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::event::operation::Category;
 use crate::event::{Event, PrincipalKind};
@@ -49,6 +49,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
+    covers: &["M26", "P22"],
+    reads: Reads::All,
     page: page(include_str!("root_use.rs")),
     look: Look::Event(look),
 };

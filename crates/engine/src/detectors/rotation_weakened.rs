@@ -35,8 +35,9 @@
 //! * MITRE ATT&CK T1562, Impair Defenses
 
 use super::impact::{Impact, look_further, on_key, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::state::{Act, ActKind, Detail, KeyState};
 use crate::time::DAY;
@@ -49,6 +50,12 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Medium,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1562", name: "Impair Defenses" }],
+    covers: &["M23", "N22"],
+    reads: Reads::These(&[
+        Operation::EnableKeyRotation,
+        Operation::DisableKeyRotation,
+        Operation::RotateKeyOnDemand,
+    ]),
     page: page(include_str!("rotation_weakened.rs")),
     look: Look::Key(judge),
 };

@@ -43,10 +43,10 @@
 use super::deed::{self, Deed};
 use super::grant_to_foreign_account::{created, describe, is_aws, is_foreign, operations, runbook};
 use super::impact::{look_further, on_key, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
-use crate::event::Event;
 use crate::event::params::Grant;
+use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::subject::same_principal;
 use crate::policy::{Class, Name};
@@ -60,6 +60,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
+    covers: &["N11", "P6"],
+    reads: Reads::These(&[Operation::CreateGrant]),
     page: page(include_str!("self_extending_grant.rs")),
     look: Look::Several(&[Look::Event(look), Look::Key(chain)]),
 };
@@ -223,6 +225,7 @@ mod tests {
         let finding = find(&grant(OTHER, json!(["Decrypt"]))).unwrap();
         assert_eq!(finding.severity, Severity::Low);
         assert_eq!(finding.title, "Grant on {key} without constraints, made by hand");
+        assert!(finding.explanation.starts_with("This grant gives another principal the use of the key"));
         assert!(find(&constrained(grant(OTHER, json!(["Decrypt"])))).is_none());
         assert!(find(&grant(OTHER, json!(["DescribeKey", "RetireGrant"]))).is_none());
         assert!(find(&grant(ROLE, json!(["Decrypt"]))).is_none());

@@ -43,8 +43,9 @@
 //! * MITRE ATT&CK T1485, Data Destruction
 
 use super::impact::{look_further, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
+use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::runbook::aws;
 use crate::state::principal::Acts;
@@ -61,6 +62,12 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::Critical,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
+    covers: &["M3", "P1"],
+    reads: Reads::These(&[
+        Operation::ScheduleKeyDeletion,
+        Operation::DisableKey,
+        Operation::DeleteImportedKeyMaterial,
+    ]),
     page: page(include_str!("several_keys_destroyed.rs")),
     look: Look::Principal(judge),
 };

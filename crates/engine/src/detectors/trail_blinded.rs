@@ -60,7 +60,7 @@
 use super::deed::{self, Deed};
 use super::impact::short;
 use super::selectors::{self, Lost};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -76,6 +76,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Fact,
     mitre: &[Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" }],
+    covers: &["M17", "M18", "N1", "P13"],
+    reads: Reads::OtherServices,
     page: page(include_str!("trail_blinded.rs")),
     look: Look::Several(&[Look::Event(look), Look::Account(switched)]),
 };
@@ -114,6 +116,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     let Blinding { severity, lost, selectors, undo } = blinding;
     if event.denied() {
         finding.severity = Severity::Medium;
+        Deed::Denied.tell(&mut finding);
         finding.title = format!("{} on {name} was tried and denied", event.name);
         finding.explanation = format!(
             "{who} called {} on {name} and was denied. Had it worked, the log would have lost {lost}. The next try \
@@ -289,6 +292,7 @@ fn redirected(event: &Event<'_>, target: &str, estate: &Estate) -> Option<Findin
         }
         (None, None) => return None,
     };
+    deed.tell(&mut finding);
     finding.explanation = format!(
         "{}{} called UpdateTrail on {name} at {}: it writes its log {what}.",
         deed.preface(),
@@ -544,6 +548,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_in_part_is_told_apart() {
+        let hidden = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
+        let finding = only(&DETECTOR, &[advanced("PutEventSelectors", &[hidden])]);
+        assert_eq!(finding.evidence.details["fields"], json!(["userIdentity.arn"]));
+        let whole = only(&DETECTOR, &[put(json!([{"includeManagementEvents": false}]))]);
+        assert!(!whole.evidence.details.contains_key("fields"));
+    }
+
+    #[test]
     fn advanced_selectors_are_or_ed() {
         let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
         let hidden_user = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
@@ -617,6 +630,13 @@ mod tests {
             let record = cloudtrail(name).set(&format!("requestParameters.{member}"), false);
             let finding = only(&DETECTOR, std::slice::from_ref(&record));
             assert_eq!(finding.severity, Severity::High);
+            let flag = match (name, member) {
+                ("UpdateTrail", "isMultiRegionTrail") => "update-trail --name",
+                ("UpdateTrail", _) => "--is-organization-trail",
+                (_, "multiRegionEnabled") => "--multi-region-enabled",
+                _ => "update-event-data-store --event-data-store",
+            };
+            assert!(finding.runbook[0].contains(flag), "{}", finding.runbook[0]);
             assert!(finding.evidence.details["lost"].as_str().unwrap().starts_with(part));
             assert_eq!(lost(&record.set(&format!("requestParameters.{member}"), true)), None);
             assert_eq!(lost(&cloudtrail(name)), None);

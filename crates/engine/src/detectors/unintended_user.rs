@@ -41,7 +41,7 @@
 
 use super::deed::{self, Deed};
 use super::impact::short;
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::{Event, Key};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
@@ -55,6 +55,8 @@ pub const DETECTOR: Detector = Detector {
     severity: Severity::High,
     kind: FindingKind::Rule,
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
+    covers: &["M21", "N36"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("unintended_user.rs")),
     look: Look::Event(look),
 };
@@ -78,6 +80,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         finding.key = Some(key.name());
     }
     finding.severity = deed.severity(Severity::High);
+    deed.tell(&mut finding);
     let the_key = deed::the_key(event);
     finding.title = format!("{} used {the_key}, which is not meant for it{}", short(who), deed.suffix());
     finding.explanation = format!(

@@ -39,7 +39,7 @@
 //! * MITRE ATT&CK T1485, Data Destruction; T1489, Service Stop
 
 use super::impact::{look_further, on_key, short};
-use super::{Detector, Look, page};
+use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::state::{Act, ActKind, KeyState, Merge, Refusals, RefusedState};
@@ -57,6 +57,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1485", name: "Data Destruction" },
         Technique { id: "T1489", name: "Service Stop" },
     ],
+    covers: &["M20", "N8"],
+    reads: Reads::Cryptographic,
     page: page(include_str!("unusable_key_used.rs")),
     look: Look::Key(judge),
 };

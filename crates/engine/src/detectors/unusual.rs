@@ -37,7 +37,7 @@ pub(super) fn finding(
     finding.severity = if episode.excess >= 2.0 { Severity::High } else { Severity::Medium };
     let is_count = !matches!(top.sign, Sign::FirstUses { .. });
     let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
-    finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top), usual(top));
+    finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top, key_of(top)), usual(top));
     finding.explanation = explanation(episode, top, settings, means);
     finding.runbook = runbook(&finding, episode, settings);
     let (observed, expected) = match &top.sign {
@@ -55,7 +55,7 @@ pub(super) fn finding(
     let mut details = of_part(top);
     let others: Vec<String> = others(episode, top)
         .into_iter()
-        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part), usual(part)))
+        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, key_of(top)), usual(part)))
         .collect();
     if !others.is_empty() {
         details.insert("others", json!(others));
@@ -115,7 +115,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
             format!(
                 "{} had {}{} up to {}. {} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
                 who(&episode.actor),
-                seen(top),
+                seen(top, key_of(top)),
                 with_what(&episode.actor, top),
                 end_of(score.hour),
                 if of_key { "The history of the key" } else { "Its own history" },
@@ -129,7 +129,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
         Sign::Drift { drift, .. } => format!(
             "{} had {}{} up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
             who(&episode.actor),
-            seen(top),
+            seen(top, key_of(top)),
             with_what(&episode.actor, top),
             end_of(drift.hour),
             mean(drift.mean),
@@ -142,7 +142,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
                 known => format!("{} is known for {}. ", who(&episode.actor), known_for(known)),
             };
             for (part, value) in novelty.parts.iter().zip(values) {
-                text.push_str(&first_use(value, part, novelty.active_hours));
+                text.push_str(&first_use(value, part, novelty.active_hours, key_of(top)));
             }
             text
         }
@@ -169,7 +169,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let others: Vec<String> = others(episode, top)
         .into_iter()
         .take(4)
-        .map(|part| format!("{} ({})", seen(part), usual(part)))
+        .map(|part| format!("{} ({})", seen(part, key_of(top)), usual(part)))
         .collect();
     if !others.is_empty() {
         text.push_str(&format!("Unusual as well: {}. ", others.join("; ")));

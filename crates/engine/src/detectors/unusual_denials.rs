@@ -43,7 +43,7 @@
 //! Head comment of the engine's module `baseline` for the model and its sources.
 //! MITRE ATT&CK v18: T1580, T1078.004.
 
-use super::{Detector, Look, page, unusual};
+use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -58,6 +58,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
     ],
+    covers: &["M14", "M15", "P11"],
+    reads: Reads::All,
     page: page(include_str!("unusual_denials.rs")),
     look: Look::Score(look),
 };

@@ -54,7 +54,7 @@
 //! Head comment of the engine's module `baseline::novelty` for the model and its sources.
 //! MITRE ATT&CK v18: T1078.004, T1580.
 
-use super::{Detector, Look, page, unusual};
+use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -69,6 +69,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
     ],
+    covers: &["M13", "N5"],
+    reads: Reads::All,
     page: page(include_str!("unusual_first_use.rs")),
     look: Look::Score(look),
 };

@@ -47,7 +47,7 @@
 //! Head comment of the engine's module `baseline` for the model and its sources.
 //! MITRE ATT&CK v18: T1078.004, T1530.
 
-use super::{Detector, Look, page, unusual};
+use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
@@ -62,6 +62,8 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1530", name: "Data from Cloud Storage" },
     ],
+    covers: &["M9", "M16", "M25", "N3", "N13", "N27", "P8", "P15"],
+    reads: Reads::All,
     page: page(include_str!("unusual_rate.rs")),
     look: Look::Score(look),
 };

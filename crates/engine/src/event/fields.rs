@@ -28,7 +28,7 @@ macro_rules! members {
 
         impl<'a> $name<'a> {
             fn read(object: Value<'a>) -> Read<$name<'a>> {
-                const NAMES: &[&str] = &[$($member),*];
+                const NAMES: &[Name] = &[$(Name::new($member)),*];
                 let mut found = [Value::NULL; NAMES.len()];
                 object.pick(NAMES, &mut found)?;
                 let [$($slot),*] = found;
@@ -37,6 +37,7 @@ macro_rules! members {
         }
     };
 }
+pub(super) use crate::json::Name;
 pub(super) use members;
 
 /// A string that is not empty; anything else counts as missing.

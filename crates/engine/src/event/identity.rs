@@ -4,7 +4,7 @@
 //! their session, else by the ARN of the session, which drops the path; so ids of roles never have a path.
 
 use super::arn::Arn;
-use super::fields::{Read, bounded, cut, fields, members, string};
+use super::fields::{Name, Read, bounded, cut, fields, members, string};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_console, is_internal, service_id, service_name};
 use crate::json::{Text, Value};

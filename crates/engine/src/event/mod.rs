@@ -129,6 +129,9 @@ pub struct Event<'a> {
     pub request: Value<'a>,
     /// `responseElements`.
     pub response: Value<'a>,
+    /// Numbers of the principal and of the listed keys that were lent to it, if both were: what has the same number is
+    /// the same.
+    pub(crate) lent: Option<(u64, u64)>,
 }
 
 /// Attestation of a Nitro enclave or NitroTPM (`additionalEventData.recipient`).

@@ -1,9 +1,9 @@
 //! Record → Event.
 
 use super::extra::Extra;
-use super::fields::{Read, bounded, fields, members, string};
+use super::fields::{Name, Read, bounded, fields, members, string};
 use super::identity::Around;
-use super::key::{Clues, Listed, RequestedKeys};
+use super::key::{Clues, RequestedKeys};
 use super::network::Origin;
 use super::operation::KeyPlace;
 use super::params::{Params, Sources};
@@ -108,6 +108,7 @@ trait In<T> {
 }
 
 impl<T> In<T> for Read<T> {
+    #[inline(always)]
     fn within(self, field: &str) -> Result<T, Left> {
         self.map_err(|Malformed { .. }| Left::Problem(format!("malformed JSON in {field}")))
     }
@@ -143,7 +144,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
-    let principal = repeats::principal(
+    let (principal, principal_number) = repeats::principal(
         known.principals,
         top.identity,
         &Around {
@@ -174,9 +175,9 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     let log_account = recipient.or_else(|| principal.account.clone());
     let place_of_keys = "resources, responseElements or requestParameters";
     let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
-    let listed = match names_keys {
+    let (listed, listed_number) = match names_keys {
         true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
-        false => Listed::default(),
+        false => Default::default(),
     };
     let keys = Clues {
         operation,
@@ -230,6 +231,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         params,
         request: top.request,
         response: top.response,
+        lent: principal_number.zip(listed_number),
     })
 }
 

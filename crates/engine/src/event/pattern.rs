@@ -69,6 +69,7 @@ impl Pattern {
                 params: Params::None,
                 request: Value::NULL,
                 response: Value::NULL,
+                lent: event.lent,
             },
         }
     }
@@ -77,9 +78,19 @@ impl Pattern {
     pub(crate) fn is_of(&self, event: &Event<'_>) -> bool {
         let known = &self.event;
         let (caller, known_caller) = (&event.caller, &known.caller);
+        // The same number is the same principal, and spares reading what the pattern holds of it.
+        let same = |number: fn((u64, u64)) -> u64| {
+            known.lent.is_some() && known.lent.map(number) == event.lent.map(number)
+        };
         known.operation == event.operation
-            && known.principal == event.principal
-            && known.key == event.key
+            && (same(|(principal, _)| principal) || known.principal == event.principal)
+            && match (&known.key, &event.key) {
+                // In the same list, account and Region, the ARN tells everything else.
+                (Some(a), Some(b)) if same(|(_, listed)| listed) => {
+                    a.arn == b.arn && a.account.is_some() == b.account.is_some()
+                }
+                (a, b) => a == b,
+            }
             && known.region == event.region
             && known.account == event.account
             && known_caller.address == caller.address
@@ -150,6 +161,7 @@ impl Pattern {
             params: Params::None,
             request: Value::NULL,
             response: Value::NULL,
+            lent: None,
         }
     }
 }

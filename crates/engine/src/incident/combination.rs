@@ -61,6 +61,16 @@ pub const ALL: &[Combination] = &[
               blindness, and more may have happened than is seen here.",
     },
     Combination {
+        id: "opened_then_used",
+        first: &[Act::Opening],
+        then: &[Act::ForeignUse],
+        tie: Tie::Stranger,
+        severity: Severity::Critical,
+        headline: "{who}: {keys} opened to a foreign account, which then used it",
+        why: "A key was opened to a foreign account, and that account then used it: data has been read or written from \
+              outside.",
+    },
+    Combination {
         id: "opened_then_destruction",
         first: &[Act::Opening],
         then: &[Act::Destruction],
@@ -97,16 +107,6 @@ pub const ALL: &[Combination] = &[
         severity: Severity::Critical,
         headline: "{keys} taken away by {who} and needed",
         why: "Calls for a key that was taken away fail: the damage has begun.",
-    },
-    Combination {
-        id: "opened_then_used",
-        first: &[Act::Opening],
-        then: &[Act::ForeignUse],
-        tie: Tie::Stranger,
-        severity: Severity::Critical,
-        headline: "{who}: {keys} opened to a foreign account, which then used it",
-        why: "A key was opened to a foreign account, and that account then used it: data has been read or written from \
-              outside.",
     },
     Combination {
         id: "blinded_then_opened",

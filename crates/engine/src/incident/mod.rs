@@ -130,6 +130,17 @@ impl Incident {
     /// Length of the timeline.
     pub const TIMELINE: usize = 100;
 
+    /// Whether this is one of the ids that it has, had, or would have if another of its findings had come first.
+    pub fn is_called(&self, id: &str) -> bool {
+        let after = |step: &Step| Incident::id_after(&step.finding) == id;
+        self.id == id || self.joined.iter().any(|joined| joined == id) || self.timeline.iter().any(after)
+    }
+
+    /// Whether one of its combinations rests on this finding.
+    pub fn rests_on(&self, finding: &str) -> bool {
+        self.combinations.iter().any(|found| found.findings.iter().any(|id| id == finding))
+    }
+
     /// The id of an incident that is called after this finding.
     pub fn id_after(finding_id_: &str) -> String {
         finding_id("incident", &[finding_id_]).replacen("kw-", "ki-", 1)
@@ -229,7 +240,7 @@ fn incident(
     };
     let (accounts, regions) = (texts(|finding| &finding.account), texts(|finding| &finding.region));
     let plan = steps::plan(members, time);
-    let (timeline, timeline_left_out) = story::timeline(members);
+    let (timeline, timeline_left_out) = story::timeline(members, &combinations);
     let mut incident = Incident {
         id,
         joined: ids,

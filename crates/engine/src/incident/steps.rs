@@ -115,7 +115,10 @@ fn look_ups(members: &[&Member], time: Span) -> Vec<String> {
         }
         let options = [("start-time", start.as_str()), ("region", &finding.region)];
         let command = runbook::look_up(attribute, value, &options);
-        steps.push(format!("See what else the {what} did: {command}"));
+        let named =
+            value.len() <= 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || "@._-".contains(c));
+        let name = if named { format!("{what} {value}") } else { format!("the {what}") };
+        steps.push(format!("See what else {name} did: {command}"));
         if steps.len() == LOOK_UPS {
             break;
         }

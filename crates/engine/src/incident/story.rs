@@ -1,6 +1,6 @@
 //! What happened, in order of time, and by and to whom.
 
-use super::{Incident, Loss, Member, group};
+use super::{Incident, Loss, Match, Member, group};
 use crate::finding::{Actor, Finding, FindingKind, KeyName, Severity};
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -39,11 +39,16 @@ impl Act {
             return Some(Act::Probing);
         }
         match finding.detector {
-            "unusual_denials" | "canary_key_touched" | "log_objects_read" => Some(Act::Probing),
+            "unusual_denials" | "canary_key_touched" | "ciphertext_probed" => Some(Act::Probing),
+            "habit_broken" | "log_objects_read" | "unintended_user" | "break_glass_use" | "debug_enclave" => {
+                Some(Act::FirstUse)
+            }
             "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
             "key_policy_opened"
             | "grant_to_foreign_account"
             | "self_extending_grant"
+            | "key_shared_by_ram"
+            | "access_tags_changed"
             | "replica_in_new_region" => Some(Act::Opening),
             "foreign_key_used" | "outside_key_material" => Some(Act::ForeignKey),
             "several_keys_destroyed"
@@ -51,11 +56,11 @@ impl Act {
             | "imported_key_material"
             | "key_disabled"
             | "key_store_disrupted"
+            | "grants_ended"
             | "key_policy_lockout" => Some(Act::Destruction),
             "key_used_by_foreign_account" => Some(Act::ForeignUse),
             "unusable_key_used" => Some(Act::Impact),
             "root_use" => Some(Act::Root),
-            "unintended_user" | "break_glass_use" | "habit_broken" | "debug_enclave" => Some(Act::FirstUse),
             _ => match finding.kind {
                 FindingKind::Rate => Some(Act::Taking),
                 FindingKind::Novelty => Some(Act::FirstUse),
@@ -113,10 +118,15 @@ pub struct Step {
     pub muted: bool,
 }
 
-/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest.
-pub(super) fn timeline(members: &[&Member]) -> (Vec<Step>, usize) {
+/// The timeline, and how many steps had to be left out of it: the least severe, of equals the latest, and none that a
+/// combination rests on.
+pub(super) fn timeline(members: &[&Member], combinations: &[Match]) -> (Vec<Step>, usize) {
     let mut kept: Vec<(usize, &Member)> = members.iter().copied().enumerate().collect();
-    kept.sort_by_key(|(at, member)| (std::cmp::Reverse(member.finding.severity), *at));
+    let lead: BTreeSet<&str> =
+        combinations.iter().flat_map(|found| &found.findings).map(String::as_str).collect();
+    kept.sort_by_key(|(at, member)| {
+        (!lead.contains(member.finding.id.as_str()), std::cmp::Reverse(member.finding.severity), *at)
+    });
     kept.truncate(Incident::TIMELINE);
     kept.sort_by_key(|(at, _)| *at);
     let steps = kept.iter().map(|(_, member)| step(member)).collect();

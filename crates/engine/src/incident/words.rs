@@ -160,7 +160,7 @@ pub(super) fn unknown(members: &[&Member], losses: &[Loss]) -> Vec<String> {
         "Whether copies of a multi-Region key in other Regions are left.",
     );
     say(
-        acts.contains(&Act::Opening),
+        acts.contains(&Act::Opening) && !acts.contains(&Act::ForeignUse),
         "Whether access that was given away was used: calls that are refused to another account stand in its log only.",
     );
     say(

@@ -141,3 +141,32 @@ proptest! {
         let _ = (value.is_empty(), value.get("a").embedded());
     }
 }
+
+#[test]
+fn names_are_told_apart_whole_in_words_and_byte_by_byte() {
+    const LONGEST: &str = "abcdefghijklmnopqrstuvwxyz123";
+    let names = ["a", "ab", "event", "eventID", "eventIDs", "sharedEventID", LONGEST];
+    let words = names.map(Name::new);
+    let space = " ".repeat(40);
+    for (place, name) in names.iter().enumerate() {
+        // With enough text behind to be compared in words, and without.
+        for behind in ["", &space] {
+            for text in [format!("{{\"{name}\":1}}{behind}"), format!("{{ \"{name}\" : 1, \"x\":2}}{behind}")]
+            {
+                let value = Value { raw: &text, found: Found::Other };
+                let mut by_words = [Value::NULL; 7];
+                let mut by_bytes = [Value::NULL; 7];
+                value.pick(&words, &mut by_words).unwrap();
+                value.pick(&names, &mut by_bytes).unwrap();
+                assert_eq!(by_words, by_bytes, "{text}");
+                assert_eq!(
+                    by_words.iter().position(|found| found.integer() == Some(1)),
+                    Some(place),
+                    "{text}"
+                );
+            }
+        }
+    }
+    assert!(!Name::new("eventID").begins(b"\"eventIDs\":", None));
+    assert!(!Name::new("eventID").begins(b"\"eventI\":", None));
+}

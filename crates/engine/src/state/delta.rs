@@ -9,7 +9,7 @@
 //! bounded. The result is the same, since the order in which States take up events does not show.
 
 use super::act::ActKind;
-use super::{Merge, States};
+use super::{Merge, States, once};
 use crate::estate::Estate;
 use crate::event::{Event, Pattern, Resource, ResourceKind};
 use crate::time::Timestamp;
@@ -35,6 +35,9 @@ pub struct Delta {
 struct Group {
     pattern: Arc<Pattern>,
     hour: i64,
+    /// Whether the ids are UUIDs: all of them or none, so that the first by time and id is the first in any order of
+    /// ids that is kept.
+    uuids: bool,
     /// Whether the key of the pattern is one whose use is counted.
     key_counts: bool,
     /// The last of its rows, which form a chain.
@@ -152,12 +155,19 @@ impl Delta {
         let place = patterns.place(event)?;
         let (run, group) = place.group;
         let known = if run == self.run { self.groups.get_mut(group as usize) } else { None };
-        let before = match known.filter(|group| group.hour == hour) {
+        let uuids = once::is_uuid(id);
+        let before = match known.filter(|group| group.hour == hour && group.uuids == uuids) {
             Some(group) => Some(std::mem::replace(&mut group.last, at)),
             None => {
                 place.group = (self.run, self.groups.len() as u32);
                 let key_counts = States::counts_key(event, estate);
-                self.groups.push(Group { pattern: Arc::clone(&place.pattern), hour, key_counts, last: at });
+                self.groups.push(Group {
+                    pattern: Arc::clone(&place.pattern),
+                    hour,
+                    uuids,
+                    key_counts,
+                    last: at,
+                });
                 None
             }
         };
@@ -256,9 +266,11 @@ mod tests {
     fn record(what: u8, who: u8, how: u8, time: i64) -> RecordBuilder {
         let alias = format!("alias/a{}", who % 2);
         let secret = format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:s{who}");
-        let record = match what % 10 {
+        let record = match what % 12 {
             0 => kms("Decrypt").set("requestParameters.encryptionContext.SecretARN", secret),
             1 => kms("Decrypt").set("requestParameters.encryptionContext.tenant", "t"),
+            10 => kms("Decrypt").remove("requestParameters.encryptionContext"),
+            11 => kms("Encrypt").set("requestParameters.encryptionContext", serde_json::json!({})),
             2 => kms("GenerateDataKey").set("requestParameters.keyId", alias),
             3 => kms("DescribeKey"),
             4 => kms("GenerateRandom"),
@@ -298,7 +310,7 @@ mod tests {
 
         #[test]
         fn groups_say_what_their_events_say_one_by_one(
-            kinds in prop::collection::vec((0u8..10, 0u8..6, 0u8..8), 1..6),
+            kinds in prop::collection::vec((0u8..12, 0u8..6, 0u8..8), 1..6),
             events in prop::collection::vec((any::<prop::sample::Index>(), 0i64..9_000, 0u8..30), 0..60),
             cut: usize,
         ) {
@@ -306,7 +318,12 @@ mod tests {
                 .iter()
                 .map(|(kind, time, id)| {
                     let (what, who, how) = *kind.get(&kinds);
-                    record(what, who, how, 1_777_889_742 + time).id(&format!("e{id}"))
+                    let id = match id % 2 {
+                        0 => format!("e{id}"),
+                        _ => format!("{id:02}34abcd-12ab-34cd-56ef-1234567890ab"),
+                    };
+                    // Coarse, so that events of one second meet.
+                    record(what, who, how, 1_777_889_742 + time / 30 * 30).id(&id)
                 })
                 .collect();
             let expected = one_by_one(&records);

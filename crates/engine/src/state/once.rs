@@ -63,6 +63,15 @@ impl Once {
     }
 }
 
+/// Whether an event id is a UUID as AWS writes it. Of one second, events with such ids come before others.
+pub(super) fn is_uuid(id: &str) -> bool {
+    id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
 impl EventId {
     fn of(id: &str) -> EventId {
         let digits: String = id.split('-').collect();

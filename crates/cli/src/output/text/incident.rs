@@ -15,8 +15,8 @@ const TOLD: usize = 4;
 /// Lines of a timeline, and steps; `--verbose` tells all.
 const TIMELINE: usize = 15;
 const STEPS: usize = 12;
-/// Combinations explained: whoever has read three is convinced.
-const WHYS: usize = 3;
+/// Combinations explained: whoever has read four is convinced.
+const WHYS: usize = 4;
 /// Commands to look further.
 const LOOKS: usize = 4;
 
@@ -111,7 +111,7 @@ fn bullet(text: &str, columns: usize) -> Vec<String> {
     lines.into_iter().map(|line| format!("{}{line}", std::mem::replace(&mut mark, "  "))).collect()
 }
 
-/// What happened in order of time; the least severe are left out first.
+/// What happened in order of time; the least severe are left out first, but none that a combination rests on.
 fn timeline(out: &mut impl Write, incident: &Incident, layout: &Layout) -> io::Result<()> {
     let all = incident.timeline.iter().collect::<Vec<_>>();
     if all.len() < 2 {
@@ -119,7 +119,8 @@ fn timeline(out: &mut impl Write, incident: &Incident, layout: &Layout) -> io::R
     }
     let length = if layout.verbose { Incident::TIMELINE } else { TIMELINE };
     let mut steps: Vec<(usize, &Step)> = all.into_iter().enumerate().collect();
-    steps.sort_by_key(|(at, step)| (std::cmp::Reverse(step.severity), *at));
+    let is_lesser = |step: &Step| !incident.rests_on(&step.finding);
+    steps.sort_by_key(|(at, step)| (is_lesser(step), std::cmp::Reverse(step.severity), *at));
     steps.truncate(length);
     steps.sort_by_key(|(at, _)| *at);
     let mut day = String::new();

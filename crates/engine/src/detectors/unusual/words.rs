@@ -18,8 +18,13 @@ pub(super) fn who(actor: &Entity) -> &str {
     }
 }
 
-/// What was seen: "412 decrypts and data keys within an hour".
-pub(super) fn seen(part: &Anomaly) -> String {
+/// A key in a text: `{key}` if it is the one that the finding is about.
+fn key<'k>(arn: &'k str, about: &str) -> &'k str {
+    if arn == about { "{key}" } else { clip(arn.rsplit('/').next().unwrap_or(arn)) }
+}
+
+/// What was seen: "412 decrypts and data keys within an hour". `about` is the key that the finding is about.
+pub(super) fn seen(part: &Anomaly, about: &str) -> String {
     match &part.sign {
         Sign::Count { measure, score, is_exact } => {
             let about = if *is_exact { "" } else { "about " };
@@ -31,12 +36,12 @@ pub(super) fn seen(part: &Anomaly) -> String {
         Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
             let users = novelty.parts.first().map_or(0, |part| part.first_uses);
             match users {
-                1 => "first use of {key}".to_owned(),
+                1 => format!("first use of {}", key(part.entity.id(), about)),
                 _ => format!("{users} principals that never used it before"),
             }
         }
         Sign::FirstUses { values, .. } => {
-            let mut named: Vec<String> = values.iter().take(NAMED).map(new).collect();
+            let mut named: Vec<String> = values.iter().take(NAMED).map(|value| new(value, about)).collect();
             if values.len() > NAMED {
                 named.push(format!("{} more", values.len() - NAMED));
             }
@@ -68,7 +73,7 @@ pub(super) fn usual(part: &Anomaly) -> String {
 }
 
 /// A new value: "network 198.51.100.0/24".
-fn new(value: &NewValue) -> String {
+fn new(value: &NewValue, about: &str) -> String {
     let name = clip(&value.name);
     match value.dimension {
         Dimension::Network => format!("network {name}"),
@@ -76,14 +81,14 @@ fn new(value: &NewValue) -> String {
         Dimension::Region => format!("Region {name}"),
         Dimension::Account => format!("keys of account {name}"),
         Dimension::Operation => name.to_owned(),
-        Dimension::Key => "{key}".to_owned(),
+        Dimension::Key => format!("key {}", key(&value.name, about)),
         Dimension::Refusal => "a call that is refused".to_owned(),
         Dimension::User => clip(short(name)).to_owned(),
     }
 }
 
 /// Why one of the first uses is unusual, in a sentence or two.
-pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32) -> String {
+pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about: &str) -> String {
     let name = clip(&value.name);
     let what = match value.dimension {
         Dimension::Network => format!("It called from {name}"),
@@ -91,7 +96,7 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32) -> Str
         Dimension::Region => format!("It called in {name}"),
         Dimension::Account => format!("It used a key of account {name}"),
         Dimension::Operation => format!("It called {name}"),
-        Dimension::Key => "It used {key}".to_owned(),
+        Dimension::Key => format!("It used {}", key(&value.name, about)),
         Dimension::Refusal => format!("It was refused {name}"),
         Dimension::User => format!("{} used {{key}}", clip(short(name))),
     };
