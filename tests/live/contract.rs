@@ -1,9 +1,15 @@
 //! What every implementation of a port promises: run on the one in memory and on the one on AWS.
 
+use crate::logs::{KEY, deletion, log};
+use kmswatch_alerts::Context;
+use kmswatch_aws::alert::Alert;
 use kmswatch_aws::memory::{MemoryQueue, MemoryStore};
 use kmswatch_aws::queue::{Message, Queue};
 use kmswatch_aws::store::{Item, LARGEST_BODY, Put, Store, StoreError, Write};
+use kmswatch_engine::estate::Estate;
+use kmswatch_engine::pipeline::{Filter, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -48,6 +54,28 @@ pub(crate) async fn of_a_store(store: &dyn Store) {
     assert!(matches!(store.put(write("c", &noise, None)).await, Err(StoreError::TooLarge { .. })));
     assert_eq!(store.put(write("c", largest, None)).await, Ok(Put::Written));
     assert_eq!(get(store, &["c"]).await.remove(0).map(|item| item.body == largest), Some(true));
+}
+
+/// Alerts about findings of made-up logs, each with an id of its own.
+pub(crate) fn some_alerts(n: u32) -> Vec<Alert> {
+    let mut watch = Watch::new(Estate::default());
+    let events: Vec<Value> = (0..n)
+        .map(|n| {
+            let mut event = deletion(n, "2026-05-04T10:15:42Z");
+            event["resources"][0]["ARN"] = format!("{}{n:04}", &KEY[..KEY.len() - 4]).into();
+            event
+        })
+        .collect();
+    let bytes = log(&events);
+    watch.absorb(Worker::default().process(bytes.as_slice(), &Estate::default(), &Filter::default()));
+    let findings = watch.findings();
+    let alerts = findings.iter().filter(|finding| finding.detector == "key_deletion_scheduled");
+    alerts.map(|finding| Alert::of(finding, &Context::default())).collect()
+}
+
+/// Ids of alerts.
+pub(crate) fn ids(alerts: &[Value]) -> BTreeSet<&str> {
+    alerts.iter().filter_map(|alert| alert["id"].as_str()).collect()
 }
 
 pub(crate) async fn of_a_queue(queue: &dyn Queue, send: impl AsyncFn(&str)) {

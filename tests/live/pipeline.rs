@@ -167,7 +167,8 @@ async fn a_worker_empties_its_queue_and_gives_back_what_it_cannot_do() {
         rounds += 1;
         rounds <= 5
     };
-    worker::run(&world.live("w"), &queue, goes_on, |more| counts.merge(more)).await;
+    let troubles = worker::run(&world.live("w"), &queue, goes_on, |more| counts.merge(more)).await;
+    assert_eq!(troubles, 0);
     assert_eq!(queue.left(), 1, "the garbage is left");
     assert_eq!(counts.get(metrics::OBJECTS), 25);
     assert!(counts.get(metrics::MESSAGES_FAILED) >= 1);

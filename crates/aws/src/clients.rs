@@ -22,8 +22,8 @@ use std::time::Duration;
 const CONFIG_BYTES: u64 = 1 << 20;
 /// Tries of a request, the first included. More only take time from a message that could be given back.
 const TRIES: u32 = 4;
-/// How long one try may take. The largest log objects need some seconds.
-const ONE_TRY: Duration = Duration::from_secs(20);
+/// How long one try may take. The largest log objects need some seconds; asking an empty queue takes 20.
+const ONE_TRY: Duration = Duration::from_secs(30);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(3);
 

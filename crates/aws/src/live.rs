@@ -32,8 +32,8 @@ use kmswatch_alerts::Context;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::{Finding, FindingKind};
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
-use kmswatch_engine::state::Merge;
 use kmswatch_engine::state::stored::{EntityId, EntityKind};
+use kmswatch_engine::state::{Merge, States};
 use kmswatch_engine::time::{DAY, Timestamp};
 use kmswatch_engine::trail::ObjectKind;
 use kmswatch_engine::trail::object_key::{self, KeyKind};
@@ -150,6 +150,7 @@ pub struct Live {
 struct Done {
     id: String,
     outcomes: Vec<ObjectOutcome>,
+    delta: States,
     touched: BTreeSet<EntityId>,
     delivered: Option<Timestamp>,
 }
@@ -266,7 +267,13 @@ impl Live {
             counts.add(metrics::MESSAGES_IGNORED, 1);
             tracing::info!(message_id = task.id, reason = ignored.reason(), "nothing to do");
         }
-        let mut done = Done { id: task.id, outcomes: Vec::new(), touched: BTreeSet::new(), delivered: None };
+        let mut done = Done {
+            id: task.id,
+            outcomes: Vec::new(),
+            delta: States::default(),
+            touched: BTreeSet::new(),
+            delivered: None,
+        };
         for object in &work.objects {
             if last_start.is_some_and(|last| Instant::now() >= last) {
                 return Err(TaskError::OutOfTime);
@@ -291,8 +298,8 @@ impl Live {
             count_outcome(&outcome, counts);
             done.outcomes.push(outcome);
         }
-        done.touched =
-            done.outcomes.iter().flat_map(|outcome| outcome.delta().ids().collect::<Vec<_>>()).collect();
+        done.outcomes.iter().for_each(|outcome| done.delta.merge(&outcome.delta()));
+        done.touched = done.delta.ids().collect();
         Ok(done)
     }
 
@@ -387,7 +394,7 @@ impl Live {
         let mut known = Known::default();
         known.load(store, touched.iter().cloned()).await?;
         let links = context::links(&known.states);
-        outcomes.iter().for_each(|outcome| known.states.merge(&outcome.delta()));
+        done.iter_mut().for_each(|done| known.states.merge(&std::mem::take(&mut done.delta)));
         let left_out = context::link(store, &links, &context::links(&known.states), now).await?;
         result.counts.add(metrics::INDEX_FULL, left_out);
         let saves = known.save(store, touched.iter().cloned(), now).await;

@@ -19,28 +19,33 @@ const COMES_AGAIN: Duration = Duration::from_secs(60);
 const QUEUE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Reads `queue` until `goes_on`, asked between two batches, says no. What was counted goes to `report`, batch by
-/// batch.
+/// batch. Gives how often the queue could not be used, or what is over not be closed.
 pub async fn run(
     live: &Live,
     queue: &dyn Queue,
     mut goes_on: impl FnMut() -> bool,
     mut report: impl FnMut(&Counts),
-) {
+) -> u64 {
+    let mut troubles = 0;
     let mut close_at = Instant::now();
     while goes_on() {
         if Instant::now() >= close_at {
             close_at = Instant::now() + CLOSE_EVERY;
-            report(&live.close(Some(Instant::now() + BATCH)).await.counts);
+            let closed = live.close(Some(Instant::now() + BATCH)).await;
+            troubles += u64::from(closed.outcome.is_err());
+            report(&closed.counts);
         }
         match queue.receive().await {
             Ok(messages) if messages.is_empty() => {}
             Ok(messages) => report(&batch(live, queue, messages).await),
             Err(error) => {
+                troubles += 1;
                 tracing::error!(error = %error, "asked again soon");
                 tokio::time::sleep(QUEUE_PAUSE).await;
             }
         }
     }
+    troubles
 }
 
 async fn batch(live: &Live, queue: &dyn Queue, messages: Vec<Message>) -> Counts {

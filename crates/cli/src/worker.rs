@@ -13,6 +13,7 @@ use std::io::Write;
 
 /// `kmswatch worker`. Ends only if it cannot begin, or if it was told to end with the queue.
 pub(crate) fn run(args: &WorkerArgs) -> anyhow::Result<u8> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(args))
 }
@@ -34,6 +35,6 @@ async fn work(args: &WorkerArgs) -> anyhow::Result<u8> {
             let _ = writeln!(anstream::stderr(), "{}", terminal::safe(&line));
         }
     };
-    worker::run(&live, &queue, goes_on, report).await;
-    Ok(if failed.get() > 0 { crate::TROUBLE } else { crate::NOTHING_FOUND })
+    let troubles = worker::run(&live, &queue, goes_on, report).await;
+    Ok(if failed.get() + troubles > 0 { crate::TROUBLE } else { crate::NOTHING_FOUND })
 }

@@ -11,6 +11,7 @@ import zipfile
 
 import boto3
 
+SOURCE = "CodeUri: ../crates/lambda\n"
 CODE = ("artifacts", "bootstrap.zip")
 STACK = "kmswatch"
 
@@ -29,9 +30,9 @@ def deploy(template, binary, *parameters):
     """Does what `sam package` and `sam deploy` do: the code goes to a bucket, and the template names it there."""
     with open(template, encoding="utf-8") as file:
         body = file.read()
-    if body.count("CodeUri: ..\n") != 1:
+    if body.count(SOURCE) != 1:
         sys.exit("the template names its code in another way than expected")
-    body = body.replace("CodeUri: ..\n", "CodeUri: s3://%s/%s\n" % CODE)
+    body = body.replace(SOURCE, "CodeUri: s3://%s/%s\n" % CODE)
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=CODE[0])
     s3.put_object(Bucket=CODE[0], Key=CODE[1], Body=packed(binary))

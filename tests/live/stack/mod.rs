@@ -73,6 +73,20 @@ impl Stack {
         url
     }
 
+    /// A queue that hears the bus.
+    async fn listen(&self) -> String {
+        let url = self.queue("events").await;
+        let events = aws_sdk_eventbridge::Client::new(self.clients.config());
+        let bus = &self.outputs["BusName"];
+        let rule =
+            events.put_rule().name("all").event_bus_name(bus).event_pattern("{\"source\":[\"kmswatch\"]}");
+        rule.send().await.unwrap();
+        let arn = format!("arn:aws:sqs:{}:000000000000:events", Emulator::region());
+        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
+        events.put_targets().rule("all").event_bus_name(bus).targets(target).send().await.unwrap();
+        url
+    }
+
     async fn queue(&self, name: &str) -> String {
         self.sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
     }
@@ -157,7 +171,11 @@ async fn what_is_put_into_the_bucket_comes_out_as_alerts() {
     let alerts = stack.subscribe().await;
     ports_keep_their_promises(&stack).await;
     a_story_is_stored_as_in_memory(&stack).await;
+    let bus = stack.listen().await;
     a_call_is_told_before_its_log_comes_and_not_again(&stack, &alerts).await;
+    let events = stack.receive(&bus, |events| events.len() >= 2).await;
+    assert!(events.iter().all(|event| event["source"] == "kmswatch"), "{events:#?}");
+    assert!(events.iter().any(|event| is_about(1)(&event["detail"])), "{events:#?}");
     a_poison_object_ends_in_the_dead_letter_queue_alone(&stack, &alerts).await;
     other_triggers_are_answered_in_their_form(&stack);
 }
@@ -165,8 +183,16 @@ async fn what_is_put_into_the_bucket_comes_out_as_alerts() {
 async fn ports_keep_their_promises(stack: &Stack) {
     let mut settings = crate::world::settings();
     settings.table = stack.outputs["TableName"].clone();
-    let ports = stack.clients.ports(&LiveSettings { topic: None, bus: None, ..settings });
+    let told = stack.queue("told").await;
+    let settings = LiveSettings { alert_queue: Some(told.clone()), ..settings };
+    let ports = stack.clients.ports(&settings);
     contract::of_a_store(ports.store.as_ref()).await;
+    let alerts = contract::some_alerts(23);
+    assert_eq!(ports.sinks[0].send(&alerts).await, vec![Ok(()); 23]);
+    let taken = stack.receive(&told, |messages| messages.len() >= 23).await;
+    assert_eq!(contract::ids(&taken).len(), 23);
+    let gone = stack.clients.ports(&LiveSettings { alert_queue: Some(format!("{told}-none")), ..settings });
+    assert!(gone.sinks[0].send(&alerts[..1]).await[0].is_err());
     let object = ObjectRef::new("artifacts", "x/ü +%41.txt");
     stack.put(&object, vec![7; 5_000]).await;
     let objects = stack.clients.objects();
