@@ -17,7 +17,8 @@ pub(crate) fn percent(part: usize, whole: usize) -> String {
 
 /// A number with two digits after the point, none where it is large; a dash for none.
 pub(crate) fn short(value: Option<f64>) -> String {
-    match value {
+    // The sum of nothing is -0.
+    match value.map(|value| value + 0.0) {
         None => "-".to_owned(),
         Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
         Some(value) if value.abs() >= 10.0 => format!("{value:.1}"),
@@ -42,5 +43,6 @@ mod tests {
     fn figures_are_short() {
         assert_eq!([percent(1, 3), percent(0, 4), percent(0, 0)], ["33 %", "0 %", "-"]);
         assert_eq!([short(Some(0.123)), short(Some(12.34)), short(Some(304.4))], ["0.12", "12.3", "304"]);
+        assert_eq!(short(Some([0.0f64; 0].iter().sum())), "0.00");
     }
 }
