@@ -211,6 +211,7 @@ mod tests {
         title: "Something | of a sample",
         severity: Severity::High,
         kind: FindingKind::Rule,
+        stage: None,
         mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
         covers: &[],
         reads: Reads::All,

@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod runbook;
 pub mod settings;
+pub mod stage;
 pub mod state;
 pub mod time;
 pub mod trail;

@@ -1,6 +1,6 @@
 //! `kmswatch evaluate`: what the statistics are worth, on logs whose attacks are known.
 //!
-//! In reading order: [`subject`] what is read, [`observe`] one pass through it, [`statement`], [`matching`] and
+//! In reading order: [`subject`] what is read, [`mod@observe`] one pass through it, [`statement`], [`matching`] and
 //! [`hearing`] what was said and which attack it belongs to, [`comparators`] what people build at home, [`scoring`]
 //! the figures, [`text`] the tables. [`crew`] reads several organisations side by side. [`poisoning`], [`cold_start`] and
 //! [`sizes`] are further questions, each with its own table.

@@ -42,6 +42,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::Policy;
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, Detail, KeyState};
 use crate::time::{HOUR, Timestamp};
 use serde_json::json;
@@ -53,6 +54,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Access tags changed",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Opening),
     mitre: &[
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1548.005", name: "Temporary Elevated Cloud Access" },

@@ -52,6 +52,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Alias moved to another key",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: None,
     mitre: &[
         Technique { id: "T1565.001", name: "Stored Data Manipulation" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },

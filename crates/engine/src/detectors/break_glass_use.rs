@@ -43,6 +43,7 @@ use crate::event::operation::Category;
 use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::action::glob;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -51,6 +52,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Break-glass in use",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::FirstUse),
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
     covers: &["N36"],
     reads: Reads::All,

@@ -48,6 +48,7 @@ use crate::estate::Estate;
 use crate::event::operation::Category;
 use crate::event::{Event, Form, Key, PrincipalKind, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -56,6 +57,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Canary key touched",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Probing),
     mitre: &[
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },

@@ -43,6 +43,7 @@ use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::finding::{self, Actor, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::runbook::look_up;
+use crate::stage::Stage;
 use crate::state::{Merge, PrincipalState, Tally};
 use crate::time::{DAY, HOUR};
 use serde_json::json;
@@ -54,6 +55,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Ciphertext probed in vain",
     severity: Severity::Low,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Probing),
     mitre: &[Technique { id: "T1580", name: "Cloud Infrastructure Discovery" }],
     covers: &["N14"],
     reads: Reads::Cryptographic,

@@ -41,6 +41,7 @@ use crate::estate::Estate;
 use crate::event::Event;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -49,6 +50,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Debug enclave used a key",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::FirstUse),
     mitre: &[Technique { id: "T1552", name: "Unsecured Credentials" }],
     covers: &["M19"],
     reads: Reads::Cryptographic,

@@ -48,6 +48,7 @@ use crate::event::operation::Direction;
 use crate::event::{Event, Key, Operation, PrincipalKind, ResourceKind};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -56,6 +57,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Foreign key used",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::ForeignKey),
     mitre: &[
         Technique { id: "T1486", name: "Data Encrypted for Impact" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },

@@ -49,6 +49,7 @@ use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::{Actions, Class, Name};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -57,6 +58,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Grant to a foreign account",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Opening),
     mitre: &[
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },

@@ -46,6 +46,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
+use crate::stage::Stage;
 use crate::state::principal::Acts;
 use crate::state::{Merge, PrincipalState, Sightings};
 use crate::time::{DAY, HOUR};
@@ -58,6 +59,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Grants ended in numbers",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[
         Technique { id: "T1489", name: "Service Stop" },
         Technique { id: "T1531", name: "Account Access Removal" },

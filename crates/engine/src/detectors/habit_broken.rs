@@ -50,6 +50,7 @@ use super::{Detector, Look, Reads, page};
 use crate::estate::{Estate, is_account_id};
 use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
 use crate::runbook::look_up;
+use crate::stage::Stage;
 use crate::state::{Habit, KeyState, Once, PrincipalState};
 use crate::time::DAY;
 
@@ -59,6 +60,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Lasting habit broken",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::FirstUse),
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
     covers: &["N4", "N6", "N31", "N32", "N33", "P21"],
     reads: Reads::Cryptographic,

@@ -51,6 +51,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, Detail, KeyState, PrincipalState};
 use crate::time::{DAY, Timestamp};
 use serde_json::json;
@@ -61,6 +62,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Imported key material",
     severity: Severity::High,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[
         Technique { id: "T1485", name: "Data Destruction" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },

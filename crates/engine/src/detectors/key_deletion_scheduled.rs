@@ -48,6 +48,7 @@ use super::{Detector, Look, Reads, denied, page};
 use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, Detail, KeyState, PrincipalState};
 use crate::time::DAY;
 use serde_json::json;
@@ -58,6 +59,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key deletion scheduled",
     severity: Severity::High,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
     covers: &["M1", "M2", "N7", "N9", "N25", "P1"],
     reads: Reads::These(&[

@@ -41,6 +41,7 @@ use super::{Detector, Look, Reads, denied, page};
 use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, KeyState, PrincipalState};
 use serde_json::json;
 
@@ -50,6 +51,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key disabled",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[Technique { id: "T1489", name: "Service Stop" }],
     covers: &["M1", "M2", "N7", "N25"],
     reads: Reads::These(&[Operation::DisableKey, Operation::EnableKey]),

@@ -60,6 +60,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key policy changed to grant more",
     severity: Severity::Low,
     kind: FindingKind::Fact,
+    stage: None,
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
     covers: &["M4", "N16", "N25"],
     reads: Reads::These(&[Operation::PutKeyPolicy, Operation::CreateKey, Operation::ReplicateKey]),

@@ -53,6 +53,7 @@ use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::subject::same_principal;
 use crate::policy::{Control, Policy, Question};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -61,6 +62,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key policy lockout",
     severity: Severity::Critical,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Destruction),
     mitre: &[
         Technique { id: "T1531", name: "Account Access Removal" },
         Technique { id: "T1485", name: "Data Destruction" },

@@ -56,6 +56,7 @@ use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::policy::{Access, Actions, Class, Policy, PolicyError, Question, Who};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -65,6 +66,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key policy opened",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Opening),
     mitre: &[
         Technique { id: "T1098", name: "Account Manipulation" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },

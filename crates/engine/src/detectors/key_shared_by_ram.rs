@@ -48,6 +48,7 @@ use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::json::Value;
 use crate::runbook::aws;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -56,6 +57,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key shared through AWS RAM",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Opening),
     mitre: &[
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },
         Technique { id: "T1098", name: "Account Manipulation" },

@@ -48,6 +48,7 @@ use crate::event::params::Params;
 use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
+use crate::stage::Stage;
 use crate::state::{AccountState, Act, ActKind, Detail};
 use serde_json::json;
 
@@ -57,6 +58,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key store disrupted",
     severity: Severity::High,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[
         Technique { id: "T1489", name: "Service Stop" },
         Technique { id: "T1486", name: "Data Encrypted for Impact" },

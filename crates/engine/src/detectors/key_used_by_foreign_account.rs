@@ -42,6 +42,7 @@ use crate::estate::Estate;
 use crate::event::{Event, PrincipalKind};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -50,6 +51,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key used by a foreign account",
     severity: Severity::Low,
     kind: FindingKind::Rule,
+    stage: Some(Stage::ForeignUse),
     mitre: &[Technique { id: "T1537", name: "Transfer Data to Cloud Account" }],
     covers: &["N17"],
     reads: Reads::Cryptographic,

@@ -45,6 +45,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
 use crate::runbook::look_up;
+use crate::stage::Stage;
 use crate::state::KeyState;
 use crate::time::DAY;
 
@@ -54,6 +55,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Log objects read by a new principal",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::FirstUse),
     mitre: &[Technique { id: "T1654", name: "Log Enumeration" }],
     covers: &["N26"],
     reads: Reads::These(&[Operation::Decrypt]),

@@ -51,6 +51,7 @@ use crate::estate::Estate;
 use crate::event::{Event, Operation};
 use crate::finding::{Finding, FindingKind, Severity, Technique};
 use crate::settings::DetectorSettings;
+use crate::stage::Stage;
 use crate::state::{AccountState, KeyState, PrincipalState, States};
 
 /// A thing that makes findings.
@@ -64,6 +65,9 @@ pub struct Detector {
     pub severity: Severity,
     /// The way in which it knows.
     pub kind: FindingKind,
+    /// What its findings are in the course of an attack, if they are not refused; `None` for what no combination of
+    /// findings asks for.
+    pub stage: Option<Stage>,
     /// Techniques of MITRE ATT&CK v18.
     pub mitre: &'static [Technique],
     /// Ids of the ideas of [`coverage::IDEAS`] that it finds, wholly or in part.

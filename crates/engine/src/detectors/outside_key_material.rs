@@ -44,6 +44,7 @@ use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 use crate::state::AccountState;
 use crate::time::DAY;
 
@@ -53,6 +54,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Key with outside material",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::ForeignKey),
     mitre: &[Technique { id: "T1486", name: "Data Encrypted for Impact" }],
     covers: &["N21", "P3", "P4"],
     reads: Reads::These(&[Operation::CreateKey]),

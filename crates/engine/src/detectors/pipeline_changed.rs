@@ -53,6 +53,7 @@ use crate::event::infrastructure::{Change, Effect};
 use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::json::{Kind, Value};
+use crate::stage::Stage;
 use crate::time::HOUR;
 use serde_json::json;
 
@@ -62,6 +63,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Pipeline changed",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Blinding),
     mitre: &[
         Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" },
         Technique { id: "T1562.001", name: "Impair Defenses: Disable or Modify Tools" },

@@ -54,6 +54,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Quota exhausted for others",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: None,
     mitre: &[Technique { id: "T1499", name: "Endpoint Denial of Service" }],
     covers: &["N35", "P19"],
     reads: Reads::All,

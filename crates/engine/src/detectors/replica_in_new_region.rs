@@ -47,6 +47,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::aws;
+use crate::stage::Stage;
 use crate::state::{AccountState, Act, ActKind, Detail};
 use crate::time::{DAY, HOUR, Timestamp};
 use serde_json::json;
@@ -58,6 +59,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Replica in a new Region",
     severity: Severity::High,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Opening),
     mitre: &[
         Technique { id: "T1535", name: "Unused/Unsupported Cloud Regions" },
         Technique { id: "T1537", name: "Transfer Data to Cloud Account" },

@@ -40,6 +40,7 @@ use crate::event::operation::Category;
 use crate::event::{Event, PrincipalKind};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -48,6 +49,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Root in use",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Root),
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
     covers: &["M26", "P22"],
     reads: Reads::All,

@@ -49,6 +49,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Rotation weakened",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: None,
     mitre: &[Technique { id: "T1562", name: "Impair Defenses" }],
     covers: &["M23", "N22"],
     reads: Reads::These(&[

@@ -50,6 +50,7 @@ use crate::event::{Event, Operation};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::subject::same_principal;
 use crate::policy::{Class, Name};
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, Detail, KeyState};
 use serde_json::json;
 
@@ -59,6 +60,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Self-extending grant",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::Opening),
     mitre: &[Technique { id: "T1098", name: "Account Manipulation" }],
     covers: &["N11", "P6"],
     reads: Reads::These(&[Operation::CreateGrant]),

@@ -48,6 +48,7 @@ use crate::estate::Estate;
 use crate::event::Operation;
 use crate::finding::{self, Finding, FindingKind, KeyName, Severity, Technique};
 use crate::runbook::aws;
+use crate::stage::Stage;
 use crate::state::principal::Acts;
 use crate::state::{ActKind, PrincipalState};
 use crate::time::HOUR;
@@ -61,6 +62,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Several keys destroyed",
     severity: Severity::Critical,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Destruction),
     mitre: &[Technique { id: "T1485", name: "Data Destruction" }],
     covers: &["M3", "P1"],
     reads: Reads::These(&[

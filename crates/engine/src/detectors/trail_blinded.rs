@@ -65,6 +65,7 @@ use crate::estate::Estate;
 use crate::event::{Event, Source};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::runbook::{aws, look_up};
+use crate::stage::Stage;
 use crate::state::{AccountState, Act, ActKind, Detail};
 use crate::time::{DAY, HOUR, Timestamp};
 use serde_json::json;
@@ -75,6 +76,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Trail blinded",
     severity: Severity::High,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Blinding),
     mitre: &[Technique { id: "T1562.008", name: "Impair Defenses: Disable or Modify Cloud Logs" }],
     covers: &["M17", "M18", "N1", "P13"],
     reads: Reads::OtherServices,

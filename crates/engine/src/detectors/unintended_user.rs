@@ -46,6 +46,7 @@ use crate::estate::Estate;
 use crate::event::{Event, Key};
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
 use crate::policy::glob_ignoring_case;
+use crate::stage::Stage;
 use serde_json::json;
 
 /// See the page.
@@ -54,6 +55,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Unintended user of a key",
     severity: Severity::High,
     kind: FindingKind::Rule,
+    stage: Some(Stage::FirstUse),
     mitre: &[Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" }],
     covers: &["M21", "N36"],
     reads: Reads::Cryptographic,

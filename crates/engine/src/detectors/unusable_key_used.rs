@@ -42,6 +42,7 @@ use super::impact::{look_further, on_key, short};
 use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 use crate::state::{Act, ActKind, KeyState, Merge, Refusals, RefusedState};
 use crate::time::{MINUTE, Timestamp};
 use serde_json::json;
@@ -53,6 +54,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Unusable key used",
     severity: Severity::Medium,
     kind: FindingKind::Fact,
+    stage: Some(Stage::Impact),
     mitre: &[
         Technique { id: "T1485", name: "Data Destruction" },
         Technique { id: "T1489", name: "Service Stop" },

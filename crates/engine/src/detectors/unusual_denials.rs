@@ -47,6 +47,7 @@ use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -54,6 +55,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Unusual denials and trials",
     severity: Severity::Medium,
     kind: FindingKind::Rate,
+    stage: Some(Stage::Probing),
     mitre: &[
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },

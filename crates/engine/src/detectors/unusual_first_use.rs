@@ -58,6 +58,7 @@ use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -65,6 +66,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Unusual first use",
     severity: Severity::Medium,
     kind: FindingKind::Novelty,
+    stage: Some(Stage::FirstUse),
     mitre: &[
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },

@@ -51,6 +51,7 @@ use super::{Detector, Look, Reads, page, unusual};
 use crate::baseline::judge::{Episode, Topic};
 use crate::estate::Estate;
 use crate::finding::{Finding, FindingKind, Severity, Technique};
+use crate::stage::Stage;
 
 /// See the page.
 pub const DETECTOR: Detector = Detector {
@@ -58,6 +59,7 @@ pub const DETECTOR: Detector = Detector {
     title: "Unusual rate of use",
     severity: Severity::Medium,
     kind: FindingKind::Rate,
+    stage: Some(Stage::Taking),
     mitre: &[
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1530", name: "Data from Cloud Storage" },

@@ -1,25 +1,25 @@
 //! Findings that mean more together than each alone: one small rule each, with a sentence why.
 
-use super::{Act, Member, group, story};
+use super::{Member, Stage, group, story};
 use crate::finding::{Finding, FindingKind, Severity, key_family};
 use crate::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Two acts, the second at or after the first.
+/// Two stages, the second at or after the first.
 #[derive(Debug)]
 pub struct Combination {
     /// Stable name.
     pub id: &'static str,
     /// What comes first: one of these.
-    pub first: &'static [Act],
+    pub first: &'static [Stage],
     /// What comes then: one of these.
-    pub then: &'static [Act],
+    pub then: &'static [Stage],
     /// What the two must have in common.
     pub tie: Tie,
     /// How bad the two are together.
     pub severity: Severity,
-    /// What happened, in few words. `{who}` stands for those who did it, `{keys}` for the keys of the second act.
+    /// What happened, in few words. `{who}` stands for those who did it, `{keys}` for the keys of the second stage.
     pub headline: &'static str,
     /// Why the two are worse than each alone.
     pub why: &'static str,
@@ -42,8 +42,8 @@ pub enum Tie {
 pub const ALL: &[Combination] = &[
     Combination {
         id: "foreign_key_then_destruction",
-        first: &[Act::ForeignKey],
-        then: &[Act::Destruction],
+        first: &[Stage::ForeignKey],
+        then: &[Stage::Destruction],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "{who} encrypted data under a foreign key, then took {keys} away",
@@ -52,8 +52,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "blinded_then_destruction",
-        first: &[Act::Blinding],
-        then: &[Act::Destruction],
+        first: &[Stage::Blinding],
+        then: &[Stage::Destruction],
         tie: Tie::Account,
         severity: Severity::Critical,
         headline: "{who} took {keys} away after a log was switched off",
@@ -62,8 +62,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "opened_then_used",
-        first: &[Act::Opening],
-        then: &[Act::ForeignUse],
+        first: &[Stage::Opening],
+        then: &[Stage::ForeignUse],
         tie: Tie::Stranger,
         severity: Severity::Critical,
         headline: "{who}: {keys} opened to a foreign account, which then used it",
@@ -72,8 +72,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "opened_then_destruction",
-        first: &[Act::Opening],
-        then: &[Act::Destruction],
+        first: &[Stage::Opening],
+        then: &[Stage::Destruction],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "{who} gave access to keys away, then took {keys} away",
@@ -82,8 +82,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "probing_then_destruction",
-        first: &[Act::Probing],
-        then: &[Act::Destruction],
+        first: &[Stage::Probing],
+        then: &[Stage::Destruction],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "{who} tried out what it may do, then took {keys} away",
@@ -92,8 +92,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "root_destruction",
-        first: &[Act::Root, Act::Destruction],
-        then: &[Act::Root, Act::Destruction],
+        first: &[Stage::Root, Stage::Destruction],
+        then: &[Stage::Root, Stage::Destruction],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "Root took {keys} away",
@@ -101,8 +101,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "destruction_felt",
-        first: &[Act::Destruction],
-        then: &[Act::Impact],
+        first: &[Stage::Destruction],
+        then: &[Stage::Impact],
         tie: Tie::Key,
         severity: Severity::Critical,
         headline: "{keys} taken away by {who} and needed",
@@ -110,8 +110,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "blinded_then_opened",
-        first: &[Act::Blinding],
-        then: &[Act::Opening, Act::ForeignKey],
+        first: &[Stage::Blinding],
+        then: &[Stage::Opening, Stage::ForeignKey],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "{who} switched a log off, then reached across accounts",
@@ -120,8 +120,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "taking_then_opened",
-        first: &[Act::Probing, Act::Taking, Act::FirstUse],
-        then: &[Act::Opening],
+        first: &[Stage::Probing, Stage::Taking, Stage::FirstUse],
+        then: &[Stage::Opening],
         tie: Tie::Actor,
         severity: Severity::Critical,
         headline: "{who} behaved unlike itself, then gave access to {keys} away",
@@ -129,8 +129,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "probing_then_taking",
-        first: &[Act::Probing],
-        then: &[Act::Taking, Act::FirstUse, Act::ForeignKey],
+        first: &[Stage::Probing],
+        then: &[Stage::Taking, Stage::FirstUse, Stage::ForeignKey],
         tie: Tie::Actor,
         severity: Severity::High,
         headline: "{who} was refused again and again, and got through elsewhere",
@@ -139,8 +139,8 @@ pub const ALL: &[Combination] = &[
     },
     Combination {
         id: "new_and_much",
-        first: &[Act::FirstUse, Act::Taking],
-        then: &[Act::FirstUse, Act::Taking],
+        first: &[Stage::FirstUse, Stage::Taking],
+        then: &[Stage::FirstUse, Stage::Taking],
         tie: Tie::Actor,
         severity: Severity::High,
         headline: "{who} does what it never did, and much of it",
@@ -158,7 +158,7 @@ pub struct Match {
     pub severity: Severity,
     /// Why it is worse than each of its findings alone.
     pub why: &'static str,
-    /// When the second act began: from then on it is known.
+    /// When the second stage began: from then on it is known.
     pub since: Timestamp,
     /// Ids of the two findings that show it first; the same twice where one is enough.
     pub findings: [String; 2],
@@ -169,14 +169,14 @@ pub struct Match {
     pub headline: &'static str,
     /// What comes second.
     #[serde(skip)]
-    pub then: &'static [Act],
+    pub then: &'static [Stage],
 }
 
 /// The combinations that these members show, which are in order of time.
 pub(super) fn matches(members: &[&Member]) -> Vec<Match> {
-    let acts: Vec<(Act, &Member)> =
-        members.iter().filter_map(|member| Some((Act::of(&member.finding)?, *member))).collect();
-    ALL.iter().filter_map(|combination| combination.matched(&acts)).collect()
+    let stages: Vec<(Stage, &Member)> =
+        members.iter().filter_map(|member| Some((Stage::of(&member.finding)?, *member))).collect();
+    ALL.iter().filter_map(|combination| combination.matched(&stages)).collect()
 }
 
 /// What it means that a key is concerned that people have declared critical: one step worse than the worst finding
@@ -216,13 +216,13 @@ pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<M
 impl Combination {
     /// The pair that shows it first; one that is not wholly muted goes before one that is.
     ///
-    /// For each act that comes second, the best first one is the earliest that it has something in common with, or the
+    /// For each stage that comes second, the best first one is the earliest that it has something in common with, or the
     /// earliest that is not muted: so one look at each finding is enough, however many there are.
-    fn matched(&self, acts: &[(Act, &Member)]) -> Option<Match> {
-        let mut earliest: BTreeMap<(String, Act), [Option<&Member>; 2]> = BTreeMap::new();
-        for (act, member) in acts.iter().filter(|(act, _)| self.first.contains(act)) {
+    fn matched(&self, stages: &[(Stage, &Member)]) -> Option<Match> {
+        let mut earliest: BTreeMap<(String, Stage), [Option<&Member>; 2]> = BTreeMap::new();
+        for (stage, member) in stages.iter().filter(|(stage, _)| self.first.contains(stage)) {
             for tie in self.tie.names(&member.finding) {
-                let [any, told] = earliest.entry((tie, *act)).or_default();
+                let [any, told] = earliest.entry((tie, *stage)).or_default();
                 any.get_or_insert(*member);
                 if !member.muted {
                     told.get_or_insert(*member);
@@ -230,10 +230,10 @@ impl Combination {
             }
         }
         let mut best: Option<(bool, Timestamp, &Member, &Member)> = None;
-        for (act, then) in acts.iter().filter(|(act, _)| self.then.contains(act)) {
+        for (stage, then) in stages.iter().filter(|(stage, _)| self.then.contains(stage)) {
             for tie in self.tie.names(&then.finding) {
-                // Where the order does not matter, the two acts must differ.
-                let kinds = self.first.iter().filter(|first| self.first != self.then || *first != act);
+                // Where the order does not matter, the two stages must differ.
+                let kinds = self.first.iter().filter(|first| self.first != self.then || *first != stage);
                 let firsts =
                     kinds.filter_map(|first| earliest.get(&(tie.clone(), *first))).flatten().flatten();
                 for first in firsts.filter(|first| known_at(&then.finding) >= first.finding.time.start) {
@@ -258,7 +258,7 @@ impl Combination {
     }
 }
 
-/// Up to when the act may have begun. What was counted over a time begins with the first call counted, and that may be
+/// Up to when the stage may have begun. What was counted over a time begins with the first call counted, and that may be
 /// before the first refusal of the same hour.
 fn known_at(finding: &Finding) -> Timestamp {
     match finding.kind {

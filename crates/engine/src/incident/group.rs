@@ -1,6 +1,6 @@
 //! Which findings belong together.
 
-use super::{Act, Member};
+use super::{Member, Stage};
 use crate::finding::{Finding, FindingKind, key_family};
 use crate::settings::IncidentSettings;
 use crate::time::{DAY, HOUR, Timestamp};
@@ -24,9 +24,9 @@ pub(super) fn group(members: &[Member], settings: &IncidentSettings) -> Vec<Vec<
             if is_statistical(finding) { statistics.push(place) } else { facts.push(place) }
         }
         let [blinded, done] = accounts.entry(&finding.account).or_default();
-        match Act::of(finding) {
-            Some(Act::Blinding) => blinded.push(place),
-            Some(Act::Destruction | Act::Opening) => done.push(place),
+        match Stage::of(finding) {
+            Some(Stage::Blinding) => blinded.push(place),
+            Some(Stage::Destruction | Stage::Opening) => done.push(place),
             _ => {}
         }
     }

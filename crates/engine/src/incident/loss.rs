@@ -1,6 +1,6 @@
 //! Keys that were taken away: what breaks, until when it can be undone, and what is not known.
 
-use super::{Act, Member, story};
+use super::{Member, Stage, story};
 use crate::detectors::{imported_key_material, key_deletion_scheduled, key_disabled, key_policy_lockout};
 use crate::finding::{Finding, KeyName};
 use crate::time::{DAY, Timestamp};
@@ -89,7 +89,7 @@ pub(super) fn losses(members: &[&Member], now: Timestamp) -> Vec<Loss> {
             }
         }
     }
-    for member in members.iter().filter(|member| Act::of(&member.finding) == Some(Act::Impact)) {
+    for member in members.iter().filter(|member| Stage::of(&member.finding) == Some(Stage::Impact)) {
         let finding = &member.finding;
         let key = finding.key.as_ref().map(|key| key.arn.as_str());
         if let Some(loss) = key.and_then(|key| by_key.get_mut(key)) {

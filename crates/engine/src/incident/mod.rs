@@ -6,7 +6,7 @@
 //!
 //! # What belongs together
 //!
-//! Two findings of one actor, or about one key, that are at most `incidents.window_hours` apart ([`group`]). AWS
+//! Two findings of one actor, or about one key, that are at most `incidents.window_hours` apart (`group`). AWS
 //! services are no actors in this sense, since they act for everybody, and statistics of different principals are not
 //! joined by a key that they share. A blinded log joins what was destroyed or opened in the same account. What goes on
 //! for longer than `incidents.longest_days` becomes another incident, so that none lasts for ever and hides what is new.
@@ -33,10 +33,11 @@ mod story;
 mod tests;
 mod words;
 
+pub use crate::stage::Stage;
 pub use alert::{AlertKind, AlertMoment, Reason};
 pub use combination::{ALL as COMBINATIONS, Combination, Match};
 pub use loss::{Fate, Loss};
-pub use story::{Act, Step};
+pub use story::Step;
 
 use crate::finding::{Actor, Finding, KeyName, Severity, Span, Technique, finding_id};
 use crate::settings::Settings;

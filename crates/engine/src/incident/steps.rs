@@ -1,6 +1,6 @@
 //! What to do: the steps of all findings in one order, each command once.
 
-use super::{Act, Incident, Member};
+use super::{Incident, Member, Stage};
 use crate::detectors::several_keys_destroyed;
 use crate::finding::{Finding, Span};
 use crate::runbook;
@@ -65,15 +65,15 @@ fn named(step: &str, finding: &Finding) -> String {
 }
 
 fn rank(finding: &Finding) -> usize {
-    match Act::of(finding) {
+    match Stage::of(finding) {
         // Its steps are those of the single findings, without the names of the keys.
-        Some(Act::Destruction) if finding.detector == several_keys_destroyed::DETECTOR.id => 1,
-        Some(Act::Destruction) => 0,
-        Some(Act::Opening) => 2,
-        Some(Act::Blinding) => 3,
-        Some(Act::ForeignKey | Act::Root) => 4,
-        Some(Act::Taking | Act::FirstUse) => 5,
-        Some(Act::Impact) => 6,
+        Some(Stage::Destruction) if finding.detector == several_keys_destroyed::DETECTOR.id => 1,
+        Some(Stage::Destruction) => 0,
+        Some(Stage::Opening) => 2,
+        Some(Stage::Blinding) => 3,
+        Some(Stage::ForeignKey | Stage::Root) => 4,
+        Some(Stage::Taking | Stage::FirstUse) => 5,
+        Some(Stage::Impact) => 6,
         _ => 7,
     }
 }

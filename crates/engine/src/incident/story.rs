@@ -1,88 +1,20 @@
 //! What happened, in order of time, and by and to whom.
 
 use super::{Incident, Loss, Match, Member, group};
-use crate::finding::{Actor, Finding, FindingKind, KeyName, Severity};
+use crate::detectors;
+use crate::finding::{Actor, Finding, KeyName, Severity};
+use crate::stage::Stage;
 use crate::time::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a finding is in the course of an attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Act {
-    /// Finding out what the credentials allow: refusals, dry runs, attempts.
-    Probing,
-    /// Use that is unusual in amount.
-    Taking,
-    /// Something never done before.
-    FirstUse,
-    /// A log is switched off or narrowed.
-    Blinding,
-    /// Others are let in: policy, grant, replica.
-    Opening,
-    /// A foreign account uses a key.
-    ForeignUse,
-    /// Data is put under a key of somebody else.
-    ForeignKey,
-    /// Keys are taken away from their users.
-    Destruction,
-    /// Users miss a key.
-    Impact,
-    /// Root at work.
-    Root,
-}
-
-impl Act {
-    /// What this finding is; `None` for what has no place in the combinations.
-    pub fn of(finding: &Finding) -> Option<Act> {
+impl Stage {
+    /// What this finding is; `None` for what has no place in the combinations. Whatever was refused is probing.
+    pub fn of(finding: &Finding) -> Option<Stage> {
         if is_denied(finding) {
-            return Some(Act::Probing);
+            return Some(Stage::Probing);
         }
-        match finding.detector {
-            "unusual_denials" | "canary_key_touched" | "ciphertext_probed" => Some(Act::Probing),
-            "habit_broken" | "log_objects_read" | "unintended_user" | "break_glass_use" | "debug_enclave" => {
-                Some(Act::FirstUse)
-            }
-            "trail_blinded" | "pipeline_changed" => Some(Act::Blinding),
-            "key_policy_opened"
-            | "grant_to_foreign_account"
-            | "self_extending_grant"
-            | "key_shared_by_ram"
-            | "access_tags_changed"
-            | "replica_in_new_region" => Some(Act::Opening),
-            "foreign_key_used" | "outside_key_material" => Some(Act::ForeignKey),
-            "several_keys_destroyed"
-            | "key_deletion_scheduled"
-            | "imported_key_material"
-            | "key_disabled"
-            | "key_store_disrupted"
-            | "grants_ended"
-            | "key_policy_lockout" => Some(Act::Destruction),
-            "key_used_by_foreign_account" => Some(Act::ForeignUse),
-            "unusable_key_used" => Some(Act::Impact),
-            "root_use" => Some(Act::Root),
-            _ => match finding.kind {
-                FindingKind::Rate => Some(Act::Taking),
-                FindingKind::Novelty => Some(Act::FirstUse),
-                FindingKind::Rule | FindingKind::Fact => None,
-            },
-        }
-    }
-
-    /// What it is, in a list of what happened.
-    pub fn words(self) -> &'static str {
-        match self {
-            Act::Probing => "probing",
-            Act::Taking => "unusual use",
-            Act::FirstUse => "first uses",
-            Act::Blinding => "log switched off",
-            Act::Opening => "access given away",
-            Act::ForeignUse => "key used from outside",
-            Act::ForeignKey => "foreign key used",
-            Act::Destruction => "keys taken away",
-            Act::Impact => "keys missed",
-            Act::Root => "root at work",
-        }
+        detectors::ALL.iter().find(|detector| detector.id == finding.detector)?.stage
     }
 }
 
@@ -107,7 +39,7 @@ pub struct Step {
     /// ARN of the key.
     pub key: Option<String>,
     /// What it is in the course of an attack.
-    pub act: Option<Act>,
+    pub stage: Option<Stage>,
     /// Id of the detector.
     pub detector: &'static str,
     /// Id of the finding.
@@ -142,7 +74,7 @@ fn step(member: &Member) -> Step {
         count: finding.evidence.count,
         principal: finding.principal.as_ref().map(|actor| actor.id.clone()),
         key: finding.key.as_ref().map(|key| key.arn.clone()),
-        act: Act::of(finding),
+        stage: Stage::of(finding),
         detector: finding.detector,
         finding: finding.id.clone(),
         event_id: finding.evidence.event_ids.first().cloned(),

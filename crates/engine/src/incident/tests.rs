@@ -149,20 +149,14 @@ fn each_combination_needs_its_order_and_its_tie() {
 }
 
 #[test]
-fn combinations_without_order_need_two_different_acts() {
+fn combinations_without_order_need_two_different_stages() {
     let root = |hour| finding("root_use", "root", KEY, hour, Severity::High);
     let destroyed = |hour| finding("key_disabled", "root", KEY, hour, Severity::High);
     for pair in [[root(0), destroyed(1)], [destroyed(0), root(1)]] {
         assert_eq!(combined(&only(pair)), ["root_destruction"]);
     }
     assert!(combined(&only([root(0), root(1)])).is_empty());
-    let novel = |hour| {
-        let mut finding = finding("unusual_rate", "a", KEY, hour, Severity::Medium);
-        finding.kind = crate::finding::FindingKind::Novelty;
-        // A detector of first uses, whichever it is.
-        finding.detector = "first_use";
-        finding
-    };
+    let novel = |hour| finding("unusual_first_use", "a", KEY, hour, Severity::Medium);
     let rate = |hour| finding("unusual_rate", "a", OTHER, hour, Severity::Medium);
     assert_eq!(combined(&only([novel(1), rate(0)])), ["new_and_much"]);
     assert!(combined(&only([rate(0), rate(1)])).is_empty());

@@ -1,6 +1,6 @@
 //! The texts of an incident.
 
-use super::{Act, Fate, Incident, Loss, Member};
+use super::{Fate, Incident, Loss, Member, Stage};
 use crate::finding::{KeyName, Span};
 use crate::time::{DAY, HOUR, MINUTE, short_moment};
 use std::collections::BTreeSet;
@@ -26,13 +26,13 @@ pub(super) fn title(worst_first: &[&Member], incident: &Incident) -> String {
 
 /// Who, what and when.
 pub(super) fn summary(members: &[&Member], incident: &Incident) -> String {
-    let mut acts: Vec<Act> = Vec::new();
-    for act in members.iter().filter_map(|member| Act::of(&member.finding)) {
-        if !acts.contains(&act) {
-            acts.push(act);
+    let mut stages: Vec<Stage> = Vec::new();
+    for stage in members.iter().filter_map(|member| Stage::of(&member.finding)) {
+        if !stages.contains(&stage) {
+            stages.push(stage);
         }
     }
-    let acts: Vec<&str> = acts.into_iter().map(Act::words).collect();
+    let stages: Vec<&str> = stages.into_iter().map(Stage::words).collect();
     let span = span(incident.time);
     let who = if incident.principal_count == 0 {
         "Nobody in particular".to_owned()
@@ -48,12 +48,12 @@ pub(super) fn summary(members: &[&Member], incident: &Incident) -> String {
     let n = members.len();
     let findings = if n == 1 { "One finding".to_owned() } else { format!("{n} findings") };
     let mut text = format!("{who}{accounts}, {span}. {findings}");
-    if let [act] = acts.as_slice() {
-        text.push_str(&format!(": {act}."));
-    } else if acts.is_empty() {
+    if let [stage] = stages.as_slice() {
+        text.push_str(&format!(": {stage}."));
+    } else if stages.is_empty() {
         text.push('.');
     } else {
-        text.push_str(&format!(", in this order: {}.", acts.join(", ")));
+        text.push_str(&format!(", in this order: {}.", stages.join(", ")));
     }
     if incident.muted_count > 0 {
         text.push_str(&format!(" {} of them muted.", incident.muted_count));
@@ -99,12 +99,12 @@ fn who<'m>(members: impl Iterator<Item = &'m Member>) -> String {
     }
 }
 
-/// The keys of acts of these kinds in a few words.
-fn keys(members: &[&Member], losses: &[Loss], acts: &[Act]) -> String {
-    let is_of = |member: &&&Member| Act::of(&member.finding).is_some_and(|act| acts.contains(&act));
+/// The keys of stages of these kinds in a few words.
+fn keys(members: &[&Member], losses: &[Loss], stages: &[Stage]) -> String {
+    let is_of = |member: &&&Member| Stage::of(&member.finding).is_some_and(|stage| stages.contains(&stage));
     let mut keys: Vec<&KeyName> =
         members.iter().filter(is_of).filter_map(|member| member.finding.key.as_ref()).collect();
-    if acts.contains(&Act::Destruction) {
+    if stages.contains(&Stage::Destruction) {
         keys = losses
             .iter()
             .filter(|loss| loss.fate != Fate::Restored)
@@ -143,7 +143,7 @@ fn upper(text: &str) -> String {
 
 /// What logs cannot tell, as far as it bears on these findings.
 pub(super) fn unknown(members: &[&Member], losses: &[Loss]) -> Vec<String> {
-    let acts: BTreeSet<Act> = members.iter().filter_map(|member| Act::of(&member.finding)).collect();
+    let stages: BTreeSet<Stage> = members.iter().filter_map(|member| Stage::of(&member.finding)).collect();
     let mut unknown = Vec::new();
     let mut say = |when: bool, text: &str| {
         if when {
@@ -160,19 +160,19 @@ pub(super) fn unknown(members: &[&Member], losses: &[Loss]) -> Vec<String> {
         "Whether copies of a multi-Region key in other Regions are left.",
     );
     say(
-        acts.contains(&Act::Opening) && !acts.contains(&Act::ForeignUse),
+        stages.contains(&Stage::Opening) && !stages.contains(&Stage::ForeignUse),
         "Whether access that was given away was used: calls that are refused to another account stand in its log only.",
     );
     say(
-        acts.contains(&Act::Blinding),
+        stages.contains(&Stage::Blinding),
         "What happened while a log was off. The Event history keeps 90 days of it.",
     );
     say(
-        acts.contains(&Act::ForeignKey),
+        stages.contains(&Stage::ForeignKey),
         "What lies under the foreign key, and whether its owner still lets you decrypt.",
     );
     say(
-        acts.contains(&Act::Taking) || acts.contains(&Act::FirstUse),
+        stages.contains(&Stage::Taking) || stages.contains(&Stage::FirstUse),
         "Whether unusual use was a backfill, a migration or a new task: ask the owner of the principal.",
     );
     say(true, "Who sat behind the credentials.");

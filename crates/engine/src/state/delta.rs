@@ -1,11 +1,11 @@
 //! What one object adds to States.
 //!
 //! Most events of an object are like others of it but for id, time and resource. So they are not taken up one by one:
-//! events of one [`Pattern`] in one hour make a group, and States take up a group at once. What has to be done for
+//! events of one `Pattern` in one hour make a group, and States take up a group at once. What has to be done for
 //! each event is then little: count its id, and its resource.
 //!
 //! What is left, the rare events, is taken up as it comes, into small [`States`]. So is everything once there are
-//! more groups or events than [`Delta::GROUPS`] and [`Delta::EVENTS`]: however many an object holds, what waits is
+//! more groups or events than `Delta::GROUPS` and `Delta::EVENTS`: however many an object holds, what waits is
 //! bounded. The result is the same, since the order in which States take up events does not show.
 
 use super::act::ActKind;

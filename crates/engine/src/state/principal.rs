@@ -135,7 +135,7 @@ impl PrincipalState {
         self.mismatches.join(event.time.0.div_euclid(HOUR), tally);
     }
 
-    /// Takes up an act that it [`concerns`](Self::concerns), done or denied.
+    /// Takes up an act that it `concerns`, done or denied.
     pub fn note(&mut self, event: &Event<'_>) {
         let Some(act) = Act::of(event) else { return };
         let destructive = act.kind.is_destructive();

@@ -15,7 +15,7 @@
 //! **Order and repetition.** The standard is refreshed when the first hour of a UTC day closes, from peaks of earlier
 //! hours alone. Hours close in ascending order, so thresholds and anomalies are a function of the events, not of their
 //! order. What is taken up is kept by what it is about, and episodes are derived from it when they are asked for
-//! ([`episodes`]): an hour that is closed twice with the same States changes nothing.
+//! (`episodes`): an hour that is closed twice with the same States changes nothing.
 
 mod anomaly;
 mod episodes;
