@@ -9,6 +9,7 @@ mod damage;
 mod evaluate;
 mod explain;
 mod logs;
+mod preview;
 mod quickstart;
 mod readme;
 mod replay;

@@ -30,6 +30,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Replay(ReplayArgs),
     Explain(ExplainArgs),
+    Alert(AlertArgs),
     Baseline(BaselineArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
@@ -164,6 +165,51 @@ pub(crate) struct ExplainArgs {
 
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+}
+
+/// Show a finding or an incident as those who are alerted would get it
+#[derive(Debug, Parser)]
+pub(crate) struct AlertArgs {
+    #[command(subcommand)]
+    pub(crate) command: AlertCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertCommand {
+    /// Print one alert in one format; nothing is sent
+    #[command(after_help = "Examples:\n  \
+        kmswatch alert preview ki-1b2c ./AWSLogs\n  \
+        kmswatch alert preview --format slack kw-1b2c ./AWSLogs")]
+    Preview {
+        /// Id of an incident (ki-...) or of a finding (kw-...), or the beginning of one
+        #[arg(value_name = "ID")]
+        id: String,
+
+        /// Which format
+        #[arg(long, value_enum, default_value_t = AlertFormat::Email)]
+        format: AlertFormat,
+
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlertFormat {
+    /// Plain text, as SNS mails it
+    Email,
+    /// Custom notification of Amazon Q Developer in chat applications
+    Chat,
+    /// Slack Block Kit
+    Slack,
+    /// PagerDuty Events API v2
+    Pagerduty,
+    /// Detail of an event on the bus, see `kmswatch schema alert`
+    Eventbridge,
+    /// OCSF Detection Finding
+    Ocsf,
+    /// Security Hub (ASFF)
+    Asff,
 }
 
 /// Show what is known of a principal or key, and what is usual for it

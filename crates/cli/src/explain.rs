@@ -3,7 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::baseline::{close_all, told};
 use crate::output::{entity, hours, text};
-use crate::reading::{Reading, read};
+use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
         bail!("explain reads its input twice: write it to a file first");
     }
     let Reading { watch, .. } = read(&args.read, &[])?;
-    let finding = find(&args.finding, watch.findings())?;
+    let finding = only(&args.finding, watch.findings(), |finding| &finding.id)?;
     drop(watch);
     let judged = judged(&finding);
     // States keep what was learned and not the hours that taught it, so those of this finding are read again.
@@ -46,20 +46,6 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     )?;
     out.flush()?;
     told(&troubles)
-}
-
-/// The only finding whose id begins like this.
-fn find(id: &str, findings: Vec<Finding>) -> anyhow::Result<Finding> {
-    let total = findings.len();
-    let mut fitting = findings.into_iter().filter(|finding| finding.id.starts_with(id));
-    match (fitting.next(), fitting.next()) {
-        (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => bail!("several findings begin with {id}: give more of the id"),
-        (None, _) => bail!(
-            "none of the {total} findings in these logs is {id}: ids hold for the logs and settings that gave them, so \
-             read the same ones"
-        ),
-    }
 }
 
 /// The entity and the window that a statistical finding is about.

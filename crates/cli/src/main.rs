@@ -4,6 +4,7 @@
 //! objects there are and in which order, [`replay`] the threads, [`output`] what is said, [`terminal`] how text out
 //! of hostile logs is made safe to print.
 
+mod alert;
 mod args;
 mod baseline;
 mod config;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Replay(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),

@@ -6,6 +6,7 @@ use crate::inputs;
 use crate::progress::Progress;
 use crate::replay::replay;
 use crate::troubles::Troubles;
+use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
@@ -54,7 +55,21 @@ fn filter(args: &ReadArgs) -> anyhow::Result<Filter> {
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
-        anyhow::bail!("--since {since} is not before --until {until}: no event could pass");
+        bail!("--since {since} is not before --until {until}: no event could pass");
     }
     Ok(Filter { since, until, accounts: args.accounts.clone(), regions: args.regions.clone() })
+}
+
+/// The only one whose id begins like this.
+pub(crate) fn only<T>(id: &str, all: Vec<T>, id_of: impl Fn(&T) -> &String) -> anyhow::Result<T> {
+    let total = all.len();
+    let mut fitting = all.into_iter().filter(|one| id_of(one).starts_with(id));
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => bail!("several begin with {id}: give more of the id"),
+        (None, _) => bail!(
+            "none of the {total} in these logs is {id}: ids hold for the logs and settings that gave them, so read the \
+             same ones. Findings begin with kw-, incidents (`kmswatch replay --incidents`) with ki-"
+        ),
+    }
 }
