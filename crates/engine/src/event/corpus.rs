@@ -1,5 +1,6 @@
 //! Normalising of real and documented records, where they are at hand (`KMSWATCH_CORPUS`).
 
+use super::infrastructure::{CHANGES, Change};
 use super::testing::{corpus, record};
 use super::{Event, Normalized, Source, normalize};
 use serde_json::Value;
@@ -22,7 +23,10 @@ const FOLDERS: [&str; 11] = [
 /// What became of a record, in one word.
 fn word(normalized: &Normalized<'_>) -> String {
     match normalized {
-        Normalized::Event(event) => format!("{:?}", event.source),
+        Normalized::Event(event) => match event.source {
+            Source::Infrastructure(_) => "Infrastructure".to_owned(),
+            source => format!("{source:?}"),
+        },
         Normalized::Skip(reason) => format!("{reason:?}"),
         Normalized::Problem(_) => "Problem".to_owned(),
     }
@@ -43,8 +47,16 @@ fn expected_word(json: &Value) -> &'static str {
         }
         "kms.amazonaws.com" => "Kms",
         "cloudtrail.amazonaws.com" if changes_the_log => "CloudTrail",
+        source if is_watched(source, text("eventName")) => "Infrastructure",
         _ => "NotWatched",
     }
+}
+
+/// Whether the table of watched calls has it, looked up in the plainest way.
+fn is_watched(source: &str, name: &str) -> bool {
+    let is_it =
+        |change: &Change| format!("{}.amazonaws.com", change.service) == source && change.name == name;
+    CHANGES.iter().any(is_it)
 }
 
 #[test]
