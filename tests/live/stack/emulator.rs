@@ -61,6 +61,8 @@ impl Emulator {
         let mut command = Command::new(python.with_file_name("ministack"));
         command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+        // Functions inherit it, and would refuse to start with a setting that they do not know.
+        command.env_remove("KMSWATCH_CORPUS");
         let mut emulator = Emulator { process: with_aws(&mut command, port).spawn().unwrap(), port, log };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
