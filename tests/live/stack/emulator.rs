@@ -60,9 +60,6 @@ impl Emulator {
         let out = fs::File::create(&log).unwrap();
         let mut command = Command::new(python.with_file_name("ministack"));
         command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
-        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
-        // Functions inherit it, and would refuse to start with a setting that they do not know.
-        command.env_remove("KMSWATCH_CORPUS");
         let mut emulator = Emulator { process: with_aws(&mut command, port).spawn().unwrap(), port, log };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -121,10 +118,11 @@ impl Drop for Emulator {
     }
 }
 
-/// Points everything that `command` does with AWS at the emulator, and nothing anywhere else.
+/// Points everything that `command` does with AWS at the emulator, and nothing anywhere else. Functions inherit its
+/// environment and refuse settings that they do not know, so none of ours is left in it.
 fn with_aws(command: &mut Command, port: u16) -> &mut Command {
-    let kept: Vec<_> =
-        std::env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("AWS_")).collect();
+    let is_kept = |name: &str| !name.starts_with("AWS_") && !name.starts_with("KMSWATCH_");
+    let kept: Vec<_> = std::env::vars_os().filter(|(name, _)| is_kept(&name.to_string_lossy())).collect();
     command
         .env_clear()
         .envs(kept)
