@@ -9,7 +9,8 @@
 //! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
 //! end of a run: all the smaller ones before them would have to wait in memory.
 //!
-//! A panic while one object is read or absorbed becomes a problem of this object, and the run goes on.
+//! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
+//! while several are absorbed together.
 
 use crate::inputs::Input;
 use crate::progress::Progress;
@@ -100,6 +101,9 @@ impl End<'_> {
         if let Some(moment) = self.delivered.max(last_event) {
             self.advance(moment);
         }
+        if let Err(message) = caught(|| self.watch.settle()) {
+            self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+        }
     }
 
     fn absorb(&mut self, input: &Input, read: Read) {
@@ -136,7 +140,7 @@ impl End<'_> {
             message: problem.message,
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
-        if let Err(message) = caught(|| self.watch.absorb(outcome)) {
+        if let Err(message) = caught(|| self.watch.gather(outcome)) {
             self.troubles.problems.push(InputProblem::whole(input.name(), message));
         }
     }

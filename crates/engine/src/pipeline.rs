@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
-//! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::absorb(ObjectOutcome)               merges its Delta into the States (many: gather them, then settle)
 //! Watch::advance(moment of delivery)         closes the hours that are over, and learns from them
 //! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
@@ -14,6 +14,7 @@
 
 use crate::baseline::budget::Understood;
 use crate::baseline::judge::{Entity, Judge};
+use crate::baseline::series;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -194,6 +195,22 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    waiting: Waiting,
+}
+
+/// Groups of events that wait to be taken up together.
+#[derive(Debug, Default)]
+struct Waiting {
+    deltas: Vec<Delta>,
+    bytes: usize,
+    earliest_hour: Option<i64>,
+}
+
+impl Waiting {
+    /// Bytes that may wait: some ten thousand events.
+    const BYTES: usize = 3 << 20;
+    /// Deltas that may wait, however little they hold.
+    const DELTAS: usize = 4_096;
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -263,13 +280,38 @@ impl Watch {
 
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
+        self.gather(outcome);
+        self.settle();
+    }
+
+    /// [`Watch::absorb`], quicker for many objects: most of what they say of entities waits, within bounds, to be
+    /// taken up together. Call [`Watch::settle`] before asking for anything.
+    pub fn gather(&mut self, mut outcome: ObjectOutcome) {
         self.count(&outcome);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
-        for (_, finding) in outcome.findings {
+        for (_, finding) in std::mem::take(&mut outcome.findings) {
             merge_finding(&mut self.findings, finding);
         }
-        let opened = self.states.absorb(outcome.delta);
-        self.rates.open.note_opened(opened, &self.states);
+        let rare = outcome.delta.take_rare();
+        self.states.merge(&rare);
+        self.rates.open.note(&rare, &self.states);
+        let waiting = &mut self.waiting;
+        let hours = outcome.events.iter().map(|mark| mark.hour);
+        waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
+        if outcome.delta.bytes() > 0 {
+            waiting.bytes += outcome.delta.bytes();
+            waiting.deltas.push(outcome.delta);
+        }
+        if waiting.bytes > Waiting::BYTES || waiting.deltas.len() >= Waiting::DELTAS {
+            self.settle();
+        }
+    }
+
+    /// Takes up what was gathered.
+    pub fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let opened = self.states.absorb_groups(&waiting.deltas);
+        self.rates.open.note_opened(opened);
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -292,6 +334,11 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
+        let due = series::due(delivered.hour());
+        // What closes first is judged with all that is known, and closing comes once an hour.
+        if self.rates.closes(delivered) || self.waiting.earliest_hour.is_some_and(|hour| hour <= due) {
+            self.settle();
+        }
         let understood = |hour| understood(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
     }
@@ -339,6 +386,7 @@ impl Watch {
 
     /// The States of all entities.
     pub fn states(&self) -> &States {
+        debug_assert!(self.waiting.deltas.is_empty(), "settle first");
         &self.states
     }
 
@@ -406,6 +454,7 @@ impl Watch {
 
     /// What the States say.
     fn judge_states(&self, names: &Names) -> Vec<Finding> {
+        debug_assert!(self.waiting.deltas.is_empty(), "settle first");
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())

@@ -2,7 +2,8 @@
 //! say who it was.
 
 use crate::event::Event;
-use crate::state::delta::Occurrence;
+use crate::measures::Counted;
+use crate::state::delta::{Occurrence, Occurrences};
 use crate::state::distinct::Distinct;
 use crate::state::{By, Merge, Sightings, seen::bounded};
 use crate::time::Timestamp;
@@ -77,16 +78,37 @@ impl Hour {
         }
     }
 
-    /// Counts an event: its act, or the value with this hash behind it.
-    pub(crate) fn add(&mut self, one: &Occurrence<'_>, value: Option<u64>) {
-        match value {
-            None => self.things.add_hash(one.act),
-            Some(value) => {
+    /// Counts an event: its act, or the value behind it.
+    pub(crate) fn add(&mut self, one: &Occurrence<'_>, counted: Counted) {
+        match counted {
+            Counted::Nothing => return,
+            Counted::Act => self.things.add_hash(one.act),
+            Counted::Value(value) => {
                 self.things.add_hash(value);
                 self.acts.get_or_insert_default().add_hash(one.act);
             }
         }
+        self.note_earliest(one);
         self.last = self.last.max(Some(one.time));
+    }
+
+    /// Counts events that all count for the same: their acts, or one value behind them.
+    pub(crate) fn add_all(&mut self, occurrences: Occurrences<'_, '_>, counted: Counted) {
+        let acts = match counted {
+            Counted::Nothing => return,
+            Counted::Act => &mut self.things,
+            Counted::Value(value) => {
+                self.things.add_hash(value);
+                self.acts.get_or_insert_default()
+            }
+        };
+        acts.reserve(occurrences.all.len());
+        occurrences.all.iter().for_each(|one| acts.add_hash(one.act));
+        occurrences.all.iter().for_each(|one| self.note_earliest(one));
+        self.last = self.last.max(Some(occurrences.last));
+    }
+
+    fn note_earliest(&mut self, one: &Occurrence<'_>) {
         let key = (one.time, one.id);
         if self.earliest.len() >= SAMPLE
             && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) <= key)

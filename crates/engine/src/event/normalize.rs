@@ -144,7 +144,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
-    let (principal, principal_number) = repeats::principal(
+    let principal = repeats::principal(
         known.principals,
         top.identity,
         &Around {
@@ -175,7 +175,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     let log_account = recipient.or_else(|| principal.account.clone());
     let place_of_keys = "resources, responseElements or requestParameters";
     let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
-    let (listed, listed_number) = match names_keys {
+    let listed = match names_keys {
         true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
         false => Default::default(),
     };
@@ -231,7 +231,6 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         params,
         request: top.request,
         response: top.response,
-        lent: principal_number.zip(listed_number),
     })
 }
 

@@ -61,13 +61,13 @@ pub(super) struct Parts<'a> {
     pub(super) tls: Option<&'a mut Places<Option<Tls<'static>>>>,
 }
 
-/// [`Principal::read`], or the principal that is known of the same identity in the same setting, with its number.
+/// [`Principal::read`], or the principal that is known of the same identity in the same setting.
 pub(super) fn principal<'a>(
     known: Option<&'a mut Places<(Setting, Principal<'static>)>>,
     identity: Value<'a>,
     around: &Around<'a, '_>,
-) -> Read<(Principal<'a>, Option<u64>)> {
-    let Some(known) = known else { return Ok((Principal::read(identity, around)?, None)) };
+) -> Read<Principal<'a>> {
+    let Some(known) = known else { return Principal::read(identity, around) };
     // The address of a caller says nothing about who it is; only words that name a service do.
     let words = around.address.filter(|text| service_name(text).is_some() || is_internal(text));
     let around = &Around { address: words, ..*around };
@@ -80,12 +80,12 @@ pub(super) fn principal<'a>(
     )
 }
 
-/// [`Listed::read`], or what is known of the same `resources`, with its number.
+/// [`Listed::read`], or what is known of the same `resources`.
 pub(super) fn listed<'a>(
     known: Option<&'a mut Places<Listed<'static>>>,
     resources: Value<'a>,
-) -> Read<(Listed<'a>, Option<u64>)> {
-    let Some(known) = known else { return Ok((Listed::read(resources)?, None)) };
+) -> Read<Listed<'a>> {
+    let Some(known) = known else { return Listed::read(resources) };
     known.read(
         resources.raw(),
         |_| true,
@@ -108,7 +108,7 @@ pub(super) fn agent_family<'a>(
         || network::agent_family(agent).ok_or(()).map(Some),
         |family| family.as_deref().unwrap_or_default().into(),
     );
-    family.ok().and_then(|(family, _)| family)
+    family.ok().flatten()
 }
 
 /// [`network::tls`], or what is known of the same `tlsDetails`.
@@ -117,14 +117,13 @@ pub(super) fn tls<'a>(
     details: Value<'a>,
 ) -> Read<Option<Tls<'a>>> {
     let Some(known) = known.filter(|_| details.kind() == Kind::Object) else { return network::tls(details) };
-    let tls = known.read(
+    known.read(
         details.raw(),
         |_| true,
         |tls| tls.as_ref().map(Tls::lent),
         || network::tls(details),
         |tls| tls.clone().map(Tls::into_owned),
-    );
-    Ok(tls?.0)
+    )
 }
 
 /// What decides beside the identity about the principal: see [`Around`].
@@ -164,8 +163,6 @@ pub(super) struct Places<T> {
     places: Vec<Place<T>>,
     /// A power of two.
     number: usize,
-    /// Values kept so far.
-    values: u64,
 }
 
 #[derive(Debug)]
@@ -173,16 +170,14 @@ struct Place<T> {
     /// Hash of the text that came last without being known.
     newcomer: Option<u64>,
     kept: Option<(Box<str>, T)>,
-    /// Number of the value that is kept; no other ever has it.
-    value: u64,
 }
 
 impl<T> Places<T> {
     fn new(number: usize) -> Places<T> {
-        Places { places: Vec::new(), number, values: 0 }
+        Places { places: Vec::new(), number }
     }
 
-    /// Lends the value that is kept of `text` and `same` in all else that it depends on, with its number; otherwise
+    /// Lends the value that is kept of `text` and `same` in all else that it depends on; otherwise
     /// reads it, and keeps it if the text comes a second time in a row at its place.
     fn read<'a, R, E>(
         &'a mut self,
@@ -191,32 +186,30 @@ impl<T> Places<T> {
         lend: impl FnOnce(&'a T) -> R,
         read: impl FnOnce() -> Result<R, E>,
         keep: impl FnOnce(&R) -> T,
-    ) -> Result<(R, Option<u64>), E> {
+    ) -> Result<R, E> {
         if text.len() > LONGEST_TEXT {
-            return Ok((read()?, None));
+            return read();
         }
         let hash = xxh3_64(text.as_bytes());
         let at = hash as usize & (self.number - 1);
         let kept = self.places.get(at).and_then(|place| place.kept.as_ref());
         if kept.is_some_and(|(known, value)| known.as_ref() == text && same(value)) {
-            return match self.places.get(at).map(|place| (&place.kept, place.value)) {
-                Some((Some((_, value)), number)) => Ok((lend(value), Some(number))),
-                _ => Ok((read()?, None)),
+            return match self.places.get(at).and_then(|place| place.kept.as_ref()) {
+                Some((_, value)) => Ok(lend(value)),
+                None => read(),
             };
         }
         let value = read()?;
         if self.places.is_empty() {
-            self.places.resize_with(self.number, || Place { newcomer: None, kept: None, value: 0 });
+            self.places.resize_with(self.number, || Place { newcomer: None, kept: None });
         }
         if let Some(place) = self.places.get_mut(at) {
             if place.newcomer == Some(hash) {
                 place.kept = Some((text.into(), keep(&value)));
-                self.values += 1;
-                place.value = self.values;
             }
             place.newcomer = Some(hash);
         }
-        Ok((value, None))
+        Ok(value)
     }
 }
 
@@ -293,7 +286,7 @@ mod tests {
         let mut places: Places<u32> = Places::new(4);
         let mut reads = 0;
         for n in 0..5 {
-            let value: Result<(u32, _), ()> = places.read(
+            let value: Result<u32, ()> = places.read(
                 "text",
                 |_| true,
                 |value| *value,
@@ -303,7 +296,7 @@ mod tests {
                 },
                 |value| *value,
             );
-            assert_eq!(value, Ok((7, (n >= 2).then_some(1))), "{n}");
+            assert_eq!(value, Ok(7), "{n}");
         }
         assert_eq!(reads, 2);
     }

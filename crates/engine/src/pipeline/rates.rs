@@ -54,9 +54,8 @@ impl OpenHours {
         }
     }
 
-    /// Notes the hours that taking up a Delta has opened in `states`.
-    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
-        self.note(&opened.others, states);
+    /// Notes the hours that taking up groups has opened.
+    pub(super) fn note_opened(&mut self, opened: Opened) {
         let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
         let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
         for (entity, hour) in principals.chain(keys) {
@@ -136,6 +135,12 @@ impl Rates {
     /// The judged hours of an entity that is followed.
     pub(super) fn history(&self, entity: &Entity) -> &[JudgedHour] {
         self.history.of(entity)
+    }
+
+    /// Whether any hour would close at `delivered`.
+    pub(super) fn closes(&self, delivered: Timestamp) -> bool {
+        let due = series::due(delivered.hour());
+        self.open.hours.first_key_value().is_some_and(|(hour, _)| *hour <= due)
     }
 
     /// Closes the hours that are due at `delivered`.
