@@ -17,7 +17,7 @@ use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::series;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
+use crate::event::{Event, Left, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
@@ -93,16 +93,17 @@ impl Worker {
         let mut broken = 0;
         let Worker { reader, repeats, patterns } = self;
         let report =
-            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => {
-                    outcome.take(&event, estate, &looks, patterns);
+            reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
+                Ok(event) if filter.passes(event) => {
+                    outcome.take(event, estate, &looks, patterns);
                 }
-                Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
-                Normalized::Skip(reason) => outcome.skip(reason),
-                Normalized::Problem(message) => {
+                Ok(_) => outcome.skip(SkipReason::Filtered),
+                Err(Left::Skip(reason)) => outcome.skip(*reason),
+                Err(Left::Problem(message)) => {
                     broken += 1;
                     if problems.len() < ObjectReport::PROBLEMS {
-                        problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+                        let (record, offset) = (Some(record.index), record.offset);
+                        problems.push(Problem { record, offset, message: message.clone() });
                     }
                 }
             });

@@ -88,7 +88,7 @@ impl Hour {
                 self.acts.get_or_insert_default().add_hash(one.act);
             }
         }
-        self.note_earliest(one);
+        let _ = self.note_earliest(one);
         self.last = self.last.max(Some(one.time));
     }
 
@@ -104,21 +104,24 @@ impl Hour {
         };
         acts.reserve(occurrences.all.len());
         occurrences.all.iter().for_each(|one| acts.add_hash(one.act));
-        occurrences.all.iter().for_each(|one| self.note_earliest(one));
+        // They are in order: behind one that comes too late to be kept, all do.
+        let _ = occurrences.all.iter().try_for_each(|one| self.note_earliest(one));
         self.last = self.last.max(Some(occurrences.last));
     }
 
-    fn note_earliest(&mut self, one: &Occurrence<'_>) {
+    /// Keeps an event if it is one of the earliest; `None` if enough are earlier.
+    fn note_earliest(&mut self, one: &Occurrence<'_>) -> Option<()> {
         let key = (one.time, one.id);
         if self.earliest.len() >= SAMPLE
-            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) <= key)
+            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) < key)
         {
-            return;
+            return None;
         }
         if let Err(at) = self.earliest.binary_search_by(|(time, id)| (*time, id.as_ref()).cmp(&key)) {
             self.earliest.insert(at, (one.time, one.id.into()));
             self.earliest.truncate(SAMPLE);
         }
+        Some(())
     }
 
     fn take_first(&mut self, trace: &Arc<Trace>) {

@@ -32,7 +32,7 @@ pub(crate) mod testing;
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
 pub use network::{Caller, Tls};
-pub use normalize::{Normalized, SkipReason, normalize, normalize_with};
+pub use normalize::{Left, Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;

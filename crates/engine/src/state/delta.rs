@@ -78,6 +78,7 @@ pub(crate) struct Occurrence<'a> {
 /// Events of one group, and when the first and the last of them happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Occurrences<'s, 'a> {
+    /// In order of time and id.
     pub(crate) all: &'s [Occurrence<'a>],
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -343,8 +344,9 @@ fn each_group(deltas: &[Delta], mut take: impl for<'a> FnMut(&mut Event<'a>, Occ
             }
             next = *before;
         }
+        all.sort_unstable_by_key(|one| (one.time, one.id));
         let Some((first, id)) = order(delta, group) else { continue };
-        let last = all.iter().map(|one| one.time).max().unwrap_or(first);
+        let last = all.last().map_or(first, |one| one.time);
         let details = (group.details, delta.texts(&group.details_text));
         let mut event = group.pattern.event(delta.texts(&group.pattern_text), details, id, first);
         take(&mut event, Occurrences { all: &all, first, last }, group.key_counts);
