@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Alert(AlertArgs),
     Baseline(BaselineArgs),
+    Tune(crate::tune::TuneArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
@@ -498,7 +499,7 @@ fn account(text: &str) -> Result<String, String> {
     if is_account_id(text) { Ok(text.to_owned()) } else { Err("an account id has twelve digits".to_owned()) }
 }
 
-fn budget(text: &str) -> Result<f64, String> {
+pub(crate) fn budget(text: &str) -> Result<f64, String> {
     let allowed = 0.01..=1_000.0;
     text.parse().ok().filter(|budget| allowed.contains(budget)).ok_or_else(|| "write 0.01 to 1000".to_owned())
 }

@@ -23,6 +23,7 @@ mod schema;
 mod simulate;
 mod terminal;
 mod troubles;
+mod tune;
 #[cfg(feature = "aws")]
 mod worker;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         #[cfg(feature = "aws")]

@@ -14,6 +14,7 @@
 
 use crate::baseline::budget::Understood;
 use crate::baseline::judge::{Entity, Judge};
+use crate::baseline::reliability::Reached;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -287,6 +288,21 @@ impl Watch {
     /// The judged hours of an entity that is followed, in order of time: those in which anything was counted.
     pub fn history(&self, entity: &Entity) -> &[JudgedHour] {
         self.rates.history(entity)
+    }
+
+    /// Counts from now on how often closed hours are how unusual, for [`Watch::reliability`].
+    pub fn count_unusual_hours(&mut self) {
+        self.rates.count();
+    }
+
+    /// How often hours were as unusual as is said, by class of entities. Empty unless
+    /// [`Watch::count_unusual_hours`] was called before.
+    pub fn reliability(&self) -> Vec<Reached> {
+        let keys = self.states.keys.iter().map(|(arn, state)| (Entity::Key(arn.clone()), &state.baseline));
+        let principals =
+            self.states.principals.iter().map(|(id, state)| (Entity::Principal(id.clone()), &state.baseline));
+        let all = keys.chain(principals).map(|(entity, baseline)| (entity.class(), baseline));
+        self.rates.reliability().map(|counts| counts.of(all)).unwrap_or_default()
     }
 
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
