@@ -13,6 +13,7 @@ mod preview;
 mod quickstart;
 mod readme;
 mod replay;
+mod saved;
 mod simulate;
 mod tune;
 mod usage;

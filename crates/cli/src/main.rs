@@ -19,6 +19,7 @@ mod progress;
 mod reading;
 mod replay;
 mod run;
+mod saved;
 mod schema;
 mod simulate;
 mod terminal;

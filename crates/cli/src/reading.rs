@@ -5,8 +5,9 @@ use crate::config;
 use crate::inputs;
 use crate::progress::Progress;
 use crate::replay::replay;
+use crate::saved;
 use crate::troubles::Troubles;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
@@ -50,14 +51,20 @@ pub(crate) fn read_for(
     } else {
         Progress::on_terminal(|| inputs.list.iter().map(inputs::Input::bytes).sum())
     };
+    let known =
+        args.state.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::load(file)?))).transpose()?;
     let watch_of = |settings| {
         let mut estate = Estate::new(settings);
         inputs.accounts.iter().for_each(|account| estate.learn_account(account));
-        let mut watch = Watch::new(estate);
+        let mut watch = match &known {
+            None => Watch::new(estate),
+            Some((file, bytes)) => Watch::restored(estate, bytes)
+                .with_context(|| format!("cannot use the saved state in {}", file.display()))?,
+        };
         prepare(&mut watch);
-        watch
+        Ok(watch)
     };
-    let watches = settings.into_iter().map(watch_of).collect();
+    let watches = settings.into_iter().map(watch_of).collect::<anyhow::Result<_>>()?;
     let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles);
     progress.finish();
     Ok((watches, troubles))
