@@ -223,7 +223,7 @@ mod tests {
             assert!(matches!(error, SavedError::Foreign | SavedError::Damaged), "{end}: {error}");
         }
         assert!(matches!(restore(b"PK\x03\x04 something else entirely"), Err(SavedError::Foreign)));
-        let mut later = bytes.clone();
+        let mut later = bytes;
         later[15] = 2;
         assert!(matches!(restore(&later), Err(SavedError::Later)));
     }
