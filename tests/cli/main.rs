@@ -14,6 +14,7 @@ mod quickstart;
 mod readme;
 mod replay;
 mod saved;
+mod shell;
 mod simulate;
 mod tune;
 mod usage;

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
     Evaluate(EvaluateArgs),
+    Completions(crate::shell::CompletionsArgs),
+    Man(crate::shell::ManArgs),
     #[cfg(feature = "aws")]
     Worker(WorkerArgs),
 }

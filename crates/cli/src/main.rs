@@ -21,6 +21,7 @@ mod replay;
 mod run;
 mod saved;
 mod schema;
+mod shell;
 mod simulate;
 mod terminal;
 mod troubles;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         #[cfg(feature = "aws")]
