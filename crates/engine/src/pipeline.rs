@@ -351,6 +351,11 @@ impl Watch {
         self.summary.last_event
     }
 
+    /// Time of the first and of the last event absorbed.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.summary.first_event?, end: self.summary.last_event? })
+    }
+
     /// The States of all entities.
     pub fn states(&self) -> &States {
         &self.states
