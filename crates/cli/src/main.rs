@@ -13,11 +13,14 @@ mod detectors;
 mod evaluate;
 mod explain;
 mod inputs;
+mod manual;
 mod moment;
 mod output;
+mod page;
 mod progress;
 mod reading;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod simulate;
@@ -46,11 +49,14 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
         #[cfg(feature = "aws")]
         Command::Worker(args) => worker::run(&args),
     };

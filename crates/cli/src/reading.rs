@@ -11,6 +11,7 @@ use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
 use kmswatch_engine::time::Timestamp;
+use kmswatch_report::usage::Usage;
 use std::num::NonZeroUsize;
 
 /// What came of reading.
@@ -23,6 +24,15 @@ pub(crate) struct Reading {
 
 /// Reads what was asked for. How the hours of the `followed` entities were judged is kept.
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
+    read_counting(args, followed, None)
+}
+
+/// [`read`], and counts who uses which key, where that is wanted.
+pub(crate) fn read_counting(
+    args: &ReadArgs,
+    followed: &[Entity],
+    usage: Option<&mut Usage>,
+) -> anyhow::Result<Reading> {
     let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
     let filter = filter(args)?;
     let threads =
@@ -38,7 +48,7 @@ pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Readi
     };
     let mut watch = Watch::new(estate);
     followed.iter().for_each(|entity| watch.follow(entity.clone()));
-    let watch = replay(&inputs.list, watch, &filter, threads, &progress, &mut troubles);
+    let watch = replay(&inputs.list, watch, &filter, threads, &progress, &mut troubles, usage);
     progress.finish();
     Ok(Reading { watch, troubles })
 }

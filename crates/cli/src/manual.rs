@@ -1,0 +1,52 @@
+//! Completions and manual pages, made from the definition of the arguments.
+
+use crate::args::Args;
+use clap::{CommandFactory, Parser};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Print a script that completes commands and options in your shell
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch completions bash > ~/.local/share/bash-completion/completions/kmswatch\n  \
+    kmswatch completions fish > ~/.config/fish/completions/kmswatch.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or write one for each command
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch man | man -l -\n  \
+    kmswatch man --out ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Folder to write a page for each command to
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+/// `kmswatch completions`. Gives the exit status.
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "kmswatch", &mut script);
+    io::stdout().lock().write_all(&script)?;
+    Ok(crate::NOTHING_FOUND)
+}
+
+/// `kmswatch man`. Gives the exit status.
+pub(crate) fn man(args: &ManArgs) -> anyhow::Result<u8> {
+    match &args.out {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)?;
+            clap_mangen::generate_to(Args::command(), folder)?;
+        }
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command()).render(&mut page)?;
+            io::stdout().lock().write_all(&page)?;
+        }
+    }
+    Ok(crate::NOTHING_FOUND)
+}
