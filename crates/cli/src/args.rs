@@ -306,6 +306,8 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// What `kmswatch report --format json` prints
+    Inventory,
     /// The detail of an EventBridge event
     Alert,
 }

@@ -6,10 +6,21 @@
   const HOUR = 3600;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  const drawn = new Set();
+  const drawn = new Set(), waiting = new Map();
+  /** Draws when the box comes into sight, or is printed. */
+  const whenSeen = (box, draw) => {
+    const now = () => { if (waiting.delete(box)) { watcher.unobserve(box); draw(); } };
+    waiting.set(box, now);
+    watcher.observe(box);
+  };
+  const watcher = new IntersectionObserver((seen) => seen.filter((entry) => entry.isIntersecting).forEach((entry) => waiting.get(entry.target)?.()), { rootMargin: "400px" });
   const redraw = () => { for (const chart of [...drawn]) { if (chart.root.isConnected) chart.redraw(); else drawn.delete(chart); } };
   dark.addEventListener("change", redraw);
-  addEventListener("beforeprint", redraw);
+  addEventListener("beforeprint", () => {
+    // What is only just made must not be asked to draw again before it has drawn.
+    redraw();
+    for (const [box, now] of [...waiting]) { if (box.isConnected) now(); else waiting.delete(box); }
+  });
 
   /** Every hour from the first to the last, silent ones as nothing: [seconds, count, low, high]. */
   const columns = (chart) => {
@@ -27,7 +38,7 @@
     ctx.fillStyle = color("judged");
     for (const window of chart.windows) {
       const from = u.valToPos(window.from * HOUR, "x", true), to = u.valToPos(window.until * HOUR, "x", true);
-      const left = Math.max(from, bbox.left), right = Math.min(Math.max(to, from + 2), bbox.left + bbox.width);
+      const left = Math.max(from, bbox.left), right = Math.min(Math.max(to, from + 6), bbox.left + bbox.width);
       if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
     }
     ctx.restore();
@@ -50,19 +61,44 @@
     ctx.restore();
   };
 
+  /** The bars of judged windows, over the others. */
+  const judgedBars = (chart) => (u) => {
+    const { ctx } = u, [x, counts] = u.data, [from, to] = u.series[0].idxs;
+    ctx.save();
+    ctx.beginPath(); ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height); ctx.clip();
+    ctx.fillStyle = color("high");
+    for (let at = from; at <= to; at++) {
+      if (!counts[at] || !chart.windows.some((window) => x[at] >= window.from * HOUR && x[at] < window.until * HOUR)) continue;
+      const left = u.valToPos(x[at], "x", true), right = Math.min(u.valToPos(x[at] + HOUR, "x", true), left + 60 * devicePixelRatio), top = u.valToPos(counts[at], "y", true);
+      ctx.fillRect(left, top, Math.max(right - left, 1), u.valToPos(0, "y", true) - top);
+    }
+    ctx.restore();
+  };
+
   const asUtc = (seconds) => new Date(seconds * 1000).toISOString();
+  /** Dates as 2026-03-19, hours as 14:00, whatever the language of the browser. */
+  const dates = (u, splits, space, step) => {
+    let day = "";
+    return splits.map((at) => {
+      const text = asUtc(at), date = text.slice(5, 10);
+      if (step >= 24 * HOUR) return date;
+      const shown = date === day ? text.slice(11, 16) : text.slice(11, 16) + "\n" + date;
+      day = date;
+      return shown;
+    });
+  };
   const axis = { stroke: () => color("muted"), grid: { stroke: () => color("line"), width: 1 }, ticks: { stroke: () => color("line"), width: 1 }, font: "12px system-ui, sans-serif" };
 
   const options = (chart, width, squeezed) => ({
     width, height: 240, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false }, cursor: { y: false, drag: { x: true, y: false, uni: 8 }, points: { show: false } },
     scales: { x: { time: true }, y: squeezed ? { distr: 4, asinh: 5, range: (u, min, max) => [0, max * 1.15 + 1] } : { range: (u, min, max) => [0, Math.max(max, 1) * 1.05] } },
-    axes: [axis, Object.assign({ size: 58, values: (u, values) => values.map((value) => value === null ? "" : kw.measured(value)) }, axis)],
+    axes: [Object.assign({ values: dates, size: 44 }, axis), Object.assign({ size: 58, values: (u, values) => values.map((value) => value === null || value < 0 ? "" : kw.measured(value)) }, axis)],
     series: [{}, {
       fill: () => color("bar"), stroke: () => color("bar"), width: 0, points: { show: false },
       paths: uPlot.paths.bars({ size: [1, 60], align: 1, gap: 0 }),
     }, { show: true, stroke: "transparent", width: 0, points: { show: false }, paths: () => null }, { show: true, stroke: "transparent", width: 0, points: { show: false }, paths: () => null }],
-    hooks: { drawClear: [windows(chart)], drawAxes: [bands] },
+    hooks: { drawClear: [windows(chart)], drawAxes: [bands], draw: [judgedBars(chart)] },
   });
 
   /** Whether a plain scale would press what is usual flat against the ground. */
@@ -91,7 +127,7 @@
 
   /** A chart with its controls. */
   kw.chart = (chart, title) => {
-    const box = h("div.plot", { role: "img", "aria-label": summary(chart) });
+    const box = h("div.plot.tall", { role: "img", "aria-label": summary(chart) });
     const readout = h("p.readout", { "aria-hidden": "true" });
     let plot = null, squeezed = isSteep(chart);
     const data = columns(chart);
@@ -107,7 +143,7 @@
       opts.hooks.setCursor = [show];
       plot = new uPlot(opts, data, box);
       drawn.add(plot);
-      if (range) plot.setScale("x", range);
+      if (range) plot.setScale("x", range); else judged();
       show(plot);
     };
     const range = () => ({ min: plot.scales.x.min, max: plot.scales.x.max });
@@ -121,7 +157,7 @@
     };
     const judged = () => {
       const from = Math.min(...chart.windows.map((window) => window.from)), to = Math.max(...chart.windows.map((window) => window.until));
-      plot.setScale("x", { min: Math.max((from - 36) * HOUR, all().min), max: Math.min((to + 24) * HOUR, all().max) });
+      plot.setScale("x", { min: Math.max((from - 60) * HOUR, all().min), max: Math.min((to + 36) * HOUR, all().max) });
     };
     const button = (label, words, act) => h("button", { type: "button", "aria-label": words, title: words, onclick: act }, label);
     const scale = h("button", { type: "button", "aria-pressed": String(squeezed), onclick: () => { squeezed = !squeezed; scale.setAttribute("aria-pressed", String(squeezed)); build(range()); } }, "Squeeze peaks");
@@ -132,12 +168,10 @@
       h("p.legend", h("span.key.bar"), "counted ", h("span.key.band"), "nine of ten such hours ", h("span.key.judged"), "judged window",
         chart.left_out > 0 && ` · ${kw.number(chart.left_out)} earlier hours are left out`),
       asTable(chart));
-    new IntersectionObserver((seen, observer) => {
-      if (!seen.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
+    whenSeen(box, () => {
       build(null);
       new ResizeObserver(() => { if (box.clientWidth > 0 && Math.abs(box.clientWidth - plot.width) > 1) plot.setSize({ width: box.clientWidth, height: 240 }); }).observe(box);
-    }, { rootMargin: "200px" }).observe(box);
+    });
     return figure;
   };
 
@@ -149,18 +183,16 @@
     for (let day = days[0]; day <= days[days.length - 1]; day++) { x.push(day * 24 * HOUR); y.push(byDay[day] || 0); }
     const most = Math.max(...y);
     const box = h("div.plot", { role: "img", "aria-label": `${caption}: ${kw.plural(days.length, "day")} with any, at most ${kw.number(most)}` });
-    new IntersectionObserver((seen, observer) => {
-      if (!seen.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
+    whenSeen(box, () => {
       const plot = new uPlot({
         width: Math.max(box.clientWidth, 240), height: 140, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"), legend: { show: false }, cursor: { show: false },
         scales: { x: { time: true }, y: { range: (u, min, max) => [0, Math.max(max, 1) * 1.05] } },
-        axes: [axis, Object.assign({ size: 58, values: (u, values) => values.map(kw.measured) }, axis)],
+        axes: [Object.assign({ values: dates }, axis), Object.assign({ size: 58, values: (u, values) => values.map((value) => Number.isInteger(value) ? kw.measured(value) : "") }, axis)],
         series: [{}, { fill: () => color("bar"), stroke: () => color("bar"), width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.8, 60], align: 1 }) }],
       }, [x, y], box);
       drawn.add(plot);
       new ResizeObserver(() => { if (box.clientWidth > 0 && Math.abs(box.clientWidth - plot.width) > 1) plot.setSize({ width: box.clientWidth, height: 140 }); }).observe(box);
-    }).observe(box);
+    });
     return h("figure.chart", h("figcaption", caption), box);
   };
 })();

@@ -8,11 +8,16 @@
   const head = (kind, title, ...more) => h("div.head", h("p.kind", kind), h("h1", { tabindex: "-1" }, title), h("p.meta", more));
   const raw = (what) => {
     const details = h("details.raw", h("summary", "As JSON"));
-    details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(h("pre", { tabindex: "0" }, h("code", ...JSON.stringify(what, null, 2).split("\n").flatMap((line) => [document.createTextNode(line.split("").length > 4000 ? kw.clean(line) : line.replace(/[\p{Cc}\p{Cf}]/gu, (c) => "\\u{" + c.codePointAt(0).toString(16) + "}")), document.createTextNode("\n")])))); });
+    details.addEventListener("toggle", () => {
+      if (!details.open || details.childElementCount > 1) return;
+      const code = h("code");
+      code.textContent = JSON.stringify(what, null, 2).split("\n").map(kw.exact).join("\n");
+      details.append(h("pre", { tabindex: "0" }, code));
+    });
     return details;
   };
   const missing = (what) => [head("Not here", `This page has no such ${what}.`), h("p", h("a", { href: "#/" }, "To the overview"))];
-  const span = (time) => time.start === time.end ? kw.time(time.start) : h("span", kw.time(time.start), " to ", kw.time(time.end), " UTC");
+  const span = (time) => kw.span(time.start, time.end);
   const who = (actor) => {
     if (!actor) return null;
     return kw.facts([
@@ -72,7 +77,7 @@
     const { event_ids, count, observed, expected, probability, details } = finding.evidence;
     const incident = row[8] >= 0 && kw.index.incidents[row[8]];
     const pairs = [["events", kw.number(count)], ["observed", observed === null ? "" : kw.measured(observed)], ["expected", expected === null ? "" : kw.measured(expected)],
-      ["probability", probability === null ? "" : kw.measured(probability)]].concat(Object.entries(details || {}).map(([name, value]) => [kw.words(name), kw.value(value)]));
+      ["probability", probability === null ? "" : kw.measured(probability)]].concat(Object.entries(details || {}).filter(([name]) => name !== "observed" && name !== "expected").map(([name, value]) => [kw.words(name), kw.value(value)]));
     return [
       head("Finding", finding.title, kw.badge(finding.severity), h("span.tag", finding.kind), span(finding.time)),
       h("div.lead", kw.paragraphs(finding.explanation)),

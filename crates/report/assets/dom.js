@@ -9,6 +9,7 @@ const kw = {};
   const escaped = (c) => "\\u{" + c.codePointAt(0).toString(16) + "}";
 
   /** Text on one line, with nothing invisible in it, of bounded length. */
+  kw.exact = (text) => text.replace(HIDDEN, escaped);
   kw.clean = (value) => {
     const text = String(value);
     const cut = text.length > LONGEST ? text.slice(0, LONGEST) + " … (" + kw.number(text.length - LONGEST) + " characters more)" : text;
@@ -52,6 +53,13 @@ const kw = {};
 
   /** A moment in UTC, to the minute; to the second in the tooltip. */
   kw.time = (text) => text ? h("time", { datetime: text, title: text }, text.slice(0, 10) + " " + text.slice(11, 16)) : h("span.none", "never");
+  /** From one moment to another, without saying twice what both share. */
+  kw.span = (start, end) => {
+    if (!end || start.slice(0, 16) === end.slice(0, 16)) return h("span", kw.time(start), " UTC");
+    const until = kw.time(end);
+    if (start.slice(0, 10) === end.slice(0, 10)) until.textContent = end.slice(11, 16);
+    return h("span", kw.time(start), " to ", until, " UTC");
+  };
   kw.badge = (severity) => h("span.badge." + (/^[a-z]+$/.test(severity) ? severity : "info"), severity);
   /** A link within the page: the address is ours, and what it names is encoded. */
   kw.link = (view, id, ...children) => h("a", { href: "#/" + view + "/" + encodeURIComponent(id) }, ...children);
@@ -78,7 +86,7 @@ const kw = {};
       h("thead", h("tr", columns.map(([title, kind]) => h("th" + (kind ? "." + kind : ""), { scope: "col" }, title)))),
       h("tbody", rows.map((cells) => h("tr", cells.map((cell, at) => {
         const kind = columns[at][1];
-        return h((at === 0 ? "th" : "td") + (kind ? "." + kind : ""), at === 0 ? { scope: "row" } : {}, cell);
+        return h((at === 0 ? "th" : "td") + (kind ? "." + kind : ""), at === 0 ? { scope: "row" } : { "data-label": columns[at][0].toLowerCase() }, cell);
       }))))));
 
   /** A button that copies; where the browser does not let it, it selects. */

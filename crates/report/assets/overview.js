@@ -11,7 +11,7 @@
   const worst = (rows, time) => [...rows].sort((a, b) => b[1] - a[1] || (a[time] < b[time] ? 1 : -1));
 
   const incidentCard = (row) => h("li", h("article.incident." + index.severities[row[1]],
-    h("p.meta", kw.badge(index.severities[row[1]]), h("span.tag", row[2]), kw.time(row[3]), row[4] !== row[3] && h("span", " to ", kw.time(row[4]), " UTC")),
+    h("p.meta", kw.badge(index.severities[row[1]]), h("span.tag", row[2]), kw.span(row[3], row[4])),
     h("h3", kw.link("incident", row[0], row[5])),
     h("p.small", kw.plural(row[6], "finding"), row[7] ? ", " + kw.plural(row[7], "alert") : ", not worth an alert")));
 
@@ -68,7 +68,7 @@
 
   kw.views.about = () => [
     title("What was read"),
-    kw.facts([["inputs", h("ul", index.inputs.slice(0, 20).map((input) => h("li.data", input)))], ["from", kw.time(index.inventory.since)], ["to", kw.time(index.inventory.as_of)], ["as of", kw.time(index.now)], ["own accounts", index.inventory.own_accounts.join(", ")], ["kmswatch", index.version]]),
+    kw.facts([["inputs", h("ul.values", index.inputs.slice(0, 20).map((input) => h("li.data", input)))], ["from", kw.time(index.inventory.since)], ["to", kw.time(index.inventory.as_of)], ["as of", kw.time(index.now)], ["own accounts", index.inventory.own_accounts.join(", ")], ["kmswatch", index.version]]),
     kw.section("Account of the run", kw.value(index.summary)),
     index.problems.length > 0 && kw.section("What could not be read", kw.bullets(index.problems)),
     Object.values(index.inventory.cut).some(Boolean) && kw.section("What was cut", h("p", "There was more than is told apart."), kw.value(index.inventory.cut)),

@@ -200,7 +200,9 @@ impl Part {
         if let Some(key) = &event.key {
             self.take_for(event, key, false);
         }
-        if let Some(key) = &event.destination_key {
+        // ReEncrypt from a key to itself, under another context, is one use of it.
+        let source = event.key.as_ref().map(|key| &key.arn);
+        if let Some(key) = event.destination_key.as_ref().filter(|key| Some(&key.arn) != source) {
             self.take_for(event, key, true);
         }
     }

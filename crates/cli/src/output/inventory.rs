@@ -54,6 +54,9 @@ pub(crate) fn one(
         lines.iter().flat_map(|line| bullet(&safe(line), columns)).collect()
     };
     labelled(out, "breaks", bullets(&deletion.breaks))?;
+    let sample = inventory.keys.iter().flat_map(|key| &key.resource_sample);
+    let sample = sample.map(|resource| safe(&format!("{} {}", resource.kind, resource.id)).into_owned());
+    labelled(out, "such as", sample)?;
     labelled(out, "unknown", bullets(&deletion.unknown))?;
     let mut steps = Vec::new();
     for (at, step) in deletion.steps.iter().enumerate() {
@@ -192,11 +195,17 @@ fn user(user: &User) -> String {
     safe(&text).into_owned()
 }
 
-/// `Decrypt 4,310, Encrypt 2`, the most frequent first.
+/// `Decrypt 4,310, Encrypt 2`, the most frequent first; the seldom ones are only counted.
 fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
+    const NAMED: usize = 5;
     let mut sorted: Vec<(&&str, &u64)> = counts.iter().collect();
     sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let parts: Vec<String> = sorted.into_iter().map(|(name, n)| format!("{name} {}", grouped(*n))).collect();
+    let mut parts: Vec<String> =
+        sorted.iter().take(NAMED).map(|(name, n)| format!("{name} {}", grouped(**n))).collect();
+    if let Some(rest) = sorted.get(NAMED..).filter(|rest| !rest.is_empty()) {
+        let sum = rest.iter().map(|(_, n)| **n).sum();
+        parts.push(format!("others {}", grouped(sum)));
+    }
     parts.join(", ")
 }
 
@@ -205,7 +214,7 @@ fn signs(out: &mut impl Write, report: &Report, layout: &Layout) -> io::Result<(
     let style = style_of(report.severity);
     writeln!(
         out,
-        "\n{style}{:<7}{style:#} {STRONG}{}{STRONG:#} {FAINT}{} ({}){FAINT:#}",
+        "\n{style}{:<7}{style:#} {STRONG}{}{STRONG:#}  {FAINT}{}, {}{FAINT:#}",
         report.severity.name().to_uppercase(),
         report.title,
         report.id,

@@ -218,7 +218,16 @@ fn names<'a>(principals: impl Iterator<Item = &'a str>) -> String {
 
 /// `1 call`, `4 calls`.
 fn calls(n: u64) -> String {
-    if n == 1 { "1 call".to_owned() } else { format!("{n} calls") }
+    if n == 1 { "1 call".to_owned() } else { format!("{} calls", grouped(n)) }
+}
+
+/// `4310` as `4,310`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let group = |at: usize| digits.get(at.saturating_sub(3)..at).unwrap_or_default();
+    let mut groups: Vec<&str> = (1..=digits.len()).rev().step_by(3).map(group).collect();
+    groups.reverse();
+    groups.join(",")
 }
 
 /// Whole days from `from` to `to`.

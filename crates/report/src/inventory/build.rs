@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Longest list of copies of a multi-Region key, which has at most one in a Region.
 const COPIES: usize = 40;
+/// Waiting period of a deletion that names none (KMS developer guide).
+const LONGEST_WAIT_DAYS: i64 = 30;
 /// Resources that are named.
 const RESOURCES: usize = 12;
 
@@ -179,7 +181,11 @@ fn entry(arn: &str, draft: Draft<'_>, watch: &Watch) -> KeyEntry {
     for act in state.timeline() {
         match (&act.detail, act.kind) {
             (_, ActKind::Create) => entry.created_at = Some(act.time),
-            (Detail::Deletion { at, .. }, _) => entry.deletion_at = *at,
+            (Detail::Deletion { waits_for_replicas: true, .. }, _) => entry.deletion_at = None,
+            (Detail::Deletion { window_days, at, .. }, _) => {
+                let days = window_days.unwrap_or(LONGEST_WAIT_DAYS);
+                entry.deletion_at = at.or(Some(act.time.plus(days.saturating_mul(DAY))));
+            }
             (Detail::Import { valid_to, .. }, _) => entry.material_expires_at = *valid_to,
             _ => {}
         }

@@ -1,7 +1,8 @@
 //! What breaks if a key is deleted.
 
 use super::{Inventory, KeyEntry, State, User, short};
-use kmswatch_engine::runbook::{aws, quote};
+use kmswatch_engine::event::Operation;
+use kmswatch_engine::runbook::aws;
 use kmswatch_engine::time::{DAY, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 const RECENT_DAYS: i64 = 30;
 /// Days that a key should be watched after it was disabled: what runs once a quarter has then run.
 const WATCH_DAYS: i64 = 90;
-/// Users and resources that are named.
+/// Users that are named.
 const NAMED: usize = 10;
 
 /// The answer in a word.
@@ -150,12 +151,13 @@ fn breaks(key: &KeyEntry, users: &[&User]) -> Vec<String> {
     by_last.sort_by_key(|user| std::cmp::Reverse(user.last_use));
     for user in by_last.iter().take(NAMED) {
         let via = if user.via.is_empty() { String::new() } else { format!(" through {}", user.via) };
-        let what: Vec<&str> = user.operations.keys().copied().collect();
+        let is_use = |name: &&str| Operation::from_name(name).is_cryptographic();
+        let what: Vec<&str> = user.operations.keys().copied().filter(is_use).collect();
         lines.push(format!(
-            "{}{via} can no longer call {} ({} uses, last at {}).",
+            "{}{via} can no longer call {} ({}, last at {}).",
             short(&user.principal),
             what.join(", "),
-            user.uses,
+            many(usize::try_from(user.uses).unwrap_or(usize::MAX), "use"),
             moment(user.last_use)
         ));
     }
@@ -166,9 +168,6 @@ fn breaks(key: &KeyEntry, users: &[&User]) -> Vec<String> {
         key.resources.iter().map(|(kind, n)| many(usize::try_from(*n).unwrap_or(usize::MAX), kind)).collect();
     if !behind.is_empty() {
         lines.push(format!("Unreadable: {} that were named in calls.", behind.join(", ")));
-    }
-    for resource in key.resource_sample.iter().take(NAMED) {
-        lines.push(format!("Among them the {} {}.", resource.kind, resource.id));
     }
     if key.resources.contains_key("trail") {
         lines.push("CloudTrail encrypts its log with it: no log would be delivered any more.".to_owned());
@@ -221,7 +220,7 @@ fn steps(key: &KeyEntry) -> Vec<String> {
 }
 
 fn moment(time: Option<Timestamp>) -> String {
-    time.map_or_else(|| quote("unknown").into_owned(), |time| time.to_string())
+    time.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
 }
 
 /// `1 table`, `4 tables`.

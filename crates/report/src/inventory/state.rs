@@ -58,7 +58,7 @@ pub(super) fn of(key: &KeyState, last_use: Option<Timestamp>) -> (State, Option<
     let used = last_use.map(|time| (time, State::Enabled));
     let shown = refused.into_iter().chain(used).max_by_key(|(time, _)| *time);
     match (act, shown) {
-        (Some((_, at)), Some((time, state))) if time.since(at) > SETTLED => (state, None),
+        (Some((then, at)), Some((time, now))) if now != then && time.since(at) > SETTLED => (now, None),
         (Some((state, at)), _) => (state, Some(at)),
         (None, Some((_, state))) => (state, None),
         (None, None) => (State::Unknown, None),
