@@ -84,7 +84,21 @@ fn count(record: &Value, keys: &mut BTreeMap<String, Plain>) {
         }
         *key.operations.entry(record["eventName"].as_str().unwrap().to_owned()).or_default() += 1;
         let context = &record["requestParameters"]["encryptionContext"];
-        let names = ["aws:s3:arn", "SecretARN", "PARAMETER_ARN", "aws:dynamodb:tableName", "aws:ebs:id"];
+        let names = [
+            "aws:s3:arn",
+            "SecretARN",
+            "PARAMETER_ARN",
+            "aws:ebs:id",
+            "aws:rds:db-id",
+            "aws:dynamodb:tableName",
+            "aws:lambda:FunctionArn",
+            "aws:logs:arn",
+            "aws:sqs:arn",
+            "aws:sns:topicArn",
+            "aws:kinesis:arn",
+            "aws:ecr:arn",
+            "aws:redshift:arn",
+        ];
         let named = names.iter().find_map(|name| context[*name].as_str());
         // A log object of CloudTrail belongs to its trail.
         let resource = context["aws:cloudtrail:arn"].as_str().or(named);
