@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Alert(AlertArgs),
     Baseline(BaselineArgs),
     Tune(crate::tune::TuneArgs),
+    Report(crate::report::ReportArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
@@ -75,6 +76,8 @@ pub(crate) struct WorkerArgs {
         what was serious in the last seven days\n  \
     kmswatch replay --incidents ./AWSLogs\n      \
         what belongs together as one, with its timeline and first steps\n  \
+    kmswatch replay --report report.html ./AWSLogs\n      \
+        everything on one page for a browser, which needs no network\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -122,6 +125,10 @@ pub(crate) struct ReplayArgs {
     /// Write an account of the run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
+
+    /// Write everything to this file as one HTML page: incidents, findings, charts, keys, hygiene. Reads the logs twice
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// Which logs are read, and how
@@ -310,6 +317,8 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// What `kmswatch report --format json` prints
+    Inventory,
     /// The detail of an EventBridge event
     Alert,
 }

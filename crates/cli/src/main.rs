@@ -15,9 +15,11 @@ mod explain;
 mod inputs;
 mod moment;
 mod output;
+mod page;
 mod progress;
 mod reading;
 mod replay;
+mod report;
 mod run;
 mod saved;
 mod schema;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),

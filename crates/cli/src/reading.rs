@@ -13,6 +13,7 @@ use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
+use kmswatch_report::usage::Usage;
 use std::num::NonZeroUsize;
 
 /// What came of reading.
@@ -25,8 +26,17 @@ pub(crate) struct Reading {
 
 /// Reads what was asked for. How the hours of the `followed` entities were judged is kept.
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
+    read_counting(args, followed, None)
+}
+
+/// [`read`], and counts who uses which key, where that is wanted.
+pub(crate) fn read_counting(
+    args: &ReadArgs,
+    followed: &[Entity],
+    usage: Option<&mut Usage>,
+) -> anyhow::Result<Reading> {
     let prepare = |watch: &mut Watch| followed.iter().for_each(|entity| watch.follow(entity.clone()));
-    let (mut watches, troubles) = read_for(args, vec![settings(args)?], prepare)?;
+    let (mut watches, troubles) = read_for(args, vec![settings(args)?], prepare, usage)?;
     Ok(Reading { watch: watches.pop().unwrap_or_default(), troubles })
 }
 
@@ -40,6 +50,7 @@ pub(crate) fn read_for(
     args: &ReadArgs,
     settings: Vec<Settings>,
     mut prepare: impl FnMut(&mut Watch),
+    usage: Option<&mut Usage>,
 ) -> anyhow::Result<(Vec<Watch>, Troubles)> {
     let filter = filter(args)?;
     let threads =
@@ -65,7 +76,7 @@ pub(crate) fn read_for(
         Ok(watch)
     };
     let watches = settings.into_iter().map(watch_of).collect::<anyhow::Result<_>>()?;
-    let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles);
+    let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles, usage);
     progress.finish();
     Ok((watches, troubles))
 }

@@ -18,6 +18,7 @@ use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
+use kmswatch_report::usage::{Part, Usage};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -37,17 +38,19 @@ pub(crate) fn replay(
     threads: NonZeroUsize,
     progress: &Progress,
     troubles: &mut Troubles,
+    usage: Option<&mut Usage>,
 ) -> Vec<Watch> {
     keep_panics_quiet();
     let threads = threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
     let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
-    let end = Mutex::new(End { watches, delivered: None, troubles });
+    let counts_usage = usage.is_some();
+    let end = Mutex::new(End { watches, delivered: None, troubles, usage });
     let work = || {
         let mut worker = Worker::default();
         while let Some(at) = order.take() {
             let Some(input) = inputs.get(at) else { break };
-            let read = read(&mut worker, input, estate, filter, progress);
+            let read = read(&mut worker, input, estate, filter, progress, counts_usage);
             order.bring(at, read, |at, read| {
                 if let Some(input) = inputs.get(at) {
                     locked(&end).absorb(input, read);
@@ -66,12 +69,26 @@ pub(crate) fn replay(
     end.watches
 }
 
-/// What came of one object: an outcome, or why there is none.
-type Read = Result<ObjectOutcome, String>;
+/// What came of one object: an outcome with what counts for keys, or why there is none.
+type Read = Result<(ObjectOutcome, Option<Part>), String>;
 
-fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, progress: &Progress) -> Read {
-    let source = input.open().map_err(|error| error.to_string())?;
-    caught(|| worker.process(progress.watch(source), estate, filter)).inspect_err(|_| {
+fn read(
+    worker: &mut Worker,
+    input: &Input,
+    estate: &Estate,
+    filter: &Filter,
+    progress: &Progress,
+    counts_usage: bool,
+) -> Read {
+    let source = progress.watch(input.open().map_err(|error| error.to_string())?);
+    caught(|| {
+        if !counts_usage {
+            return (worker.process(source, estate, filter), None);
+        }
+        let mut part = Part::default();
+        (worker.process_with(source, estate, filter, |event| part.take(event)), Some(part))
+    })
+    .inspect_err(|_| {
         // Its buffers may be in any state.
         *worker = Worker::default();
     })
@@ -83,6 +100,8 @@ struct End<'a> {
     /// Time of the last log absorbed.
     delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
+    /// Counts of keys and their users, where they are wanted.
+    usage: Option<&'a mut Usage>,
 }
 
 impl End<'_> {
@@ -111,8 +130,8 @@ impl End<'_> {
         {
             self.advance(before);
         }
-        let mut outcome = match read {
-            Ok(outcome) => outcome,
+        let (mut outcome, part) = match read {
+            Ok(read) => read,
             Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
         };
         let report = &mut outcome.report;
@@ -139,11 +158,15 @@ impl End<'_> {
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
         let Some((last, others)) = self.watches.split_last_mut() else { return };
-        let absorbed = caught(|| {
+        let usage = self.usage.as_deref_mut().zip(part);
+        let absorb = || {
             others.iter_mut().for_each(|watch| watch.absorb(outcome.clone()));
             last.absorb(outcome);
-        });
-        if let Err(message) = absorbed {
+            if let Some((usage, part)) = usage {
+                usage.absorb(part);
+            }
+        };
+        if let Err(message) = caught(absorb) {
             self.troubles.problems.push(InputProblem::whole(input.name(), message));
         }
     }

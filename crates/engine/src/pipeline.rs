@@ -25,9 +25,10 @@ pub use history::JudgedHour;
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
 pub use saved::SavedError;
+pub use seen_events::SeenEvents;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -87,6 +88,18 @@ pub struct Worker {
 impl Worker {
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
+        self.process_with(source, estate, filter, |_| {})
+    }
+
+    /// [`Worker::process`], with `also` called for each event that passes the filter, in the order of the object.
+    /// Repeated events come repeatedly: [`SeenEvents`] tells which are new.
+    pub fn process_with(
+        &mut self,
+        source: impl Read,
+        estate: &Estate,
+        filter: &Filter,
+        mut also: impl FnMut(&Event<'_>),
+    ) -> ObjectOutcome {
         let mut outcome = ObjectOutcome::default();
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
@@ -96,6 +109,7 @@ impl Worker {
             reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
                 Normalized::Event(event) if filter.passes(&event) => {
                     outcome.take(&event, estate, &looks, patterns);
+                    also(&event);
                 }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
                 Normalized::Skip(reason) => outcome.skip(reason),
@@ -331,7 +345,7 @@ impl Watch {
             }
         }
         self.seen.forget(self.estate.settings.limits.duplicate_memory_events);
-        summary.duplicates_incomplete = self.seen.forgot;
+        summary.duplicates_incomplete = self.seen.has_forgotten();
     }
 
     /// What is ours, with the accounts learned so far.
@@ -342,6 +356,11 @@ impl Watch {
     /// Time of the last event absorbed, by itself or by the one whose knowledge it has.
     pub fn last_event(&self) -> Option<Timestamp> {
         self.summary.last_event.max(self.known_until)
+    }
+
+    /// Time of the first and of the last event absorbed.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.summary.first_event?, end: self.summary.last_event? })
     }
 
     /// The States of all entities.
@@ -502,36 +521,10 @@ impl Watch {
     }
 }
 
-/// Ids of events seen, by hour of event time, so that the oldest can be forgotten as a whole.
-#[derive(Debug, Default)]
-struct SeenEvents {
-    hours: BTreeMap<i64, HashSet<u64, foldhash::fast::RandomState>>,
-    total: usize,
-    forgot: bool,
-}
-
-impl SeenEvents {
-    /// Whether the id is new.
-    fn insert(&mut self, hour: i64, id: u64) -> bool {
-        let new = self.hours.entry(hour).or_default().insert(id);
-        self.total += usize::from(new);
-        new
-    }
-
-    /// Forgets the oldest hours until at most `keep` ids are left; the newest hour always stays.
-    fn forget(&mut self, keep: usize) {
-        while self.total > keep && self.hours.len() > 1 {
-            if let Some((_, ids)) = self.hours.pop_first() {
-                self.total -= ids.len();
-                self.forgot = true;
-            }
-        }
-    }
-}
-
 mod history;
 pub mod rates;
 mod saved;
+mod seen_events;
 mod touched;
 mod understood;
 

@@ -3,6 +3,7 @@
 pub(crate) mod entity;
 pub(crate) mod figures;
 pub(crate) mod hours;
+pub(crate) mod inventory;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
 pub(crate) mod numbers;
