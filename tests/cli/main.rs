@@ -13,5 +13,6 @@ mod preview;
 mod quickstart;
 mod readme;
 mod replay;
+mod rules;
 mod simulate;
 mod usage;

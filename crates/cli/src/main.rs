@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod reading;
 mod replay;
+mod rules;
 mod run;
 mod schema;
 mod simulate;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Detectors(args) => detectors::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Simulate(args) => simulate::run(&args),

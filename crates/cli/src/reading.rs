@@ -5,6 +5,7 @@ use crate::config;
 use crate::inputs;
 use crate::progress::Progress;
 use crate::replay::replay;
+use crate::rules;
 use crate::troubles::Troubles;
 use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
@@ -25,6 +26,7 @@ pub(crate) struct Reading {
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
     let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
     let filter = filter(args)?;
+    let rules = args.rules.as_deref().map(|folder| rules::load(folder, &settings)).transpose()?;
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
@@ -36,9 +38,9 @@ pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Readi
     } else {
         Progress::on_terminal(|| inputs.list.iter().map(inputs::Input::bytes).sum())
     };
-    let mut watch = Watch::new(estate);
+    let mut watch = Watch::new(estate).until(filter.until);
     followed.iter().for_each(|entity| watch.follow(entity.clone()));
-    let watch = replay(&inputs.list, watch, &filter, threads, &progress, &mut troubles);
+    let watch = replay(&inputs.list, watch, &filter, rules.as_ref(), threads, &progress, &mut troubles);
     progress.finish();
     Ok(Reading { watch, troubles })
 }

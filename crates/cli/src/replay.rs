@@ -14,6 +14,7 @@
 use crate::inputs::Input;
 use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
@@ -22,7 +23,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 
 /// Objects that a thread may be ahead of the one whose turn it is. Fewer make threads wait behind one large
 /// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
@@ -33,6 +34,7 @@ pub(crate) fn replay(
     inputs: &[Input],
     watch: Watch,
     filter: &Filter,
+    rules: Option<&Arc<dyn UserRules>>,
     threads: NonZeroUsize,
     progress: &Progress,
     troubles: &mut Troubles,
@@ -43,10 +45,14 @@ pub(crate) fn replay(
     let estate = &watch.estate().clone();
     let end = Mutex::new(End { watch, delivered: None, troubles });
     let work = || {
-        let mut worker = Worker::default();
+        let mut worker = Worker::with_rules(rules.cloned());
         while let Some(at) = order.take() {
             let Some(input) = inputs.get(at) else { break };
             let read = read(&mut worker, input, estate, filter, progress);
+            if read.is_err() {
+                // Its buffers may be in any state.
+                worker = Worker::with_rules(rules.cloned());
+            }
             order.bring(at, read, |at, read| {
                 if let Some(input) = inputs.get(at) {
                     locked(&end).absorb(input, read);
@@ -70,10 +76,7 @@ type Read = Result<ObjectOutcome, String>;
 
 fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, progress: &Progress) -> Read {
     let source = input.open().map_err(|error| error.to_string())?;
-    caught(|| worker.process(progress.watch(source), estate, filter)).inspect_err(|_| {
-        // Its buffers may be in any state.
-        *worker = Worker::default();
-    })
+    caught(|| worker.process(progress.watch(source), estate, filter))
 }
 
 /// Where everything comes together, in order.

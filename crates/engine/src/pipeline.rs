@@ -14,6 +14,8 @@
 
 use crate::baseline::budget::Understood;
 use crate::baseline::judge::{Entity, Judge};
+use crate::detectors::account_fell_silent;
+use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -28,6 +30,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Which events are looked at. Empty lists and missing bounds let everything pass.
@@ -81,20 +84,39 @@ pub struct Worker {
     reader: Reader,
     repeats: Repeats,
     patterns: Patterns,
+    rules: Option<Arc<dyn UserRules>>,
 }
 
 impl Worker {
+    /// A worker that asks rules of the user, too, if there are any, about every event.
+    pub fn with_rules(rules: Option<Arc<dyn UserRules>>) -> Worker {
+        Worker { rules, ..Worker::default() }
+    }
+
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
         let mut outcome = ObjectOutcome::default();
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let Worker { reader, repeats, patterns } = self;
+        let mut unasked = 0;
+        let Worker { reader, repeats, patterns, rules } = self;
         let report =
             reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
                 Normalized::Event(event) if filter.passes(&event) => {
                     outcome.take(&event, estate, &looks, patterns);
+                    if let Some(rules) = rules
+                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, &event)
+                    {
+                        unasked += 1;
+                        if problems.len() < ObjectReport::PROBLEMS {
+                            problems.push(Problem {
+                                record: Some(record.index),
+                                offset: record.offset,
+                                message,
+                            });
+                        }
+                    }
                 }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
                 Normalized::Skip(reason) => outcome.skip(reason),
@@ -107,7 +129,7 @@ impl Worker {
             });
         outcome.report = report;
         outcome.report.broken_records += broken;
-        outcome.report.problem_count += broken;
+        outcome.report.problem_count += broken + unasked;
         outcome.report.problems.extend(problems);
         outcome.report.problems.sort_by_key(|problem| problem.offset);
         outcome.report.problems.truncate(ObjectReport::PROBLEMS);
@@ -147,6 +169,14 @@ impl ObjectOutcome {
             }
         }
         self.delta.observe(event, estate, patterns);
+    }
+
+    /// Takes the findings of the user's rules about an event.
+    fn ask(&mut self, rules: &dyn UserRules, record: &str, event: &Event<'_>) -> Result<(), String> {
+        for rule in rules.holding(record, event)? {
+            merge_finding(&mut self.findings, user_rules::found(rule, event));
+        }
+        Ok(())
     }
 
     fn skip(&mut self, reason: SkipReason) {
@@ -194,6 +224,7 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    until: Option<Timestamp>,
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -250,6 +281,11 @@ impl Watch {
         Watch { estate, states, rates, ..Watch::default() }
     }
 
+    /// The same watch, told that no events from this moment on are given to it: that they are missing means nothing.
+    pub fn until(self, until: Option<Timestamp>) -> Watch {
+        Watch { until, ..self }
+    }
+
     /// Up to which hour all is closed.
     pub fn clock(&self) -> Clock {
         self.rates.clock
@@ -292,8 +328,29 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
+        let before = self.rates.clock;
         let understood = |hour| understood(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
+        if self.rates.clock != before {
+            self.judge_by_clock();
+        }
+    }
+
+    /// What the States say of hours in which nothing came. It is said once, when the clock gets there: later more may
+    /// have come, and States do not remember the silence before it.
+    fn judge_by_clock(&mut self) {
+        let end = self.until.map_or(i64::MAX, |until| until.hour() - 1);
+        let Some(closed) = self.rates.clock.last_closed().map(|closed| closed.min(end)) else { return };
+        let mut found = Vec::new();
+        for detector in detectors::on(&self.estate.settings.detectors) {
+            for look in detector.look.each() {
+                let Look::Clock(judge) = look else { continue };
+                for (id, state) in &self.states.accounts {
+                    judge(id, state, closed, &self.estate, &mut found);
+                }
+            }
+        }
+        found.into_iter().for_each(|finding| merge_finding(&mut self.findings, finding));
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -357,6 +414,11 @@ impl Watch {
             foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
         findings.retain_mut(|finding| !finding.sets_policy || self.compare_policy(finding, &names));
+        findings.retain(|finding| {
+            let account = self.states.accounts.get(&finding.account);
+            finding.detector != account_fell_silent::DETECTOR.id
+                || !account.is_some_and(|state| account_fell_silent::is_taken_back(finding, state))
+        });
         for finding in &mut findings {
             self.name(finding, &names);
         }
