@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn an_attempt_on_a_key_that_is_not_named_names_none() {
-        let attempt = kms("DisableKey").denied().remove("resources").remove("requestParameters.keyId");
+        let denied = kms("DisableKey").failed("AccessDenied", "");
+        let attempt = denied.remove("resources").remove("requestParameters.keyId");
         let finding = only(&DETECTOR, &[attempt]);
         assert_eq!(finding.evidence.details["keys"], serde_json::json!([]));
         let named = only(&DETECTOR, &[kms("DisableKey").denied()]);
