@@ -162,8 +162,8 @@ fn tagged(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>
 /// Who gave the key the tag that it had at this moment, if it had it; of tags that it was made with nobody is known.
 fn tagged_by<'s>(state: &'s KeyState, tag: &str, at: Timestamp) -> Option<Option<&'s str>> {
     let names = |names: &[String]| names.iter().any(|name| name == tag);
-    let changes = state.tags.values().filter(|act| matches!(&act.detail, Detail::Names(of) if names(of)));
-    match changes.filter(|act| act.time <= at).last() {
+    let mut changes = state.tags.values().filter(|act| matches!(&act.detail, Detail::Names(of) if names(of)));
+    match changes.rfind(|act| act.time <= at) {
         Some(act) => (act.kind == ActKind::Tag).then_some(Some(act.by.id.as_str())),
         None => state.born_with.get().is_some_and(|of| names(of)).then(|| {
             // Whoever made it touched it first.
