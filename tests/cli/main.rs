@@ -15,6 +15,7 @@ mod quickstart;
 mod readme;
 mod replay;
 mod report;
+mod rules;
 mod saved;
 mod shell;
 mod simulate;

@@ -16,7 +16,8 @@
 //!
 //! **Silence.** A trail delivers objects even for quiet accounts. When nothing has come for hours, either nothing
 //! happens any more, or somebody has switched the trail, the notifications or the function's access off. The schedule
-//! keeps running and says for how long it has been silent; an alarm hangs on it.
+//! keeps running and says for how long it has been silent; an alarm hangs on it. That a single account falls silent while
+//! others are heard is found here, by the detector `account_fell_silent`: its rhythm is in the account's State.
 
 use crate::context;
 use crate::entities::Known;
@@ -26,12 +27,13 @@ use crate::lease::Lease;
 use crate::live::{Live, TaskError};
 use crate::metrics::{self, Counts};
 use kmswatch_engine::baseline::judge::Judge;
+use kmswatch_engine::detectors::account_fell_silent;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::{Finding, FindingKind};
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_engine::pipeline::rates::{self, Clock, OpenHours};
 use kmswatch_engine::state::States;
-use kmswatch_engine::state::stored::EntityId;
+use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::time::{HOUR, Timestamp};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -96,6 +98,11 @@ impl Live {
         let entities: BTreeSet<EntityId> = index.open.values().flatten().cloned().collect();
         let mut known = Known::default();
         known.load(store, entities.iter().cloned()).await?;
+        if delivered.is_some_and(|delivered| stored.clock.moves_by(delivered)) {
+            // Accounts have no open hours. Whether they are still heard is asked of all, once an hour.
+            let accounts = estate.own_accounts().map(|account| EntityId::new(EntityKind::Account, account));
+            known.load(store, accounts.collect::<Vec<_>>()).await?;
+        }
         let judged = judge(estate, std::mem::take(&mut known.states), &stored, delivered).await?;
         let is_closed = |hour: &i64| judged.watch.clock().is_closed(*hour);
         if index.open.keys().any(is_closed) {
@@ -183,6 +190,9 @@ fn fold(states: &mut States, clock: Clock, judge: &Judge, estate: &Estate) {
 
 fn findings(watch: &Watch) -> Vec<Finding> {
     let mut findings = watch.findings();
-    findings.retain(|finding| matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
+    let by_clock = |finding: &Finding| finding.detector == account_fell_silent::DETECTOR.id;
+    findings.retain(|finding| {
+        by_clock(finding) || matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty)
+    });
     findings
 }

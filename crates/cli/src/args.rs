@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Tune(crate::tune::TuneArgs),
     Report(crate::report::ReportArgs),
     Detectors(DetectorsArgs),
+    Rules(RulesArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
@@ -145,6 +146,10 @@ pub(crate) struct ReadArgs {
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Folder of Sigma rules of your own, asked beside the detectors (`kmswatch rules`)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) rules: Option<PathBuf>,
 
     /// Only events from this moment on: RFC 3339, a date (00:00 UTC), or 12h, 7d, 2w before now
     #[arg(long, value_name = "TIME")]
@@ -289,6 +294,34 @@ pub(crate) struct DetectorsArgs {
     /// Write as Markdown what is found by which detector, and what is not
     #[arg(long)]
     pub(crate) coverage: bool,
+}
+
+/// Rules of your own, in Sigma: test them, or see what they can name
+///
+/// A rule is a file of the Sigma format about CloudTrail records. It is used by `--rules FOLDER`, and what it finds is
+/// told, staged and muted under its id: `sigma/` and the name of the file.
+#[derive(Debug, Parser)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check the rules of a folder, and that each fires on its cases and on no other
+    #[command(after_help = "Cases of rule.yml stand in rule.cases.json:\n  \
+        {\"record\": {what all have in common},\n   \
+        \"fires\":  [{\"name\": \"a key is disabled\", \"set\": {\"eventName\": \"DisableKey\"}}],\n   \
+        \"silent\": [{\"name\": \"it was denied\", \"set\": {\"errorCode\": \"AccessDenied\"}}]}\n\n\
+        Exit status: 0 all right, 1 a case does what it should not, or none shows that a rule fires,\n\
+        2 a rule cannot be used.")]
+    Test {
+        /// Folder of rules
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// List what a rule can name beside the members of the record
+    Fields,
 }
 
 /// Print the default settings with their explanations, or check a file of settings

@@ -3,7 +3,7 @@
 use crate::args::ConfigArgs;
 use crate::terminal;
 use anyhow::{Context, bail};
-use kmswatch_engine::detectors;
+use kmswatch_engine::detectors::{self, user_rules};
 use kmswatch_engine::estate::is_account_id;
 use kmswatch_engine::settings::{Settings, Suppression};
 use kmswatch_engine::tuning::Network;
@@ -105,6 +105,10 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn known_detector(key: &str, id: &str) -> anyhow::Result<()> {
+    if id.starts_with(user_rules::PREFIX) {
+        // Which rules there are is known once their folder is.
+        return Ok(());
+    }
     let known = || detectors::ALL.iter().map(|detector| detector.id);
     if !known().any(|known| known == id) {
         let hint = nearest(id, known()).map_or_else(String::new, |id| format!("did you mean {id:?}? "));

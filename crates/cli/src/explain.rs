@@ -7,6 +7,7 @@ use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
+use kmswatch_engine::detectors::user_rules::PREFIX;
 use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_report::page::charts::Judged;
@@ -38,11 +39,14 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
         writeln!(out)?;
         entity::write(out, &entity, watch.states(), layout.columns)?;
     }
-    writeln!(
-        out,
-        "\nHow the detector decides, and when it is wrong: kmswatch detectors {}",
-        finding.detector
-    )?;
+    match finding.detector.strip_prefix(PREFIX) {
+        Some(rule) => writeln!(out, "\nThe rule that decides stands in your rules, in the file {rule}")?,
+        None => writeln!(
+            out,
+            "\nHow the detector decides, and when it is wrong: kmswatch detectors {}",
+            finding.detector
+        )?,
+    }
     out.flush()?;
     told(&troubles)
 }

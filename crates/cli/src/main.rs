@@ -20,6 +20,7 @@ mod progress;
 mod reading;
 mod replay;
 mod report;
+mod rules;
 mod run;
 mod saved;
 mod schema;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Detectors(args) => detectors::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Tune(args) => tune::run(&args),

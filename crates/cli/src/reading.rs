@@ -4,7 +4,8 @@ use crate::args::ReadArgs;
 use crate::config;
 use crate::inputs;
 use crate::progress::Progress;
-use crate::replay::replay;
+use crate::replay::{How, replay};
+use crate::rules;
 use crate::saved;
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
@@ -53,6 +54,11 @@ pub(crate) fn read_for(
     usage: Option<&mut Usage>,
 ) -> anyhow::Result<(Vec<Watch>, Troubles)> {
     let filter = filter(args)?;
+    let rules = args
+        .rules
+        .as_deref()
+        .map(|folder| rules::load(folder, settings.first().unwrap_or(&Settings::default())))
+        .transpose()?;
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
@@ -72,11 +78,13 @@ pub(crate) fn read_for(
             Some((file, bytes)) => Watch::restored(estate, bytes)
                 .with_context(|| format!("cannot use the saved state in {}", file.display()))?,
         };
+        watch = watch.until(filter.until);
         prepare(&mut watch);
         Ok(watch)
     };
     let watches = settings.into_iter().map(watch_of).collect::<anyhow::Result<_>>()?;
-    let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles, usage);
+    let how = How { filter: &filter, rules: rules.as_ref(), threads, progress: &progress };
+    let watches = replay(&inputs.list, watches, &how, &mut troubles, usage);
     progress.finish();
     Ok((watches, troubles))
 }

@@ -14,6 +14,8 @@
 
 use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::reliability::Reached;
+use crate::detectors::account_fell_silent;
+use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -30,6 +32,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Which events are looked at. Empty lists and missing bounds let everything pass.
@@ -83,9 +86,15 @@ pub struct Worker {
     reader: Reader,
     repeats: Repeats,
     patterns: Patterns,
+    rules: Option<Arc<dyn UserRules>>,
 }
 
 impl Worker {
+    /// A worker that asks rules of the user, too, if there are any, about every event.
+    pub fn with_rules(rules: Option<Arc<dyn UserRules>>) -> Worker {
+        Worker { rules, ..Worker::default() }
+    }
+
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
         self.process_with(source, estate, filter, |_| {})
@@ -104,11 +113,24 @@ impl Worker {
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let Worker { reader, repeats, patterns } = self;
+        let mut unasked = 0;
+        let Worker { reader, repeats, patterns, rules } = self;
         let report =
             reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
                 Normalized::Event(event) if filter.passes(&event) => {
                     outcome.take(&event, estate, &looks, patterns);
+                    if let Some(rules) = rules
+                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, &event)
+                    {
+                        unasked += 1;
+                        if problems.len() < ObjectReport::PROBLEMS {
+                            problems.push(Problem {
+                                record: Some(record.index),
+                                offset: record.offset,
+                                message,
+                            });
+                        }
+                    }
                     also(&event);
                 }
                 Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
@@ -122,7 +144,7 @@ impl Worker {
             });
         outcome.report = report;
         outcome.report.broken_records += broken;
-        outcome.report.problem_count += broken;
+        outcome.report.problem_count += broken + unasked;
         outcome.report.problems.extend(problems);
         outcome.report.problems.sort_by_key(|problem| problem.offset);
         outcome.report.problems.truncate(ObjectReport::PROBLEMS);
@@ -164,6 +186,14 @@ impl ObjectOutcome {
         self.delta.observe(event, estate, patterns);
     }
 
+    /// Takes the findings of the user's rules about an event.
+    fn ask(&mut self, rules: &dyn UserRules, record: &str, event: &Event<'_>) -> Result<(), String> {
+        for rule in rules.holding(record, event)? {
+            merge_finding(&mut self.findings, user_rules::found(rule, event));
+        }
+        Ok(())
+    }
+
     fn skip(&mut self, reason: SkipReason) {
         self.skip_many(reason, 1);
     }
@@ -200,6 +230,7 @@ pub struct Watch {
     known_until: Option<Timestamp>,
     /// What its findings have explained.
     understood_before: understood::Before,
+    until: Option<Timestamp>,
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -254,6 +285,11 @@ impl Watch {
     pub fn resumed(estate: Estate, states: States, clock: Clock, judge: Judge) -> Watch {
         let rates = Rates::resumed(OpenHours::of(&states), clock, judge);
         Watch { estate, states, rates, ..Watch::default() }
+    }
+
+    /// The same watch, told that no events from this moment on are given to it: that they are missing means nothing.
+    pub fn until(self, until: Option<Timestamp>) -> Watch {
+        Watch { until, ..self }
     }
 
     /// Up to which hour all is closed.
@@ -313,8 +349,29 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
+        let before = self.rates.clock;
         let understood = |hour| self.understood_before.and(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
+        if self.rates.clock != before {
+            self.judge_by_clock();
+        }
+    }
+
+    /// What the States say of hours in which nothing came. It is said once, when the clock gets there: later more may
+    /// have come, and States do not remember the silence before it.
+    fn judge_by_clock(&mut self) {
+        let end = self.until.map_or(i64::MAX, |until| until.hour() - 1);
+        let Some(closed) = self.rates.clock.last_closed().map(|closed| closed.min(end)) else { return };
+        let mut found = Vec::new();
+        for detector in detectors::on(&self.estate.settings.detectors) {
+            for look in detector.look.each() {
+                let Look::Clock(judge) = look else { continue };
+                for (id, state) in &self.states.accounts {
+                    judge(id, state, closed, &self.estate, &mut found);
+                }
+            }
+        }
+        found.into_iter().for_each(|finding| merge_finding(&mut self.findings, finding));
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -383,6 +440,11 @@ impl Watch {
             foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
         findings.retain_mut(|finding| !finding.sets_policy || self.compare_policy(finding, &names));
+        findings.retain(|finding| {
+            let account = self.states.accounts.get(&finding.account);
+            finding.detector != account_fell_silent::DETECTOR.id
+                || !account.is_some_and(|state| account_fell_silent::is_taken_back(finding, state))
+        });
         for finding in &mut findings {
             self.name(finding, &names);
         }

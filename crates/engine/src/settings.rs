@@ -51,6 +51,10 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// Tag by which a key says of itself that nobody has a reason to touch it; empty: none.
+    pub canary_tag: String,
+    /// Digests of the enclave images that may use keys, as the log writes them. Empty: any but those of debug mode.
+    pub enclave_images: Vec<String>,
     /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
     /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
     pub key_users: BTreeMap<String, Vec<String>>,
@@ -67,6 +71,8 @@ impl Default for EstateSettings {
             break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            canary_tag: "kmswatch:canary".to_owned(),
+            enclave_images: Vec::new(),
             key_users: BTreeMap::new(),
         }
     }

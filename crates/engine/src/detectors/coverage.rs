@@ -74,11 +74,7 @@ pub const IDEAS: &[Idea] = &[
         "Which addresses the instance has is not in the records of KMS. A lost VPC endpoint is found (N32).",
     ),
     idea("N1", "KMS events are left out of a trail by its selectors, in any of their forms"),
-    without(
-        "N2",
-        "The KMS events of an account stop",
-        "A record that is not there is seen by a clock, not by reading records: watch the silence of the pipeline by an alarm.",
-    ),
+    idea("N2", "The KMS events of an account stop"),
     idea("N3", "A principal decrypts for many resources behind a key"),
     idea("N4", "A key that was always used with an encryption context is used without"),
     idea("N5", "The probability that a principal is new on a key"),

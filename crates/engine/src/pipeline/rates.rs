@@ -108,6 +108,16 @@ impl Clock {
         due
     }
 
+    /// The last hour that is closed, in whole hours since the epoch.
+    pub fn last_closed(self) -> Option<i64> {
+        self.closed
+    }
+
+    /// Whether [`Clock::advance`] would close anything.
+    pub fn moves_by(self, delivered: Timestamp) -> bool {
+        !self.is_closed(series::due(delivered.hour()))
+    }
+
     /// Whether this hour is closed.
     pub fn is_closed(self, hour: i64) -> bool {
         self.closed.is_some_and(|closed| hour <= closed)

@@ -2,7 +2,7 @@
 
 use super::act::{Act, ActKind, Detail};
 use super::delta::Occurrences;
-use super::{Merge, Newest, Seen, Tally};
+use super::{Heard, Merge, Newest, Seen, Tally};
 use crate::event::Event;
 use crate::time::{HOUR, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct AccountState {
     /// Calls that were throttled, by hour of event time (whole hours since the epoch) and Region, with the principals
     /// that they hit; the newest 24.
     pub throttled: Newest<(i64, String), Tally, 24>,
+    /// The hours in which calls of KMS succeeded, by Region; of more Regions than there are, the last by name.
+    pub heard: Newest<String, Heard, 48>,
 }
 
 impl AccountState {
@@ -30,6 +32,7 @@ impl AccountState {
     pub(super) fn succeed(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if !event.region.is_empty() {
             self.regions.note_span(&event.region, "", occurrences.first, occurrences.last);
+            self.hear(&event.region, occurrences);
         }
         let concerns =
             matches!(ActKind::of(event), Some(ActKind::Replicate | ActKind::Create | ActKind::UpdatePrimary));
@@ -41,6 +44,22 @@ impl AccountState {
                 _ => self.replications.join(stamp, act),
             }
         }
+    }
+
+    /// Takes up when something was heard: all of these are of one hour.
+    fn hear(&mut self, region: &str, occurrences: Occurrences<'_, '_>) {
+        let Some(last) = occurrences.all.iter().max_by_key(|one| (one.time, one.id)) else { return };
+        let region = super::seen::bounded(region);
+        let hour = last.time.hour();
+        self.heard.join_with(
+            |known| known.as_str().cmp(&region),
+            || {
+                let mut heard = Heard::default();
+                heard.note(hour, last.time, last.id);
+                (region.to_string(), heard)
+            },
+            |heard| heard.note(hour, last.time, last.id),
+        );
     }
 
     fn outside(&mut self, act: Act) {
@@ -78,5 +97,6 @@ impl Merge for AccountState {
         other.outside_material.values().for_each(|act| self.outside(act.clone()));
         self.switches.merge(&other.switches);
         self.throttled.merge(&other.throttled);
+        self.heard.merge(&other.heard);
     }
 }

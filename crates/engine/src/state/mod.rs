@@ -15,6 +15,7 @@ pub mod delta;
 pub mod distinct;
 pub mod firsts;
 pub mod habit;
+pub mod heard;
 pub mod key;
 #[cfg(test)]
 pub(crate) mod laws;
@@ -37,6 +38,7 @@ pub use aliases::Aliases;
 pub use delta::{Delta, Patterns};
 pub use firsts::Firsts;
 pub use habit::Habit;
+pub use heard::Heard;
 pub use key::{KeyState, PolicyText};
 pub use names::Names;
 pub use newest::Newest;
