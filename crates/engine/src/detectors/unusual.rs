@@ -7,13 +7,14 @@ use crate::baseline::judge::{Anomaly, Entity, Episode, Group, Sign};
 use crate::baseline::novelty::Dimension;
 use crate::baseline::rate::Maturity;
 use crate::finding::{self, Finding, Severity, finding_id};
-use crate::runbook::{aws, quote};
+use crate::runbook::{self, aws, quote};
 use crate::settings::Settings;
+use crate::time::short_moment;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use words::{end_of, first_use, grouped, hours, how_often, known_for, mean, name, rounded, seen, usual, who};
 
-mod words;
+pub(super) mod words;
 
 /// The finding of an episode, with the detector's own words in `means` on what it may mean.
 pub(super) fn finding(
@@ -38,8 +39,13 @@ pub(super) fn finding(
     let is_count = !matches!(top.sign, Sign::FirstUses { .. });
     let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
     finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top, key_of(top)), usual(top));
+    // That something was refused says more about an intention than all else.
+    let denials = others(episode, top).into_iter().find(|part| part.sign.group() == Group::Denials);
+    if let Some(denials) = denials.filter(|_| top.sign.group() != Group::Denials) {
+        finding.title.push_str(&format!("; {}, {}", seen(denials, key_of(top)), usual(denials)));
+    }
     finding.explanation = explanation(episode, top, settings, means);
-    finding.runbook = runbook(&finding, episode, settings);
+    finding.runbook = steps(&finding, episode, settings);
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
         Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
@@ -92,11 +98,6 @@ fn key_of(part: &Anomaly) -> &str {
     }
 }
 
-/// What stands behind the count: the key, where the count is the key's and laid to a principal.
-fn with_what(actor: &Entity, top: &Anomaly) -> &'static str {
-    if top.entity == *actor { "" } else { " with {key}, of which it made at least half" }
-}
-
 fn maturity(part: &Anomaly) -> Maturity {
     if part.is_new {
         Maturity::New
@@ -111,27 +112,32 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let mut text = match &top.sign {
         Sign::Count { score, .. } => {
             let (low, high) = score.expected_interval();
-            let of_key = top.entity != episode.actor;
+            let (with, whose) = match top.entity == episode.actor {
+                true => ("", "it"),
+                false => (" with {key}, at least half of them by this principal", "the key"),
+            };
             format!(
-                "{} had {}{} up to {}. {} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
+                "{}: {}{with}, up to {}. Usual for {whose} are {} to {} (expected {}; known for {}, {} of it active). ",
                 who(&episode.actor),
                 seen(top, key_of(top)),
-                with_what(&episode.actor, top),
-                end_of(score.hour),
-                if of_key { "The history of the key" } else { "Its own history" },
-                known_for(top.age.hours),
-                hours(i64::from(top.age.active_hours)),
-                mean(score.mean),
+                short_moment(end_of(score.hour)),
                 grouped(low),
                 grouped(high),
+                mean(score.mean),
+                known_for(top.age.hours),
+                hours(i64::from(top.age.active_hours)),
             )
         }
         Sign::Drift { drift, .. } => format!(
-            "{} had {}{} up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
+            "{}: {}{}, up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
             who(&episode.actor),
             seen(top, key_of(top)),
-            with_what(&episode.actor, top),
-            end_of(drift.hour),
+            if top.entity == episode.actor {
+                ""
+            } else {
+                " with {key}, at least half of them by this principal"
+            },
+            short_moment(end_of(drift.hour)),
             mean(drift.mean),
         ),
         Sign::FirstUses { novelty, values } => {
@@ -151,7 +157,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let what =
         if groups.len() > 1 && episode.c > top.c { "All of this together" } else { "Something like it" };
     text.push_str(&format!(
-        "{what} comes {} in the whole estate; with {} false alerts a week accepted, the threshold is {}. ",
+        "{what} comes {} in the whole estate; for alerts.budget_per_week = {}, alerts begin at {}. ",
         how_often(episode.c),
         settings.alerts.budget_per_week,
         how_often(top.threshold.c)
@@ -178,7 +184,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     text
 }
 
-fn runbook(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<String> {
+fn steps(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<String> {
     let region = finding.region.as_str();
     let (start, end) = (finding.time.start.to_string(), finding.time.end.plus(1).to_string());
     let look = |attribute: &str| {
@@ -214,33 +220,9 @@ fn runbook(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<Str
         "Ask the owner of {} whether a deployment, a migration or a backfill explains it.",
         quote(clip(short(&actor.id)))
     ));
-    steps.extend(cut_off(actor, &end));
+    steps.extend(runbook::cut_off(actor, &end));
     steps.push(tuning(settings));
     steps
-}
-
-/// How to end what the principal can do, in a way that can be taken back.
-fn cut_off(actor: &finding::Actor, until: &str) -> Option<String> {
-    let command = match actor.kind {
-        "role" => {
-            let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*",
-                "Condition": {"DateLessThan": {"aws:TokenIssueTime": until}}}]});
-            let policy = [
-                ("role-name", name(&actor.id)),
-                ("policy-name", "RevokeOlderSessions"),
-                ("policy-document", &deny.to_string()),
-            ];
-            aws("iam put-role-policy", &policy)
-        }
-        "user" => {
-            let key = actor.access_key.as_deref().unwrap_or("ACCESS_KEY_ID");
-            let options =
-                [("user-name", name(&actor.id)), ("access-key-id", clip(key)), ("status", "Inactive")];
-            aws("iam update-access-key", &options)
-        }
-        _ => return None,
-    };
-    Some(format!("If nobody knows of it, cut it off, which ends its rightful sessions as well: {command}"))
 }
 
 fn tuning(settings: &Settings) -> String {

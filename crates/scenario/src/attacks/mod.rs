@@ -11,6 +11,7 @@ mod identity;
 mod policy;
 mod probing;
 mod stage;
+mod storm;
 mod volume;
 
 use crate::Error;
