@@ -14,4 +14,5 @@ mod quickstart;
 mod readme;
 mod replay;
 mod simulate;
+mod stories;
 mod usage;

@@ -12,6 +12,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
         SchemaOf::Finding => FINDING,
         SchemaOf::Incident => INCIDENT,
         SchemaOf::Alert => kmswatch_alerts::eventbridge::SCHEMA,
+        SchemaOf::Digest => kmswatch_alerts::digest::SCHEMA,
     };
     anstream::stdout().lock().write_all(schema.as_bytes())?;
     Ok(crate::NOTHING_FOUND)

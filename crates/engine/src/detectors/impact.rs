@@ -135,7 +135,10 @@ impl<'s> Impact<'s> {
     fn decrypts_a_week(&self) -> Option<u64> {
         let mut series = self.state.baseline.series();
         let (_, series) = series.find(|(measure, _)| measure.id == decrypts::MEASURE.id)?;
-        Some(series.profile()?.week().iter().sum::<f64>().round() as u64)
+        let profile = series.profile()?;
+        // From a few hours no week can be told.
+        let is_known = profile.history().hours >= 7 * 24;
+        is_known.then(|| profile.week().iter().sum::<f64>().round() as u64)
     }
 
     /// Distinct principals, those who used it last first.

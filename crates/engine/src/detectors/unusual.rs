@@ -7,6 +7,7 @@ use crate::baseline::judge::{Anomaly, Entity, Episode, Group, Sign};
 use crate::baseline::novelty::Dimension;
 use crate::baseline::rate::Maturity;
 use crate::finding::{self, Finding, Severity, finding_id};
+use crate::measures::resources_decrypted;
 use crate::runbook::{self, aws, quote};
 use crate::settings::Settings;
 use crate::time::short_moment;
@@ -25,7 +26,13 @@ pub(super) fn finding(
 ) -> Option<Finding> {
     let top = episode.highest()?;
     let first = top.first.as_ref()?;
-    let arn = key_of(top);
+    let others = others(episode, top);
+    // A count of the principal names no key, but a key whose count is laid to it as well does.
+    let arn = Some(key_of(top)).filter(|arn| !arn.is_empty()).or_else(|| {
+        let key = others.iter().find(|part| part.entity.is_key())?;
+        (episode.actor != key.entity).then(|| key.entity.id())
+    });
+    let arn = arn.unwrap_or_default();
     let mut finding = finding::of_key(detector, arn, &[]);
     // Whatever is strongest in the end, it is one episode.
     finding.id = finding_id("unusual", &[episode.actor.id(), &episode.first.to_string()]);
@@ -40,11 +47,11 @@ pub(super) fn finding(
     let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
     finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top, key_of(top)), usual(top));
     // That something was refused says more about an intention than all else.
-    let denials = others(episode, top).into_iter().find(|part| part.sign.group() == Group::Denials);
+    let denials = others.iter().find(|part| part.sign.group() == Group::Denials);
     if let Some(denials) = denials.filter(|_| top.sign.group() != Group::Denials) {
-        finding.title.push_str(&format!("; {}, {}", seen(denials, key_of(top)), usual(denials)));
+        finding.title.push_str(&format!("; {}, {}", seen(denials, arn), usual(denials)));
     }
-    finding.explanation = explanation(episode, top, settings, means);
+    finding.explanation = explanation(episode, top, arn, settings, means);
     finding.runbook = steps(&finding, episode, settings);
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
@@ -59,9 +66,9 @@ pub(super) fn finding(
     finding.evidence.expected = Some(expected);
     finding.evidence.probability = Some(libm::exp10(-top.sign.calibrated()).max(f64::MIN_POSITIVE));
     let mut details = of_part(top);
-    let others: Vec<String> = others(episode, top)
+    let others: Vec<String> = others
         .into_iter()
-        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, key_of(top)), usual(part)))
+        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, arn), usual(part)))
         .collect();
     if !others.is_empty() {
         details.insert("others", json!(others));
@@ -98,6 +105,14 @@ fn key_of(part: &Anomaly) -> &str {
     }
 }
 
+/// What is counted, in words.
+fn score_unit(part: &Anomaly) -> &'static str {
+    match &part.sign {
+        Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.unit,
+        Sign::FirstUses { .. } => "first uses",
+    }
+}
+
 fn maturity(part: &Anomaly) -> Maturity {
     if part.is_new {
         Maturity::New
@@ -108,21 +123,24 @@ fn maturity(part: &Anomaly) -> Maturity {
     }
 }
 
-fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &str) -> String {
+fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Settings, means: &str) -> String {
     let mut text = match &top.sign {
         Sign::Count { score, .. } => {
             let (low, high) = score.expected_interval();
-            let (with, whose) = match top.entity == episode.actor {
+            let (by, whose) = match top.entity == episode.actor {
                 true => ("", "it"),
-                false => (" with {key}, at least half of them by this principal", "the key"),
+                false => (", at least half of it by this principal", "the key"),
             };
+            let usual = match (low, high) {
+                (0, 0) => "no".to_owned(),
+                (low, high) => format!("{} to {}", grouped(low), grouped(high)),
+            };
+            // The title says how many.
             format!(
-                "{}: {}{with}, up to {}. Usual for {whose} are {} to {} (expected {}; known for {}, {} of it active). ",
-                who(&episode.actor),
-                seen(top, key_of(top)),
+                "Counted up to {}{by}. Usual for {whose} are {usual} {} {} (expected {}; known for {}, {} of it active). ",
                 short_moment(end_of(score.hour)),
-                grouped(low),
-                grouped(high),
+                score_unit(top),
+                words::within(score.window),
                 mean(score.mean),
                 known_for(top.age.hours),
                 hours(i64::from(top.age.active_hours)),
@@ -175,7 +193,14 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let others: Vec<String> = others(episode, top)
         .into_iter()
         .take(4)
-        .map(|part| format!("{} ({})", seen(part, key_of(top)), usual(part)))
+        .map(|part| {
+            let with = match (&part.entity, &part.sign) {
+                (_, Sign::FirstUses { .. }) => String::new(),
+                (entity, _) if *entity == episode.actor || !entity.is_key() => String::new(),
+                (entity, _) => format!(" with {}", words::key(entity.id(), about)),
+            };
+            format!("{}{with} ({})", seen(part, about), usual(part))
+        })
         .collect();
     if !others.is_empty() {
         text.push_str(&format!("Unusual as well: {}. ", others.join("; ")));
@@ -221,6 +246,12 @@ fn steps(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<Strin
         quote(clip(short(&actor.id)))
     ));
     steps.extend(runbook::cut_off(actor, &end));
+    if episode.parts.iter().any(|part| score_unit(part) == resources_decrypted::MEASURE.unit) {
+        steps.push(
+            "If nobody knows of it, take what was opened as known to somebody else: change those secrets and passwords."
+                .to_owned(),
+        );
+    }
     steps.push(tuning(settings));
     steps
 }

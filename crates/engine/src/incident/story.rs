@@ -102,8 +102,10 @@ pub(super) fn why(worst_first: &[&Member], combinations: &[Match]) -> Vec<String
     for member in worst_first.iter().filter(|member| !member.muted) {
         let finding = &member.finding;
         if finding.severity >= Severity::Medium || detectors.is_empty() {
-            let is_new = detectors.insert(finding.detector);
-            why.extend((is_new && !finding.explanation.is_empty()).then(|| finding.explanation.clone()));
+            let text = &finding.explanation;
+            if detectors.insert(finding.detector) && !text.is_empty() && !why.contains(text) {
+                why.push(text.clone());
+            }
         }
     }
     why.truncate(Incident::WHYS);

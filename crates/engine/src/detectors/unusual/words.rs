@@ -19,7 +19,7 @@ pub(super) fn who(actor: &Entity) -> &str {
 }
 
 /// A key in a text: `{key}` if it is the one that the finding is about.
-fn key<'k>(arn: &'k str, about: &str) -> &'k str {
+pub(super) fn key<'k>(arn: &'k str, about: &str) -> &'k str {
     if arn == about { "{key}" } else { clip(arn.rsplit('/').next().unwrap_or(arn)) }
 }
 
@@ -82,8 +82,16 @@ fn new(value: &NewValue, about: &str) -> String {
         Dimension::Account => format!("keys of account {name}"),
         Dimension::Operation => name.to_owned(),
         Dimension::Key => format!("key {}", key(&value.name, about)),
-        Dimension::Refusal => "a call that is refused".to_owned(),
+        Dimension::Refusal => format!("a refused call ({})", refused(name)),
         Dimension::User => clip(short(name)).to_owned(),
+    }
+}
+
+/// "ListGrants on key/1234abcd-...": the operation and the end of the ARN.
+fn refused(name: &str) -> String {
+    match name.split_once(" on ") {
+        Some((operation, arn)) => format!("{operation} on {}", arn.rsplit(':').next().unwrap_or(arn)),
+        None => name.to_owned(),
     }
 }
 
@@ -97,7 +105,7 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
         Dimension::Account => format!("It used a key of account {name}"),
         Dimension::Operation => format!("It called {name}"),
         Dimension::Key => format!("It used {}", key(&value.name, about)),
-        Dimension::Refusal => format!("It was refused {name}"),
+        Dimension::Refusal => format!("It was refused {}", refused(name)),
         Dimension::User => format!("{} used {{key}}", clip(short(name))),
     };
     let mut text = format!("{what} for the first time");
@@ -107,22 +115,18 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
     let mut reasons = Vec::new();
     if active_hours >= crate::baseline::novelty::WARM_HOURS {
         let hours = (1.0 / part.hazard.max(1e-9)).round().max(1.0) as u64;
-        reasons
-            .push(format!("something new of the kind comes in about one of {} active hours", grouped(hours)));
+        reasons.push(format!("such news in about one of {} active hours", grouped(hours)));
     }
     if let Some(peers) = part.peers {
         let using = match peers.using {
             0 => "none".to_owned(),
             n => grouped(u64::from(n)),
         };
-        reasons.push(format!(
-            "the same is known of {using} of about {} others",
-            grouped(u64::from(peers.alive))
-        ));
+        reasons.push(format!("shared by {using} of about {} others", grouped(u64::from(peers.alive))));
     }
     if let Some(key) = part.key {
         reasons.push(format!(
-            "somebody new came in {} of the {} hours in which the key was used",
+            "somebody new in {} of the {} hours in which the key was used",
             grouped(u64::from(key.first_uses.min(key.active_hours))),
             grouped(u64::from(key.active_hours))
         ));
@@ -140,7 +144,7 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
     text
 }
 
-fn within(window: Window) -> &'static str {
+pub(super) fn within(window: Window) -> &'static str {
     match window {
         Window::Hour => "within an hour",
         Window::SixHours => "within 6 hours",
