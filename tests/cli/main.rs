@@ -19,5 +19,6 @@ mod rules;
 mod saved;
 mod shell;
 mod simulate;
+mod stories;
 mod tune;
 mod usage;

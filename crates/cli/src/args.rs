@@ -176,6 +176,13 @@ pub(crate) struct ReadArgs {
     pub(crate) quiet: bool,
 }
 
+impl ReadArgs {
+    /// Where the logs are, for commands that read them again.
+    pub(crate) fn logs(&self) -> String {
+        self.paths.first().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+}
+
 /// Show how a finding came about: the hours that were judged, and what is usual
 ///
 /// Reads the same logs again and shows the finding in full, each hour around it with what was counted and what was
@@ -201,22 +208,76 @@ pub(crate) struct AlertArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertCommand {
-    /// Print one alert in one format; nothing is sent
+    /// Print one alert as its receivers would get it; nothing is sent
     #[command(after_help = "Examples:\n  \
-        kmswatch alert preview ki-1b2c ./AWSLogs\n  \
-        kmswatch alert preview --format slack kw-1b2c ./AWSLogs")]
+        kmswatch alert preview worst ./AWSLogs\n  \
+        kmswatch alert preview --format slack,email kw-1b2c ./AWSLogs")]
     Preview {
-        /// Id of an incident (ki-...) or of a finding (kw-...), or the beginning of one
+        /// Id of an incident (ki-...) or of a finding (kw-...), the beginning of one, or "worst": the worst incident
         #[arg(value_name = "ID")]
         id: String,
 
-        /// Which format
-        #[arg(long, value_enum, default_value_t = AlertFormat::Email)]
-        format: AlertFormat,
+        /// Which format; several are separated by commas
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [AlertFormat::Email])]
+        format: Vec<AlertFormat>,
 
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// Show a test alert, which says at once that it is none
+    Test(TestArgs),
+    /// Print what was muted, which suppressions nobody needs, and what is still open
+    #[command(after_help = "Example:\n  \
+        kmswatch alert digest --config kmswatch.toml --days 7 ./AWSLogs")]
+    Digest(DigestArgs),
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct TestArgs {
+    /// Which format; several are separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [AlertFormat::Email])]
+    pub(crate) format: Vec<AlertFormat>,
+
+    /// How bad it claims to be: alerts of some severities may go to other people
+    #[arg(long, value_parser = severity(), default_value = "info")]
+    pub(crate) severity: Severity,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct DigestArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = DigestFormat::Email)]
+    pub(crate) format: DigestFormat,
+
+    /// The last so many days of the logs
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
+
+    /// The moment that counts as now [default: the last event]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Moment>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DigestFormat {
+    /// Plain text, as SNS mails it
+    Email,
+    /// Custom notification of Amazon Q Developer in chat applications
+    Chat,
+    /// Slack Block Kit
+    Slack,
+    /// Detail of an event on the bus, see `kmswatch schema digest`
+    Eventbridge,
+}
+
+impl AlertFormat {
+    /// The word used in arguments.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -354,6 +415,8 @@ pub(crate) enum SchemaOf {
     Inventory,
     /// The detail of an EventBridge event
     Alert,
+    /// The detail of the event that holds a digest
+    Digest,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

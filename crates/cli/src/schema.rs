@@ -14,6 +14,7 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
         SchemaOf::Incident => INCIDENT,
         SchemaOf::Inventory => INVENTORY,
         SchemaOf::Alert => kmswatch_alerts::eventbridge::SCHEMA,
+        SchemaOf::Digest => kmswatch_alerts::digest::SCHEMA,
     };
     anstream::stdout().lock().write_all(schema.as_bytes())?;
     Ok(crate::NOTHING_FOUND)
