@@ -15,5 +15,8 @@ mod quickstart;
 mod readme;
 mod replay;
 mod report;
+mod saved;
+mod shell;
 mod simulate;
+mod tune;
 mod usage;

@@ -235,17 +235,3 @@ fn repeated_and_disordered_objects_change_nothing() {
     assert_eq!((key["arn"].as_str(), key["acts"].as_u64()), (Some(KEY), Some(3)));
     assert_eq!(key["deletion_at"], "2026-05-11T10:15:42Z");
 }
-
-#[test]
-fn completions_and_manual_pages_are_made_of_the_arguments() {
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let said = run(&["completions", shell]);
-        assert_eq!(said.status, 0, "{shell}");
-        assert!(said.out.contains("replay") && said.out.contains("kmswatch"), "{shell}");
-    }
-    let page = run(&["man"]);
-    assert!(page.out.contains(".TH") && page.out.contains("kmswatch"), "{}", page.out);
-    let folder = tempfile::TempDir::new().unwrap();
-    assert_eq!(run(&["man", "--out", folder.path().to_str().unwrap()]).status, 0);
-    assert!(folder.path().join("kmswatch-report.1").exists());
-}

@@ -13,7 +13,6 @@ mod detectors;
 mod evaluate;
 mod explain;
 mod inputs;
-mod manual;
 mod moment;
 mod output;
 mod page;
@@ -22,10 +21,13 @@ mod reading;
 mod replay;
 mod report;
 mod run;
+mod saved;
 mod schema;
+mod shell;
 mod simulate;
 mod terminal;
 mod troubles;
+mod tune;
 #[cfg(feature = "aws")]
 mod worker;
 
@@ -53,10 +55,11 @@ fn main() -> ExitCode {
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Man(args) => manual::man(&args),
         #[cfg(feature = "aws")]
         Command::Worker(args) => worker::run(&args),
     };

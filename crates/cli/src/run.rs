@@ -5,6 +5,7 @@ use crate::output::{self, Outcome, jsonl, summary, text};
 use crate::page::Page;
 use crate::reading::{Reading, read_counting};
 use crate::replay::caught;
+use crate::saved;
 use crate::terminal;
 use kmswatch_alerts::{Alert, Context, asff, ocsf};
 use kmswatch_engine::incident::{self, Member};
@@ -21,6 +22,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let mut page = args.report.as_deref().map(Page::create).transpose()?;
+    let saved =
+        args.save.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::create(file)?))).transpose()?;
     let Reading { watch, troubles } = read_counting(&args.read, &[], page.as_mut().map(Page::usage))?;
     let (mut account, findings) = caught(|| {
         let findings = watch.findings();
@@ -28,7 +31,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     })
     .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
-    let now = as_of(args, account.last_event);
+    let now = as_of(args, watch.last_event());
     let settings = &watch.estate().settings;
     let tuned = tuning::tune(findings, settings, now);
     let notes = output::Tuning::of(&tuned);
@@ -74,6 +77,10 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         // Whoever reads our output has seen enough; what was found stays found.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
+    }
+    // After the output: what dies in between says it again.
+    if let Some((file, new)) = saved {
+        saved::write(new, file, &watch)?;
     }
     Ok(status)
 }
