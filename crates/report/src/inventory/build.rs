@@ -207,12 +207,9 @@ fn entry(arn: &str, draft: Draft<'_>, watch: &Watch) -> KeyEntry {
         entry.resources_cut = usage.resources_cut;
         entry.spec = usage.spec.clone().unwrap_or_default();
         entry.most_repeats = usage.most_repeats.clone();
-        let grant = |(id, (by, at)): (&Box<str>, &(Box<str>, Timestamp))| Grant {
-            id: id.to_string(),
-            by: by.to_string(),
-            at: *at,
-        };
-        entry.open_grants = usage.grants.iter().map(grant).collect();
+        let grants = usage.grants.iter();
+        entry.open_grants =
+            grants.map(|(id, (by, at))| Grant { id: id.to_string(), by: by.to_string(), at: *at }).collect();
         entry.grants_cut = usage.grants_cut;
     }
     entry
