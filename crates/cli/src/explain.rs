@@ -2,7 +2,7 @@
 
 use crate::args::ExplainArgs;
 use crate::baseline::{close_all, told};
-use crate::output::{entity, hours, text};
+use crate::output::{entity, hours, text, uses};
 use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
@@ -23,17 +23,22 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     drop(watch);
     let judged = judged(&finding);
     // States keep what was learned and not the hours that taught it, so those of this finding are read again.
-    let followed: Vec<Entity> = judged.iter().map(|(entity, _)| entity.clone()).collect();
+    let followed: Vec<Entity> = judged.iter().map(|judged| judged.entity.clone()).collect();
     let Reading { mut watch, troubles } = read(&args.read, &followed)?;
     close_all(&mut watch);
     let out = &mut io::BufWriter::new(anstream::stdout().lock());
     let layout = text::Layout { columns: terminal::columns(), verbose: true };
     text::full(out, &finding, &layout)?;
-    if let Some((entity, window)) = &judged {
-        let history = watch.history(entity);
+    if let Some(Judged { entity, until, window }) = &judged {
         writeln!(out)?;
-        hours::scores(out, window, history)?;
-        hours::write(out, window, history)?;
+        match window {
+            Some(window) => {
+                let history = watch.history(entity);
+                hours::scores(out, window, history)?;
+                hours::write(out, window, history)?;
+            }
+            None => uses::write(out, *until, watch.first_uses(entity))?,
+        }
     }
     for entity in entities(&finding, &watch) {
         writeln!(out)?;
@@ -48,21 +53,31 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     told(&troubles)
 }
 
-/// The entity and the window that a statistical finding is about.
-fn judged(finding: &Finding) -> Option<(Entity, hours::Judged)> {
-    if finding.kind != FindingKind::Rate {
+/// What a statistical finding was judged by.
+struct Judged {
+    entity: Entity,
+    /// The hour with which it ends, whole hours since the epoch.
+    until: i64,
+    /// The window, if something was counted; `None` for first uses.
+    window: Option<hours::Judged>,
+}
+
+fn judged(finding: &Finding) -> Option<Judged> {
+    if !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) {
         return None;
     }
     let details = &finding.evidence.details;
     let text = |name: &str| details.get(name).and_then(|value| value.as_str());
-    let measure: &'static Measure =
-        measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"))?;
+    let entity = match text("counted_for")? {
+        "key" => Entity::Key(finding.key.as_ref()?.arn.clone()),
+        _ => Entity::Principal(finding.principal.as_ref()?.id.clone()),
+    };
     let until = Timestamp::parse(text("until")?)?.hour() - 1;
-    let hours = details.get("window_hours").and_then(|value| value.as_i64())?;
-    let id = text("entity")?;
-    let is_key = finding.key.as_ref().is_some_and(|key| key.arn == id) || id.contains(":kms:");
-    let entity = if is_key { Entity::Key(id.to_owned()) } else { Entity::Principal(id.to_owned()) };
-    Some((entity, hours::Judged { measure, until, hours }))
+    let measure: Option<&'static Measure> =
+        measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"));
+    let hours = details.get("window_hours").and_then(|value| value.as_i64());
+    let window = measure.zip(hours).map(|(measure, hours)| hours::Judged { measure, until, hours });
+    Some(Judged { entity, until, window })
 }
 
 /// Who and what the finding is about, as far as something is known of them.

@@ -21,7 +21,7 @@ use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
-pub use history::JudgedHour;
+pub use history::{JudgedHour, JudgedUses};
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
 use serde::Serialize;
@@ -289,6 +289,11 @@ impl Watch {
         self.rates.history(entity)
     }
 
+    /// What an entity that is followed showed for the first time, in order of time.
+    pub fn first_uses(&self, entity: &Entity) -> &[JudgedUses] {
+        self.rates.uses(entity)
+    }
+
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
@@ -526,6 +531,8 @@ mod history;
 pub mod rates;
 mod touched;
 
+#[cfg(test)]
+mod arbitrary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) mod plot;
 pub(crate) mod samples;
 pub(crate) mod summary;
 pub(crate) mod text;
+pub(crate) mod uses;
 
 use crate::terminal;
 use crate::troubles::{InputProblem, Troubles};
