@@ -101,5 +101,5 @@ fn first_uses_are_explained_by_those_before_them() {
     let value = first["evidence"]["details"]["first_uses"][0]["value"].as_str().unwrap();
     let name = value.rsplit('/').next().unwrap();
     assert!(judged[0].contains(name), "{judged:?} {value}");
-    assert!(said.out.contains("first uses  by hour"), "{}", said.out);
+    assert!(said.out.contains("shown for the first time, by hour"), "{}", said.out);
 }

@@ -17,7 +17,8 @@ const AROUND: [usize; 2] = [12, 4];
 pub(crate) fn write(out: &mut impl Write, until: i64, uses: &[JudgedUses]) -> io::Result<()> {
     let at = uses.iter().position(|one| one.hour >= until).unwrap_or(uses.len());
     let from = at.saturating_sub(AROUND[0]);
-    let mut lines = vec!["by hour (UTC), with a score: how surprising, in powers of ten".to_owned()];
+    let mut lines =
+        vec!["shown for the first time, by hour (UTC), and how surprising: powers of ten".to_owned()];
     if from > 0 {
         lines.push(format!("{FAINT}… {} with first uses before{FAINT:#}", counted(from as u64, "hour")));
     }
@@ -26,7 +27,7 @@ pub(crate) fn write(out: &mut impl Write, until: i64, uses: &[JudgedUses]) -> io
     if uses.is_empty() {
         lines.push("none of them could be read again".to_owned());
     }
-    labelled(out, "first uses", lines)
+    labelled(out, "new", lines)
 }
 
 fn line(one: &JudgedUses, is_judged: bool) -> String {
