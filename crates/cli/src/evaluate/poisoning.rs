@@ -5,10 +5,10 @@
 //! One of each in an organisation, their strengths taking turns: an estate in which many things grow at once shows that
 //! growth is usual.
 
-use super::numbers::{percent, quantile, short};
 use super::observe::Observation;
-use super::table::Table;
 use super::text::paragraph;
+use crate::output::numbers::{percent, quantile, short};
+use crate::output::table::Table;
 use kmswatch_engine::time::{DAY, HOUR};
 use kmswatch_scenario::scenario::AttackPlan;
 use kmswatch_scenario::{Objects, PrincipalKind, Scenario};

@@ -7,6 +7,7 @@ use crate::baseline::entity::{Age, Closed};
 use crate::baseline::judge::{Entity, FirstUses, NewValue};
 use crate::baseline::novelty::Novelty;
 use crate::baseline::rate::Score;
+use crate::baseline::reliability::Reliability;
 use crate::measures::Measure;
 use std::collections::BTreeMap;
 
@@ -43,10 +44,11 @@ struct Followed {
     uses: Vec<JudgedUses>,
 }
 
-/// What was judged of the entities that are followed.
+/// What was judged of the entities that are followed, and counts over the hours of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
     followed: BTreeMap<Entity, Followed>,
+    reliability: Option<Reliability>,
 }
 
 impl History {
@@ -54,7 +56,20 @@ impl History {
         self.followed.entry(entity).or_default();
     }
 
+    /// Counts from now on how often hours are how unusual.
+    pub(super) fn count(&mut self) {
+        self.reliability.get_or_insert_default();
+    }
+
+    /// The counts; `None` if nobody asked for them beforehand.
+    pub(super) fn reliability(&self) -> Option<&Reliability> {
+        self.reliability.as_ref()
+    }
+
     pub(super) fn note(&mut self, entity: &Entity, closed: &Closed, hour: i64) {
+        if let Some(reliability) = &mut self.reliability {
+            reliability.take(entity.class(), closed);
+        }
         if let Some(followed) = self.followed.get_mut(entity) {
             followed.hours.push(JudgedHour {
                 hour,
