@@ -517,6 +517,10 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Do not declare the organisations' critical keys and break-glass roles
+    #[arg(long)]
+    pub(crate) undeclared: bool,
+
     /// How to print the figures
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,

@@ -2,7 +2,7 @@
 
 use crate::args::ExplainArgs;
 use crate::baseline::{close_all, told};
-use crate::output::{entity, hours, text};
+use crate::output::{entity, hours, text, uses};
 use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
@@ -29,11 +29,16 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let out = &mut io::BufWriter::new(anstream::stdout().lock());
     let layout = text::Layout { columns: terminal::columns(), verbose: true };
     text::full(out, &finding, &layout)?;
-    if let Some(window) = &judged {
-        let history = watch.history(&window.entity);
+    if let Some(Judged { entity, until, counted }) = &judged {
         writeln!(out)?;
-        hours::scores(out, window, history)?;
-        hours::write(out, window, history)?;
+        match counted {
+            Some(window) => {
+                let history = watch.history(entity);
+                hours::scores(out, window, history)?;
+                hours::write(out, window, history)?;
+            }
+            None => uses::write(out, *until, watch.first_uses(entity))?,
+        }
     }
     for entity in entities(&finding, &watch) {
         writeln!(out)?;

@@ -6,9 +6,9 @@ use crate::output::{self, Outcome};
 use crate::reading::{Reading, read};
 use anyhow::Context;
 use kmswatch_engine::finding::{Finding, Severity};
-use kmswatch_engine::incident::{self, Incident, Member};
+use kmswatch_engine::incident::{self, Incident};
 use kmswatch_engine::pipeline::Watch;
-use kmswatch_engine::tuning;
+use kmswatch_engine::tuning::{self, Tuned};
 use kmswatch_report::hygiene;
 use kmswatch_report::inventory::Inventory;
 use kmswatch_report::page::charts::{self, CHARTS, Chart};
@@ -47,7 +47,7 @@ impl Page {
         let page = page::Page {
             version: env!("CARGO_PKG_VERSION"),
             inputs: args.read.paths.iter().map(|path| path.display().to_string()).collect(),
-            now: outcome.now,
+            now: outcome.context.now,
             summary: &outcome.summary,
             findings: &told.findings,
             incidents: Some(&told.incidents),
@@ -72,7 +72,7 @@ struct Told {
 impl Told {
     fn of(args: &ReplayArgs, watch: &Watch, outcome: &Outcome) -> Told {
         let settings = &watch.estate().settings;
-        let tuned = tuning::tune(watch.findings(), settings, outcome.now);
+        let tuned = tuning::tune(watch.findings(), settings, outcome.context.now);
         let mut notes = Vec::new();
         let mut note = |n: usize, what: &str| {
             if n > 0 {
@@ -81,11 +81,10 @@ impl Told {
         };
         note(tuned.muted.len(), "muted by the settings; they stand in incidents alone");
         note(if args.staged { 0 } else { tuned.staged.len() }, "of detectors on trial, left out");
-        let mut findings = if args.staged { tuned.staged } else { tuned.told };
-        let muted = if args.staged { Vec::new() } else { tuned.muted };
-        let members = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-        let members = members.chain(muted.into_iter().map(|finding| Member { finding, muted: true }));
-        let mut incidents = incident::incidents(members, settings, outcome.now, &BTreeSet::new());
+        let tuned = if args.staged { Tuned { told: tuned.staged, ..Tuned::default() } } else { tuned };
+        let now = outcome.context.now;
+        let mut incidents = incident::incidents(tuned.members(), settings, now, &BTreeSet::new());
+        let mut findings = tuned.told;
         let is_told = |severity: Severity| severity >= args.severity;
         incidents.retain(|one| one.muted_count < one.finding_count && is_told(one.severity));
         let all = findings.len();

@@ -23,7 +23,7 @@ use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
-pub use history::JudgedHour;
+pub use history::{JudgedHour, JudgedUses};
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
 pub use saved::SavedError;
@@ -331,6 +331,11 @@ impl Watch {
         self.rates.history(entity)
     }
 
+    /// What an entity that is followed showed for the first time, in order of time.
+    pub fn first_uses(&self, entity: &Entity) -> &[JudgedUses] {
+        self.rates.uses(entity)
+    }
+
     /// Counts from now on how often closed hours are how unusual, for [`Watch::reliability`].
     pub fn count_unusual_hours(&mut self) {
         self.rates.count();
@@ -590,6 +595,8 @@ mod seen_events;
 mod touched;
 mod understood;
 
+#[cfg(test)]
+mod arbitrary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{BAD, FAINT};
 use kmswatch_engine::baseline::rate::{Score, Window};
 use kmswatch_engine::pipeline::JudgedHour;
 use kmswatch_engine::time::{HOUR, Timestamp};
-use kmswatch_report::page::charts::Judged;
+use kmswatch_report::page::charts::Counted;
 use std::io::{self, Write};
 
 /// Hours shown before the judged window, and after it.
@@ -16,7 +16,7 @@ const AROUND: [i64; 2] = [30, 12];
 const BAR: usize = 20;
 
 /// Writes the hours around the judged window, silent ones together.
-pub(crate) fn write(out: &mut impl Write, judged: &Judged, history: &[JudgedHour]) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, judged: &Counted, history: &[JudgedHour]) -> io::Result<()> {
     let first = judged.until - judged.hours + 1;
     let shown = first - AROUND[0]..=judged.until + AROUND[1];
     let hours: Vec<&JudgedHour> =
@@ -60,7 +60,7 @@ fn interval(score: &Score) -> String {
 }
 
 /// How each window that ends with the judged one was scored.
-pub(crate) fn scores(out: &mut impl Write, judged: &Judged, history: &[JudgedHour]) -> io::Result<()> {
+pub(crate) fn scores(out: &mut impl Write, judged: &Counted, history: &[JudgedHour]) -> io::Result<()> {
     let hour = history.iter().find(|hour| hour.measure == judged.measure && hour.hour == judged.until);
     let Some(hour) = hour else { return Ok(()) };
     let lines: Vec<String> = hour

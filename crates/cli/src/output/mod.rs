@@ -13,6 +13,7 @@ pub(crate) mod samples;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod uses;
 
 use crate::terminal;
 use crate::troubles::{InputProblem, Troubles};

@@ -4,6 +4,7 @@
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
 use super::hour::{Hour, Kept};
+use super::hours;
 use super::rate::{Drift, Rhythm, Score, Window};
 use super::series::{ClosedHour, Series};
 use crate::event::Event;
@@ -20,10 +21,10 @@ pub struct Baseline {
     /// By code of the measure.
     series: Vec<(u8, Series)>,
     /// The first hour of the entity that was closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "hours::optional")]
     first: Option<i64>,
     /// The last hour of the entity that was closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "hours::optional")]
     last: Option<i64>,
     /// Closed hours in which anything was counted.
     active_hours: u32,

@@ -11,8 +11,8 @@
 //!
 //! ## How it decides
 //!
-//! Denied calls, distinct keys denied and direct dry runs of each principal are counted by the hour and compared with
-//! what is usual for it; that a principal has never been refused in weeks makes the first refusals unusual. The
+//! Denied calls, distinct keys and operations denied, and direct dry runs of each principal are counted by the hour and
+//! compared with what is usual for it; that a principal has never been refused in weeks makes the first refusals unusual. The
 //! deviation is compared with those that the whole estate shows. What goes beyond what the budget allows is a finding:
 //! Medium, from a hundred times rarer than the threshold on High, never Critical by itself. Anomalies at most a day
 //! apart are one finding. New principals (less than two days, or fewer than nine active hours) are compared with

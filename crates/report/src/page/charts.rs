@@ -20,6 +20,15 @@ const HOURS: usize = 24 * 183;
 pub struct Judged {
     /// The principal or key.
     pub entity: Entity,
+    /// The last hour, whole hours since the epoch.
+    pub until: i64,
+    /// The window, where something was counted; `None` for first uses.
+    pub counted: Option<Counted>,
+}
+
+/// A window in which something was counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
     /// What was counted.
     pub measure: &'static Measure,
     /// The last hour of the window, whole hours since the epoch.
@@ -29,20 +38,22 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// The entity and the window that a statistical finding is about; `None` for one of another kind.
+    /// What a statistical finding is about; `None` for one of another kind.
     pub fn of(finding: &Finding) -> Option<Judged> {
-        if finding.kind != FindingKind::Rate {
+        if !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) {
             return None;
         }
         let details = &finding.evidence.details;
         let text = |name: &str| details.get(name).and_then(|value| value.as_str());
-        let measure = measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"))?;
+        let entity = match text("counted_for")? {
+            "key" => Entity::Key(finding.key.as_ref()?.arn.clone()),
+            _ => Entity::Principal(finding.principal.as_ref()?.id.clone()),
+        };
         let until = Timestamp::parse(text("until")?)?.hour() - 1;
-        let hours = details.get("window_hours").and_then(|value| value.as_i64())?;
-        let id = text("entity")?;
-        let is_key = finding.key.as_ref().is_some_and(|key| key.arn == id) || id.contains(":kms:");
-        let entity = if is_key { Entity::Key(id.to_owned()) } else { Entity::Principal(id.to_owned()) };
-        Some(Judged { entity, measure, until, hours })
+        let measure = measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"));
+        let hours = details.get("window_hours").and_then(|value| value.as_i64());
+        let counted = measure.zip(hours).map(|(measure, hours)| Counted { measure, until, hours });
+        Some(Judged { entity, until, counted })
     }
 }
 
@@ -51,7 +62,8 @@ pub fn entities(findings: &[Finding]) -> Vec<Entity> {
     let mut worst_first: Vec<&Finding> = findings.iter().collect();
     worst_first.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let mut entities = Vec::new();
-    for judged in worst_first.into_iter().filter_map(Judged::of) {
+    let judged = worst_first.into_iter().filter_map(Judged::of);
+    for judged in judged.filter(|judged| judged.counted.is_some()) {
         if entities.len() < CHARTS && !entities.contains(&judged.entity) {
             entities.push(judged.entity);
         }
@@ -96,16 +108,17 @@ impl Chart {
             BTreeMap::new();
         for finding in findings {
             let Some(judged) = Judged::of(finding) else { continue };
+            let Some(counted) = judged.counted else { continue };
             let mark = WindowMark {
                 finding: finding.id.clone(),
                 title: finding.title.clone(),
-                from: judged.until - judged.hours + 1,
+                from: judged.until - counted.hours + 1,
                 until: judged.until + 1,
                 observed: finding.evidence.observed,
                 expected: finding.evidence.expected,
             };
-            let slot = (judged.entity, judged.measure.id);
-            wanted.entry(slot).or_insert_with(|| (judged.measure, Vec::new())).1.push(mark);
+            let slot = (judged.entity, counted.measure.id);
+            wanted.entry(slot).or_insert_with(|| (counted.measure, Vec::new())).1.push(mark);
         }
         wanted
             .into_iter()

@@ -200,7 +200,7 @@ impl Judge {
         let peak = Peak { entity: entity.hash(), actor: actor.hash(), hour, score: calibrated };
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
-        let c = standard.c(&family, calibrated);
+        let c = standard.c(&family, calibrated, peak.actor);
         if !threshold.is_mature || c < budget::WEAKEST {
             return;
         }
@@ -235,7 +235,7 @@ impl Judge {
     fn settle(&mut self, hour: i64) {
         self.settled = self.settled.max(Some(hour));
         let mut lasting: BTreeSet<(bool, Entity)> = BTreeSet::new();
-        for mut episode in episodes::derive(self.marks.values()) {
+        for mut episode in episodes::derive(&self.past, self.marks.values()) {
             if episode.last < hour {
                 // All events stand in the episode.
                 episode.parts.iter_mut().for_each(|part| part.sightings = Sightings::default());
@@ -254,7 +254,7 @@ impl Judge {
     /// All episodes that are remembered, in order of time.
     pub fn episodes(&self) -> Vec<Episode> {
         let mut all = self.past.clone();
-        all.extend(episodes::derive(self.marks.values()));
+        all.extend(episodes::derive(&self.past, self.marks.values()));
         all.sort_by(|a, b| (a.first, &a.actor, a.is_new).cmp(&(b.first, &b.actor, b.is_new)));
         all
     }

@@ -35,8 +35,12 @@ pub enum Group {
 impl Group {
     /// The group of counts of a measure.
     pub fn of(measure: &Measure) -> Group {
-        let denials =
-            [&measures::denied_calls::MEASURE, &measures::keys_denied::MEASURE, &measures::dry_runs::MEASURE];
+        let denials = [
+            &measures::denied_calls::MEASURE,
+            &measures::keys_denied::MEASURE,
+            &measures::dry_runs::MEASURE,
+            &measures::operations_denied::MEASURE,
+        ];
         if denials.iter().any(|one| one.code == measure.code) { Group::Denials } else { Group::Rate }
     }
 

@@ -176,10 +176,18 @@ pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
+/// A hundred years, in weeks.
+const LONG: f64 = 5_200.0;
+
+/// Weeks between two peaks of this C, with two digits: at most a hundred years, since nobody has watched for longer.
+pub(super) fn weeks_between(c: f64) -> f64 {
+    let weeks = libm::exp10(c).min(LONG);
+    let digit = libm::exp10(libm::log10(weeks).floor() - 1.0);
+    ((weeks / digit).round() * digit * 1e6).round() / 1e6
+}
+
 /// How often C comes, in words.
 pub(super) fn how_often(c: f64) -> String {
-    /// A hundred years.
-    const LONG: f64 = 5_200.0;
     let weeks = libm::exp10(c);
     if weeks >= LONG {
         "less than once in a hundred years".to_owned()
@@ -251,5 +259,6 @@ mod tests {
         assert_eq!(how_often(0.0), "about 1.0 times a week");
         assert_eq!(how_often(1.0), "about once in 10 weeks");
         assert_eq!(how_often(60.0), "less than once in a hundred years");
+        assert_eq!([-1.0, 0.123, 2.0, 300.0].map(weeks_between), [0.1, 1.3, 100.0, 5_200.0]);
     }
 }
