@@ -17,7 +17,7 @@ use kmswatch_scenario::{Objects, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Six days of a small organisation, with a burst on the fifth; by moment of delivery.
-fn days() -> BTreeMap<Timestamp, Vec<Log>> {
+pub(crate) fn days() -> BTreeMap<Timestamp, Vec<Log>> {
     let mut scenario = Scenario {
         name: "burst".to_owned(),
         seed: 20_260_504,
@@ -41,16 +41,16 @@ fn days() -> BTreeMap<Timestamp, Vec<Log>> {
     by_stamp
 }
 
-fn is_unusual(finding: &Finding) -> bool {
+pub(crate) fn is_unusual(finding: &Finding) -> bool {
     matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty)
 }
 
-fn of_ids<'f>(findings: impl Iterator<Item = &'f Finding>) -> BTreeSet<String> {
+pub(crate) fn of_ids<'f>(findings: impl Iterator<Item = &'f Finding>) -> BTreeSet<String> {
     findings.map(|finding| finding.id.clone()).collect()
 }
 
 /// What the closer has found unusual.
-fn left_by_the_closer(world: &World) -> BTreeSet<String> {
+pub(crate) fn left_by_the_closer(world: &World) -> BTreeSet<String> {
     let items = world.store.items();
     let left = items.get("found#unusual").map(|item| stored::decode(&item.body).unwrap());
     of_ids(left.unwrap_or_default().iter())

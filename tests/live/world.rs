@@ -108,7 +108,10 @@ impl World {
         self.told().map(|told| {
             let called = |id: &String| {
                 let incident = incidents.iter().find(|incident| incident.is_called(id));
-                incident.map_or_else(|| format!("{id}, of which a replay knows nothing"), |known| known.id.clone())
+                incident.map_or_else(
+                    || format!("{id}, of which a replay knows nothing"),
+                    |known| known.id.clone(),
+                )
             };
             told.iter().map(called).collect()
         })

@@ -85,7 +85,8 @@ impl Alert {
 /// What it is called, and where all of it is.
 fn cut(detail: &Value, all_of_it: &str) -> Value {
     let mut short = json!({ "left_out": true, "all_of_it": all_of_it });
-    let kept = ["version", "id", "kind", "news", "severity", "title", "time", "accounts", "regions", "key_count"];
+    let kept =
+        ["version", "id", "kind", "news", "severity", "title", "time", "accounts", "regions", "key_count"];
     if let Some(members) = short.as_object_mut() {
         for name in kept {
             members.insert(name.to_owned(), detail.get(name).cloned().unwrap_or_default());

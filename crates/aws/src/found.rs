@@ -44,21 +44,15 @@ fn item_of(id: &str) -> String {
 ///
 /// # Errors
 /// As [`Store`]; then some may have been kept.
-pub(crate) async fn keep(
-    store: &dyn Store,
-    findings: &[Finding],
-    now: Timestamp,
-) -> Result<u64, StoreError> {
+pub(crate) async fn keep(store: &dyn Store, findings: &[Finding], now: Timestamp) -> Result<u64, StoreError> {
     if findings.is_empty() {
         return Ok(0);
     }
     let names: Vec<String> = findings.iter().map(|finding| item_of(&finding.id)).collect();
     let items = store.get(&names).await?;
-    let kept: Vec<Option<String>> = stream::iter(findings.iter().zip(items))
-        .map(|(finding, item)| keep_one(store, finding, item, now))
-        .buffered(WRITES)
-        .try_collect()
-        .await?;
+    let writes: Vec<_> =
+        findings.iter().zip(items).map(|(finding, item)| keep_one(store, finding, item, now)).collect();
+    let kept: Vec<Option<String>> = stream::iter(writes).buffered(WRITES).try_collect().await?;
     let ids: BTreeSet<String> = kept.into_iter().flatten().collect();
     let left_out = findings.len() - ids.len();
     Ok(left_out as u64 + add(store, EVENTS, &ids, now).await?)

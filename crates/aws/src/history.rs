@@ -90,7 +90,7 @@ impl Live {
         found::note_entities(store, &speaking, now).await?;
         let entities: Vec<EntityId> = watch.states().ids().collect();
         context::link(store, &BTreeSet::new(), &context::links(watch.states()), now).await?;
-        let mut known = Known { states: watch.states().clone(), ..Known::default() };
+        let mut known = Known::of(watch.states().clone());
         let saves = known.save(store, entities.iter().cloned(), now).await;
         if let Some((_, first)) = saves.failed.iter().next() {
             return Err(SeedError::Unsaved { failed: saves.failed.len(), first: first.to_string() });

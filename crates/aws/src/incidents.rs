@@ -103,12 +103,7 @@ impl Live {
     }
 
     /// The incidents that these findings make. Muted ones take part; those of staged detectors do not.
-    fn incidents(
-        &self,
-        findings: &[Finding],
-        now: Timestamp,
-        given_out: &BTreeSet<String>,
-    ) -> Vec<Incident> {
+    fn incidents(&self, findings: &[Finding], now: Timestamp, given_out: &BTreeSet<String>) -> Vec<Incident> {
         let Tuned { told, muted, .. } = tuning::tune(findings.to_vec(), &self.settings.engine, now);
         let told = told.into_iter().map(|finding| Member { finding, muted: false });
         let muted = muted.into_iter().map(|finding| Member { finding, muted: true });

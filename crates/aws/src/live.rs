@@ -484,8 +484,7 @@ impl Live {
                 incident.timeline_left_out > 0
                     || incident.timeline.iter().any(|step| step.finding == finding.id)
             };
-            let about: BTreeSet<EntityId> =
-                findings.iter().filter(is_part).flat_map(entities_of).collect();
+            let about: BTreeSet<EntityId> = findings.iter().filter(is_part).flat_map(entities_of).collect();
             let concerns = |done: &&Done| about.iter().any(|entity| done.touched.contains(entity));
             let mut concerned: Vec<&Done> = done.iter().filter(concerns).collect();
             // Nothing of this batch is in it: the schedule tries it again.

@@ -267,7 +267,8 @@ impl Publisher<'_> {
         }
         let claimed = &claimed;
         let sends = self.sinks.iter().enumerate().map(|(at, sink)| async move {
-            let is_wanted = |claimed: &&Claimed| claimed.untold.get(at).is_some_and(|untold| !untold.is_empty());
+            let is_wanted =
+                |claimed: &&Claimed| claimed.untold.get(at).is_some_and(|untold| !untold.is_empty());
             let wanted: Vec<Alert> =
                 claimed.iter().filter(is_wanted).map(|claimed| claimed.alert.clone()).collect();
             let results = if wanted.is_empty() { Vec::new() } else { sink.send(&wanted).await };

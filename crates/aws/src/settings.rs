@@ -112,7 +112,9 @@ fn number<N: std::str::FromStr>(text: Option<String>, name: &str, default: N) ->
 fn severity(text: Option<String>) -> Result<Option<Severity>, SettingsError> {
     let Some(text) = text else { return Ok(None) };
     let known = Severity::ALL.into_iter().find(|severity| severity.name() == text.trim());
-    known.map(Some).ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
+    known
+        .map(Some)
+        .ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
 }
 
 fn object_name(name: &str) -> Result<(String, String), SettingsError> {

@@ -167,10 +167,10 @@ async fn what_was_told_of_a_part_is_told_of_the_whole() {
     let [a, b] = ids(&["a", "b"]).try_into().unwrap();
     let mut whole = news("a", Severity::High);
     whole.incident.joined = vec![b];
-    let sinks: Vec<Arc<dyn Sink>> = world.memory.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect();
+    let sinks: Vec<Arc<dyn Sink>> =
+        world.memory.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect();
     let context = Context { now: NOW, ..Context::default() };
-    let publisher =
-        Publisher { store: world.store.as_ref(), sinks: &sinks, context: &context, owner: "w2" };
+    let publisher = Publisher { store: world.store.as_ref(), sinks: &sinks, context: &context, owner: "w2" };
     publisher.publish(vec![whole.clone()]).await;
     let last = world.memory[0].alerts().pop().unwrap();
     assert_eq!((last.id, last.reasons), (a, BTreeSet::from(["severity_high".to_owned()])));

@@ -368,7 +368,8 @@ mod tests {
                 let Some(rest) = after.trim_start().trim_start_matches('.').strip_prefix("insert(") else {
                     continue;
                 };
-                let Some((name, _)) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                let Some((name, _)) =
+                    rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
                 else {
                     continue;
                 };
