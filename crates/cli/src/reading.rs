@@ -2,7 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::config;
-use crate::inputs;
+use crate::inputs::{self, Wish};
 use crate::progress::Progress;
 use crate::replay::replay;
 use crate::troubles::Troubles;
@@ -10,8 +10,13 @@ use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
+use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use std::num::NonZeroUsize;
+
+/// Objects that are read side by side if they come over the network: one takes some 50 ms to begin, and a core decodes
+/// one in less.
+const READ_REMOTELY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// What came of reading.
 pub(crate) struct Reading {
@@ -24,11 +29,21 @@ pub(crate) struct Reading {
 /// Reads what was asked for. How the hours of the `followed` entities were judged is kept.
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
     let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
+    read_with(args, settings, followed)
+}
+
+/// The same with settings from elsewhere.
+pub(crate) fn read_with(args: &ReadArgs, settings: Settings, followed: &[Entity]) -> anyhow::Result<Reading> {
     let filter = filter(args)?;
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
+    let wish = Wish { filter: filter.clone(), cache: args.cache() };
+    let inputs = inputs::find(&args.paths, &wish, args.threads.unwrap_or(cores).get(), &mut troubles);
+    let threads = match args.threads {
+        Some(threads) => threads,
+        None if inputs.list.iter().any(inputs::Input::is_remote) => cores.max(READ_REMOTELY),
+        None => cores,
+    };
     let mut estate = Estate::new(settings);
     inputs.accounts.iter().for_each(|account| estate.learn_account(account));
     let progress = if args.quiet {
