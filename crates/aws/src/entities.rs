@@ -61,6 +61,11 @@ pub struct Saves {
 }
 
 impl Known {
+    /// States of which nobody knows what is stored.
+    pub(crate) fn of(states: States) -> Known {
+        Known { states, ..Known::default() }
+    }
+
     /// Loads the States of `entities` that are not loaded yet, into [`Known::states`].
     ///
     /// # Errors

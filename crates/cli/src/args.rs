@@ -75,6 +75,8 @@ pub(crate) struct WorkerArgs {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --since 30d --account 111122223333 s3://trail-logs\n      \
+        straight from the bucket, in a build with --features aws\n  \
     kmswatch replay --incidents ./AWSLogs\n      \
         what belongs together as one, with its timeline and first steps\n  \
     kmswatch replay --report report.html ./AWSLogs\n      \
@@ -135,13 +137,18 @@ pub(crate) struct ReplayArgs {
 /// Which logs are read, and how
 #[derive(Debug, Parser)]
 pub(crate) struct ReadArgs {
-    /// Files, folders of any depth, or - for standard input
+    /// Files, folders of any depth, s3://bucket/prefix, or - for standard input
     #[arg(required_unless_present = "state", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     /// Begin with what an earlier run has saved to this file (`kmswatch replay --save`)
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+
+    /// Keep what is read from S3 in this folder, and read again from there
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
 
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
@@ -180,6 +187,18 @@ impl ReadArgs {
     /// Where the logs are, for commands that read them again.
     pub(crate) fn logs(&self) -> String {
         self.paths.first().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+
+    /// Where objects from S3 are kept.
+    #[cfg(feature = "aws")]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        self.cache.clone()
+    }
+
+    /// Nowhere: this build does not read from S3.
+    #[cfg(not(feature = "aws"))]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        None
     }
 }
 
@@ -325,6 +344,17 @@ pub(crate) enum BaselineCommand {
     },
     /// All entities, the busiest first
     List {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Teach a table of the live pipeline what is usual, from logs of the past; nobody is alerted
+    ///
+    /// Needs KMSWATCH_TABLE, and the same settings as the function. For a table that has not judged live logs yet. It may
+    /// be ended and run again at any time.
+    #[cfg(feature = "aws")]
+    #[command(after_help = "Example:\n  \
+        KMSWATCH_TABLE=kmswatch kmswatch baseline bootstrap --since 60d --cache ./logs s3://trail-logs")]
+    Bootstrap {
         #[command(flatten)]
         read: ReadArgs,
     },

@@ -7,6 +7,10 @@
 mod alert;
 mod args;
 mod baseline;
+#[cfg(feature = "aws")]
+mod bootstrap;
+#[cfg(feature = "aws")]
+mod bucket;
 mod config;
 mod coverage;
 mod detectors;

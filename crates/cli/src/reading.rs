@@ -2,7 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::config;
-use crate::inputs;
+use crate::inputs::{self, Wish};
 use crate::progress::Progress;
 use crate::replay::{How, replay};
 use crate::rules;
@@ -16,6 +16,10 @@ use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use kmswatch_report::usage::Usage;
 use std::num::NonZeroUsize;
+
+/// Objects that are read side by side if they come over the network: one takes some 50 ms to begin, and a core decodes
+/// one in less.
+const READ_REMOTELY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// What came of reading.
 pub(crate) struct Reading {
@@ -59,10 +63,15 @@ pub(crate) fn read_for(
         .as_deref()
         .map(|folder| rules::load(folder, settings.first().unwrap_or(&Settings::default())))
         .transpose()?;
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
+    let wish = Wish { filter: filter.clone(), cache: args.cache() };
+    let inputs = inputs::find(&args.paths, &wish, args.threads.unwrap_or(cores).get(), &mut troubles);
+    let threads = match args.threads {
+        Some(threads) => threads,
+        None if inputs.list.iter().any(inputs::Input::is_remote) => cores.max(READ_REMOTELY),
+        None => cores,
+    };
     let progress = if args.quiet {
         Progress::hidden()
     } else {
