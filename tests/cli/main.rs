@@ -13,5 +13,8 @@ mod preview;
 mod quickstart;
 mod readme;
 mod replay;
+mod saved;
+mod shell;
 mod simulate;
+mod tune;
 mod usage;

@@ -32,11 +32,14 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Alert(AlertArgs),
     Baseline(BaselineArgs),
+    Tune(crate::tune::TuneArgs),
     Detectors(DetectorsArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
     Evaluate(EvaluateArgs),
+    Completions(crate::shell::CompletionsArgs),
+    Man(crate::shell::ManArgs),
     #[cfg(feature = "aws")]
     Worker(WorkerArgs),
 }
@@ -77,7 +80,9 @@ pub(crate) struct WorkerArgs {
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
-        the last events of an account, without a trail\n\n\
+        the last events of an account, without a trail\n  \
+    kmswatch replay --state kms.state --save kms.state ./today\n      \
+        go on where the run of yesterday has stopped\n\n\
     Exit status: 0 nothing found, 1 findings, 2 something could not be read\n\
     (findings are printed all the same) or bad usage.")]
 pub(crate) struct ReplayArgs {
@@ -112,6 +117,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long, short)]
     pub(crate) verbose: bool,
 
+    /// Save what is known at the end to this file, for `--state`: the next run goes on from there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+
     /// Write an account of the run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
@@ -121,8 +130,12 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Parser)]
 pub(crate) struct ReadArgs {
     /// Files, folders of any depth, s3://bucket/prefix, or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "state", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Begin with what an earlier run has saved to this file (`kmswatch replay --save`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
 
     /// Keep what is read from S3 in this folder, and read again from there
     #[cfg(feature = "aws")]
@@ -530,7 +543,7 @@ fn account(text: &str) -> Result<String, String> {
     if is_account_id(text) { Ok(text.to_owned()) } else { Err("an account id has twelve digits".to_owned()) }
 }
 
-fn budget(text: &str) -> Result<f64, String> {
+pub(crate) fn budget(text: &str) -> Result<f64, String> {
     let allowed = 0.01..=1_000.0;
     text.parse().ok().filter(|budget| allowed.contains(budget)).ok_or_else(|| "write 0.01 to 1000".to_owned())
 }

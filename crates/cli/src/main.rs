@@ -23,10 +23,13 @@ mod progress;
 mod reading;
 mod replay;
 mod run;
+mod saved;
 mod schema;
+mod shell;
 mod simulate;
 mod terminal;
 mod troubles;
+mod tune;
 #[cfg(feature = "aws")]
 mod worker;
 
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
         Command::Detectors(args) => detectors::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         #[cfg(feature = "aws")]

@@ -5,8 +5,9 @@ use crate::config;
 use crate::inputs::{self, Wish};
 use crate::progress::Progress;
 use crate::replay::replay;
+use crate::saved;
 use crate::troubles::Troubles;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
@@ -28,12 +29,22 @@ pub(crate) struct Reading {
 
 /// Reads what was asked for. How the hours of the `followed` entities were judged is kept.
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
-    let settings = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
-    read_with(args, settings, followed)
+    let prepare = |watch: &mut Watch| followed.iter().for_each(|entity| watch.follow(entity.clone()));
+    let (mut watches, troubles) = read_for(args, vec![settings(args)?], prepare)?;
+    Ok(Reading { watch: watches.pop().unwrap_or_default(), troubles })
 }
 
-/// The same with settings from elsewhere.
-pub(crate) fn read_with(args: &ReadArgs, settings: Settings, followed: &[Entity]) -> anyhow::Result<Reading> {
+/// The settings that were asked for.
+pub(crate) fn settings(args: &ReadArgs) -> anyhow::Result<Settings> {
+    args.config.as_deref().map(config::load).transpose().map(Option::unwrap_or_default)
+}
+
+/// Reads what was asked for once, for several settings that differ in their budget alone: one watch for each.
+pub(crate) fn read_for(
+    args: &ReadArgs,
+    settings: Vec<Settings>,
+    mut prepare: impl FnMut(&mut Watch),
+) -> anyhow::Result<(Vec<Watch>, Troubles)> {
     let filter = filter(args)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
@@ -44,18 +55,28 @@ pub(crate) fn read_with(args: &ReadArgs, settings: Settings, followed: &[Entity]
         None if inputs.list.iter().any(inputs::Input::is_remote) => cores.max(READ_REMOTELY),
         None => cores,
     };
-    let mut estate = Estate::new(settings);
-    inputs.accounts.iter().for_each(|account| estate.learn_account(account));
     let progress = if args.quiet {
         Progress::hidden()
     } else {
         Progress::on_terminal(|| inputs.list.iter().map(inputs::Input::bytes).sum())
     };
-    let mut watch = Watch::new(estate);
-    followed.iter().for_each(|entity| watch.follow(entity.clone()));
-    let watch = replay(&inputs.list, watch, &filter, threads, &progress, &mut troubles);
+    let known =
+        args.state.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::load(file)?))).transpose()?;
+    let watch_of = |settings| {
+        let mut estate = Estate::new(settings);
+        inputs.accounts.iter().for_each(|account| estate.learn_account(account));
+        let mut watch = match &known {
+            None => Watch::new(estate),
+            Some((file, bytes)) => Watch::restored(estate, bytes)
+                .with_context(|| format!("cannot use the saved state in {}", file.display()))?,
+        };
+        prepare(&mut watch);
+        Ok(watch)
+    };
+    let watches = settings.into_iter().map(watch_of).collect::<anyhow::Result<_>>()?;
+    let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles);
     progress.finish();
-    Ok(Reading { watch, troubles })
+    Ok((watches, troubles))
 }
 
 /// The moment of the clock: for words such as "7d" alone.

@@ -28,20 +28,21 @@ use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 /// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
 const WAITING: usize = 16;
 
-/// Reads all inputs into `watch`. Whatever cannot be read is in `troubles`.
+/// Reads all inputs into `watches`, each of them once: single events are judged by the estate of the first one, so the
+/// others may differ from it in their budget alone. Whatever cannot be read is in `troubles`.
 pub(crate) fn replay(
     inputs: &[Input],
-    watch: Watch,
+    watches: Vec<Watch>,
     filter: &Filter,
     threads: NonZeroUsize,
     progress: &Progress,
     troubles: &mut Troubles,
-) -> Watch {
+) -> Vec<Watch> {
     keep_panics_quiet();
     let threads = threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
-    let estate = &watch.estate().clone();
-    let end = Mutex::new(End { watch, delivered: None, troubles });
+    let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
+    let end = Mutex::new(End { watches, delivered: None, troubles });
     let work = || {
         let mut worker = Worker::default();
         while let Some(at) = order.take() {
@@ -62,7 +63,7 @@ pub(crate) fn replay(
     });
     let mut end = end.into_inner().unwrap_or_else(PoisonError::into_inner);
     end.finish(inputs.last().is_some_and(|input| input.is_stamped));
-    end.watch
+    end.watches
 }
 
 /// What came of one object: an outcome, or why there is none.
@@ -78,7 +79,7 @@ fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, pr
 
 /// Where everything comes together, in order.
 struct End<'a> {
-    watch: Watch,
+    watches: Vec<Watch>,
     /// Time of the last log absorbed.
     delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
@@ -87,16 +88,17 @@ struct End<'a> {
 impl End<'_> {
     /// Closes the hours that were over when everything absorbed so far had been delivered.
     fn advance(&mut self, delivered: Timestamp) {
-        let watch = &mut self.watch;
-        if let Err(message) = caught(|| watch.advance(delivered)) {
-            self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+        for watch in &mut self.watches {
+            if let Err(message) = caught(|| watch.advance(delivered)) {
+                self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+            }
         }
     }
 
     /// Closes what is over at the end: by the stamp of the last input; where it has none, its time is that of its
     /// first event, and the last event of all tells better.
     fn finish(&mut self, is_stamped: bool) {
-        let last_event = self.watch.last_event().filter(|_| !is_stamped);
+        let last_event = self.watches.first().and_then(Watch::last_event).filter(|_| !is_stamped);
         if let Some(moment) = self.delivered.max(last_event) {
             self.advance(moment);
         }
@@ -136,7 +138,12 @@ impl End<'_> {
             message: problem.message,
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
-        if let Err(message) = caught(|| self.watch.absorb(outcome)) {
+        let Some((last, others)) = self.watches.split_last_mut() else { return };
+        let absorbed = caught(|| {
+            others.iter_mut().for_each(|watch| watch.absorb(outcome.clone()));
+            last.absorb(outcome);
+        });
+        if let Err(message) = absorbed {
             self.troubles.problems.push(InputProblem::whole(input.name(), message));
         }
     }

@@ -4,6 +4,7 @@ use crate::args::{Format, ReplayArgs};
 use crate::output::{self, Outcome, jsonl, summary, text};
 use crate::reading::{Reading, read};
 use crate::replay::caught;
+use crate::saved;
 use crate::terminal;
 use kmswatch_alerts::{Alert, Context, asff, ocsf};
 use kmswatch_engine::incident::{self, Member};
@@ -19,6 +20,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let begun = Instant::now();
     // A summary that cannot be written is known before hours of reading, not after.
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
+    let saved =
+        args.save.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::create(file)?))).transpose()?;
     let Reading { watch, troubles } = read(&args.read, &[])?;
     let (mut account, findings) = caught(|| {
         let findings = watch.findings();
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     })
     .map_err(|message| anyhow::anyhow!(message))?;
     account.problems = troubles.problems.count;
-    let now = as_of(args, account.last_event);
+    let now = as_of(args, watch.last_event());
     let settings = &watch.estate().settings;
     let tuned = tuning::tune(findings, settings, now);
     let notes = output::Tuning::of(&tuned);
@@ -69,6 +72,10 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         // Whoever reads our output has seen enough; what was found stays found.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
+    }
+    // After the output: what dies in between says it again.
+    if let Some((file, new)) = saved {
+        saved::write(new, file, &watch)?;
     }
     Ok(status)
 }

@@ -12,8 +12,8 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
-use crate::baseline::budget::Understood;
 use crate::baseline::judge::{Entity, Judge};
+use crate::baseline::reliability::Reached;
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
 use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
@@ -24,6 +24,7 @@ use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
 pub use history::JudgedHour;
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
+pub use saved::SavedError;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -172,19 +173,6 @@ fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     }
 }
 
-/// What findings about single events explain by `hour`: whose acts on which days say nothing of what is usual. Those
-/// of high severity alone, since what is understood must not become a way to teach the baselines.
-fn understood(findings: &IndexMap<String, Finding>, hour: i64) -> Vec<Understood> {
-    let day = hour.div_euclid(24) * 24;
-    let explains = |finding: &&Finding| finding.severity >= Severity::High && finding.time.end.hour() < day;
-    let of = |finding: &Finding| {
-        let actor = Entity::Principal(finding.principal.as_ref()?.id.clone()).hash();
-        let (from, to) = (finding.time.start.hour() - 24, finding.time.end.hour() + 24);
-        Some(Understood { actor, from, to })
-    };
-    findings.values().filter(explains).filter_map(of).collect()
-}
-
 /// The States of all entities and the findings so far. Outcomes may come in any order, and more than once.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -194,6 +182,10 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    /// Time of the last event of which a saved watch knew.
+    known_until: Option<Timestamp>,
+    /// What its findings have explained.
+    understood_before: understood::Before,
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -289,10 +281,25 @@ impl Watch {
         self.rates.history(entity)
     }
 
+    /// Counts from now on how often closed hours are how unusual, for [`Watch::reliability`].
+    pub fn count_unusual_hours(&mut self) {
+        self.rates.count();
+    }
+
+    /// How often hours were as unusual as is said, by class of entities. Empty unless
+    /// [`Watch::count_unusual_hours`] was called before.
+    pub fn reliability(&self) -> Vec<Reached> {
+        let keys = self.states.keys.iter().map(|(arn, state)| (Entity::Key(arn.clone()), &state.baseline));
+        let principals =
+            self.states.principals.iter().map(|(id, state)| (Entity::Principal(id.clone()), &state.baseline));
+        let all = keys.chain(principals).map(|(entity, baseline)| (entity.class(), baseline));
+        self.rates.reliability().map(|counts| counts.of(all)).unwrap_or_default()
+    }
+
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
-        let understood = |hour| understood(&self.findings, hour);
+        let understood = |hour| self.understood_before.and(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
     }
 
@@ -332,9 +339,9 @@ impl Watch {
         &self.estate
     }
 
-    /// Time of the last event absorbed.
+    /// Time of the last event absorbed, by itself or by the one whose knowledge it has.
     pub fn last_event(&self) -> Option<Timestamp> {
-        self.summary.last_event
+        self.summary.last_event.max(self.known_until)
     }
 
     /// The States of all entities.
@@ -429,7 +436,7 @@ impl Watch {
                 }
             }
         }
-        let understood = |hour| understood(&self.findings, hour);
+        let understood = |hour| self.understood_before.and(&self.findings, hour);
         let judge = self.rates.preview(&self.states, &self.estate.settings, &understood);
         for episode in &judge.episodes() {
             for look in &looks {
@@ -524,7 +531,9 @@ impl SeenEvents {
 
 mod history;
 pub mod rates;
+mod saved;
 mod touched;
+mod understood;
 
 #[cfg(test)]
 pub(crate) mod testing;

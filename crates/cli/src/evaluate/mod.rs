@@ -12,14 +12,12 @@ mod crew;
 mod golden;
 mod hearing;
 mod matching;
-mod numbers;
 mod observe;
 mod poisoning;
 mod scoring;
 mod sizes;
 mod statement;
 mod subject;
-mod table;
 mod text;
 
 use crate::args::{EvaluateArgs, ReportFormat, Show};

@@ -3,10 +3,10 @@
 //! In an organisation that has lived for six weeks: thefts that grow by some per cent a day for a month; bursts by one
 //! workload every other day; and workloads whose level rises and stays, as after a release (attacks in name only).
 
-use super::numbers::{percent, quantile, short};
 use super::observe::Observation;
-use super::table::Table;
 use super::text::paragraph;
+use crate::output::numbers::{percent, quantile, short};
+use crate::output::table::Table;
 use kmswatch_engine::time::{DAY, HOUR};
 use kmswatch_scenario::scenario::AttackPlan;
 use kmswatch_scenario::{Objects, PrincipalKind, Scenario};

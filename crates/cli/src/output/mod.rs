@@ -5,10 +5,12 @@ pub(crate) mod figures;
 pub(crate) mod hours;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
+pub(crate) mod numbers;
 pub(crate) mod plot;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod summary;
+pub(crate) mod table;
 pub(crate) mod text;
 
 use crate::terminal;

@@ -68,6 +68,7 @@ pub mod hour;
 pub mod judge;
 pub mod novelty;
 pub mod rate;
+pub mod reliability;
 pub mod repertoire;
 pub mod series;
 pub mod tail;

@@ -55,7 +55,8 @@ pub(super) fn finding(
     let mut details = of_part(top);
     let others: Vec<String> = others(episode, top)
         .into_iter()
-        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, key_of(top)), usual(part)))
+        // Evidence stands without the key of the finding, so that none of its places is for that.
+        .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, ""), usual(part)))
         .collect();
     if !others.is_empty() {
         details.insert("others", json!(others));

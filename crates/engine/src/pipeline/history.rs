@@ -6,6 +6,7 @@
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::judge::Entity;
 use crate::baseline::rate::Score;
+use crate::baseline::reliability::Reliability;
 use crate::measures::Measure;
 use std::collections::BTreeMap;
 
@@ -24,10 +25,11 @@ pub struct JudgedHour {
     pub age: Age,
 }
 
-/// The judged hours of the entities that are followed.
+/// The judged hours of the entities that are followed, and counts over those of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
     followed: BTreeMap<Entity, Vec<JudgedHour>>,
+    reliability: Option<Reliability>,
 }
 
 impl History {
@@ -35,7 +37,20 @@ impl History {
         self.followed.entry(entity).or_default();
     }
 
+    /// Counts from now on how often hours are how unusual.
+    pub(super) fn count(&mut self) {
+        self.reliability.get_or_insert_default();
+    }
+
+    /// The counts; `None` if nobody asked for them beforehand.
+    pub(super) fn reliability(&self) -> Option<&Reliability> {
+        self.reliability.as_ref()
+    }
+
     pub(super) fn note(&mut self, entity: &Entity, closed: &Closed, hour: i64) {
+        if let Some(reliability) = &mut self.reliability {
+            reliability.take(entity.class(), closed);
+        }
         if let Some(hours) = self.followed.get_mut(entity) {
             hours.push(JudgedHour {
                 hour,

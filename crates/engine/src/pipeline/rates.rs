@@ -24,6 +24,7 @@ use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, FirstUses, Judge, NewValue};
 use crate::baseline::novelty::{Dimension, FirstUse, Habit, KeyHabit, Novelty, Part, WARM_HOURS};
+use crate::baseline::reliability::Reliability;
 use crate::baseline::repertoire::{ClosedShown, Value};
 use crate::baseline::series;
 use crate::settings::Settings;
@@ -131,6 +132,16 @@ impl Rates {
     /// Keeps the judged hours of `entity` from now on.
     pub(super) fn follow(&mut self, entity: Entity) {
         self.history.follow(entity);
+    }
+
+    /// Counts from now on how often hours are how unusual.
+    pub(super) fn count(&mut self) {
+        self.history.count();
+    }
+
+    /// The counts; `None` if nobody asked for them beforehand.
+    pub(super) fn reliability(&self) -> Option<&Reliability> {
+        self.history.reliability()
     }
 
     /// The judged hours of an entity that is followed.
