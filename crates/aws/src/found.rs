@@ -30,9 +30,9 @@ const RENEWED_DAYS: i64 = 300;
 const LISTED_DAYS: i64 = 3_650;
 /// Findings that are written side by side.
 const WRITES: usize = 8;
-/// Days after its last event at which a finding of single events can be taken off the list: more than two incidents
-/// last.
-const NEEDED_DAYS: i64 = 60;
+/// Days after its last event at which a finding of single events can be taken off the list: more than
+/// incidents last, and than what rules explain counts for what is usual.
+const NEEDED_DAYS: i64 = 70;
 /// Members of a list above which what is no longer needed is taken off.
 const MANY: usize = 2_000;
 

@@ -21,7 +21,7 @@ use kmswatch_engine::time::DAY;
 use std::collections::BTreeSet;
 
 /// Days before the end of the history at which what single events have shown is forgotten.
-const EVENT_DAYS: i64 = 60;
+const EVENT_DAYS: i64 = 70;
 
 /// What was put into the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

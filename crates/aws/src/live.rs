@@ -161,14 +161,7 @@ struct Done {
 impl Live {
     /// A pipeline over `ports`. `owner` is a name that no other running pipeline has.
     pub fn new(ports: Ports, settings: LiveSettings, owner: &str) -> Live {
-        Live {
-            ports,
-            settings,
-            owner: owner.to_owned(),
-            tells: true,
-            workers: Mutex::default(),
-            rules: None,
-        }
+        Live { ports, settings, owner: owner.to_owned(), tells: true, workers: Mutex::default(), rules: None }
     }
 
     /// A pipeline that tells nobody of anything: States, rates and findings are stored all the same.

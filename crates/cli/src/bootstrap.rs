@@ -5,7 +5,7 @@ use crate::baseline::told;
 use crate::bucket::wait;
 use crate::config;
 use crate::output::figures::grouped;
-use crate::reading::{Reading, read_with};
+use crate::reading::read_for;
 use anyhow::Context;
 use kmswatch_aws::clients::{self, Clients};
 use kmswatch_aws::live::Live;
@@ -24,7 +24,8 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<u8> {
     if let Some(file) = &args.config {
         settings.engine = config::load(file)?;
     }
-    let Reading { watch, troubles } = read_with(args, settings.engine.clone(), &[])?;
+    let (mut watches, troubles) = read_for(args, vec![settings.engine.clone()], |_| {}, None)?;
+    let watch = watches.pop().unwrap_or_default();
     let table = settings.table.clone();
     let mut ports = clients.ports(&settings);
     ports.sinks.clear();
