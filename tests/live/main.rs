@@ -4,6 +4,7 @@
 
 mod closing;
 mod contract;
+mod cost;
 mod crash;
 mod disorder;
 mod history;
