@@ -75,8 +75,15 @@ fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
     if !keys.is_empty() {
         lines.push(("Key", keys.join(", ")));
         add_more(&mut lines, alert.key_count, amount.keys);
-    } else if alert.stages.iter().any(|stage| matches!(stage, Stage::Probing | Stage::Taking | Stage::FirstUse)) {
-        lines.push(("Key", "None in particular: the calls of the principal, below, tell which it used.".to_owned()));
+    } else if alert
+        .stages
+        .iter()
+        .any(|stage| matches!(stage, Stage::Probing | Stage::Taking | Stage::FirstUse))
+    {
+        lines.push((
+            "Key",
+            "None in particular: the calls of the principal, below, tell which it used.".to_owned(),
+        ));
     }
     let why = if alert.is_incident { alert.why.first() } else { Some(&alert.summary) };
     lines.extend(why.filter(|why| !why.is_empty()).map(|why| ("Why", plain(why, amount.text))));
