@@ -53,7 +53,7 @@ pub(super) fn summary(members: &[&Member], incident: &Incident) -> String {
     };
     let mut text = format!("{who}{accounts}, {}", span(incident.time));
     if !stages.is_empty() {
-        text.push_str(&format!(": {}", stages.join(", then ")));
+        text.push_str(&format!(": {}", one_after_another(&stages)));
     }
     text.push_str(&match members.len() {
         1 => format!(" ({}", events(incident.event_count)),
@@ -64,6 +64,14 @@ pub(super) fn summary(members: &[&Member], incident: &Incident) -> String {
     }
     text.push_str(").");
     text
+}
+
+/// "a, b, then c".
+fn one_after_another(items: &[&str]) -> String {
+    match items {
+        [before @ .., last] if !before.is_empty() => format!("{}, then {last}", before.join(", ")),
+        _ => items.concat(),
+    }
 }
 
 /// "1 event", "about 4,310 events".
