@@ -1,7 +1,7 @@
 //! The page of `kmswatch replay --report` in a browser: clicked through, and with hostile text in every field.
 //!
 //! Needs Python 3.9 with `venv`, PyPI the first time (Playwright, pinned by `page/requirements.txt`), and a Chromium that
-//! is installed or named by `KMSWATCH_BROWSER`. Without them these tests fail and say so.
+//! is installed or named by `CHROMIUM`. Without them these tests fail and say so.
 
 use super::logs::{ACCOUNT, Logs, event, run};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 const REQUIREMENTS: &str = include_str!("page/requirements.txt");
 const NEEDS: &str = "the tests of the page look at it in a browser, for which they need Python 3.9 or later with its module venv \
                      (Debian: python3-venv), PyPI the first time, and Chromium (Debian: chromium or \
-                     chromium-headless-shell; or name another by KMSWATCH_BROWSER)";
+                     chromium-headless-shell; or name another by CHROMIUM)";
 
 /// The virtual environment with Playwright, made if it is not there.
 fn python() -> &'static Path {
@@ -41,7 +41,7 @@ fn python() -> &'static Path {
 
 /// A Chromium.
 fn browser() -> PathBuf {
-    if let Some(named) = std::env::var_os("KMSWATCH_BROWSER") {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
         return named.into();
     }
     let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
