@@ -87,6 +87,9 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<u8> {
         InventoryFormat::Text => {
             let out = &mut io::BufWriter::new(anstream::stdout().lock());
             let layout = output::text::Layout { columns: terminal::columns(), verbose: args.verbose };
+            if let Some(note) = notes(args) {
+                writeln!(out, "{note}\n")?;
+            }
             match &deletion {
                 Some(deletion) => inventory::one(out, &inventory, deletion, &hygiene, &layout)?,
                 None => inventory::all(out, &inventory, &hygiene, &layout)?,
@@ -126,11 +129,19 @@ fn html(
         hygiene,
         charts: &[],
         problems,
-        notes: Vec::new(),
+        notes: notes(args).into_iter().collect(),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     page.write(&mut out)?;
     out.flush()
+}
+
+/// What has to be said of what was not counted.
+fn notes(args: &ReportArgs) -> Option<String> {
+    args.read.state.as_ref()?;
+    let words = "Users, calls and resources are counted in the logs that were read now. What lies behind --state is known as \
+                 facts alone: aliases, states, policies.";
+    Some(words.to_owned())
 }
 
 /// The key that `name` means: an ARN, an id or an alias.

@@ -4,8 +4,8 @@
 //! cargo run --release -p kmswatch-report --example large_page -- large.html
 //! target/tmp/browser/bin/python tests/cli/page/browse.py chromium-headless-shell time large.html
 //! ```
-// What is invented here is never empty.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+// What is invented here is never empty, and this program is a shell.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use kmswatch_engine::detectors;
 use kmswatch_engine::estate::Estate;

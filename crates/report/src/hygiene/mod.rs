@@ -30,6 +30,7 @@ mod unused_access;
 mod unused_key;
 
 use crate::inventory::{Evidence, Inventory, KeyEntry, Note, User, short};
+use crate::words::many;
 use kmswatch_engine::finding::Severity;
 use kmswatch_engine::time::{DAY, Timestamp};
 use serde::Serialize;
@@ -216,18 +217,9 @@ fn names<'a>(principals: impl Iterator<Item = &'a str>) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-/// `1 call`, `4 calls`.
+/// `1 call`, `4,310 calls`.
 fn calls(n: u64) -> String {
-    if n == 1 { "1 call".to_owned() } else { format!("{} calls", grouped(n)) }
-}
-
-/// `4310` as `4,310`.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let group = |at: usize| digits.get(at.saturating_sub(3)..at).unwrap_or_default();
-    let mut groups: Vec<&str> = (1..=digits.len()).rev().step_by(3).map(group).collect();
-    groups.reverse();
-    groups.join(",")
+    many(n, "call")
 }
 
 /// Whole days from `from` to `to`.

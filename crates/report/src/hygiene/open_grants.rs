@@ -1,4 +1,4 @@
-use super::{Sign, Signal, days_between, names};
+use super::{Sign, Signal, days_between, many, names};
 use crate::inventory::{Grant, Inventory, KeyEntry};
 use kmswatch_engine::finding::Severity;
 
@@ -25,9 +25,7 @@ fn sign(key: &KeyEntry, inventory: &Inventory) -> Option<Sign> {
     let oldest = old.iter().map(|grant| grant.at).min()?;
     let who = names(old.iter().map(|grant| grant.by.as_str()));
     let more = if key.grants_cut { " at least" } else { "" };
-    let says = format!(
-        "{}{more} made by {who} not ended, the oldest of {oldest}.",
-        crate::inventory::deletion::many(old.len(), "grant")
-    );
+    let says =
+        format!("{}{more} made by {who} not ended, the oldest of {oldest}.", many(old.len() as u64, "grant"));
     Some(Sign::of(key, says).by(old.iter().map(|grant| grant.by.as_str())))
 }

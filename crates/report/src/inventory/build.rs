@@ -8,7 +8,7 @@ use kmswatch_engine::event::{ErrorClass, Operation};
 use kmswatch_engine::finding::{KeyName, key_family};
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_engine::state::{ActKind, Detail, KeyState};
-use kmswatch_engine::time::{DAY, Timestamp};
+use kmswatch_engine::time::DAY;
 use std::collections::BTreeMap;
 
 /// Longest list of copies of a multi-Region key, which has at most one in a Region.
@@ -30,9 +30,10 @@ struct Draft<'a> {
 impl Inventory {
     /// The inventory of everything that `watch` and `usage` have met.
     pub fn of(watch: &Watch, usage: &Usage) -> Inventory {
-        let summary = watch.span();
-        let as_of = summary.map_or(Timestamp::default(), |span| span.end);
-        let since = summary.map_or(Timestamp::default(), |span| span.start);
+        let span = watch.span();
+        // Without an event of its own, all that it knows was saved by another.
+        let as_of = span.map(|span| span.end).or(watch.last_event()).unwrap_or_default();
+        let since = span.map_or(as_of, |span| span.start);
         let days = (as_of.since(since).max(3_600) as f64) / DAY as f64;
         let mut keys: Vec<KeyEntry> =
             drafts(watch, usage).into_iter().map(|(arn, draft)| entry(&arn, draft, watch)).collect();

@@ -1,6 +1,7 @@
 //! What breaks if a key is deleted.
 
 use super::{Inventory, KeyEntry, State, User, short};
+use crate::words::many;
 use kmswatch_engine::event::Operation;
 use kmswatch_engine::runbook::aws;
 use kmswatch_engine::time::{DAY, Timestamp};
@@ -74,7 +75,7 @@ impl Inventory {
                 Verdict::Breaks,
                 format!(
                     "Do not delete {label}: {} used it in the last {RECENT_DAYS} days, last at {}.",
-                    many(recent.len(), "principal"),
+                    many(recent.len() as u64, "principal"),
                     moment(key.last_use)
                 ),
             ),
@@ -83,7 +84,7 @@ impl Inventory {
                 format!(
                     "{label} was used by {}, last at {}, but not in the last {RECENT_DAYS} days. Data that is seldom \
                      read may still need it.",
-                    many(ever.len(), "principal"),
+                    many(ever.len() as u64, "principal"),
                     moment(key.last_use)
                 ),
             ),
@@ -157,15 +158,14 @@ fn breaks(key: &KeyEntry, users: &[&User]) -> Vec<String> {
             "{}{via} can no longer call {} ({}, last at {}).",
             short(&user.principal),
             what.join(", "),
-            many(usize::try_from(user.uses).unwrap_or(usize::MAX), "use"),
+            many(user.uses, "use"),
             moment(user.last_use)
         ));
     }
     if let Some(more) = by_last.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        lines.push(format!("And {} more.", many(more, "user")));
+        lines.push(format!("And {} more.", many(more as u64, "user")));
     }
-    let behind: Vec<String> =
-        key.resources.iter().map(|(kind, n)| many(usize::try_from(*n).unwrap_or(usize::MAX), kind)).collect();
+    let behind: Vec<String> = key.resources.iter().map(|(kind, n)| many(*n, kind)).collect();
     if !behind.is_empty() {
         lines.push(format!("Unreadable: {} that were named in calls.", behind.join(", ")));
     }
@@ -176,12 +176,12 @@ fn breaks(key: &KeyEntry, users: &[&User]) -> Vec<String> {
         lines.push(format!("{alias} goes with it: whoever calls by that name fails."));
     }
     if !key.open_grants.is_empty() {
-        lines.push(format!("{} on it end.", many(key.open_grants.len(), "grant")));
+        lines.push(format!("Grants that end with it: {}.", key.open_grants.len()));
     }
     if !key.copies.is_empty() {
         lines.push(format!(
             "{} of the same multi-Region key stay usable, and so does what they can decrypt: all that this one can.",
-            many(key.copies.len(), "other copy")
+            many(key.copies.len() as u64, "other copy")
         ));
     }
     lines
@@ -204,8 +204,8 @@ fn steps(key: &KeyEntry) -> Vec<String> {
             format!("See which grants there are: {}", command("kms list-grants")),
             format!("Disable it first, which can be undone at once: {}", command("kms disable-key")),
             format!(
-                "Watch for {WATCH_DAYS} days whether anybody misses it (`kmswatch replay` tells: unusable_key_used), and \
-                 give it back if so: {}",
+                "Watch for {WATCH_DAYS} days whether anybody misses it, which is a finding (unusable_key_used), and give it \
+                 back if so: {}",
                 command("kms enable-key")
             ),
             format!(
@@ -221,13 +221,4 @@ fn steps(key: &KeyEntry) -> Vec<String> {
 
 fn moment(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string())
-}
-
-/// `1 table`, `4 tables`.
-pub(crate) fn many(n: usize, word: &str) -> String {
-    match (n, word.strip_suffix('y')) {
-        (1, _) => format!("1 {word}"),
-        (_, Some(stem)) => format!("{n} {stem}ies"),
-        (_, None) => format!("{n} {word}s"),
-    }
 }

@@ -1,3 +1,6 @@
+// Golden files are read and written, and nothing else is impure here.
+#![allow(clippy::disallowed_methods)]
+
 use super::*;
 use crate::testing::{inventory, logs, read};
 use crate::usage::Bounds;

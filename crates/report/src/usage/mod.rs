@@ -7,18 +7,21 @@
 //! Who writes to a log decides how many keys, principals and resources there are, so everything is bounded
 //! ([`Bounds`]). What is over a bound still counts for its key or at least as a number: [`Cut`] says how much.
 
-use crate::facts::Facts;
-use indexmap::{Equivalent, IndexMap};
-use kmswatch_engine::event::{
-    ErrorClass, Event, Key, Operation, Params, PrincipalKind, ResourceKind, Source,
-};
+mod part;
+#[cfg(test)]
+mod tests;
+mod way;
+
+pub use part::{Part, Spec};
+pub use way::{CallKind, Tally, Way};
+
+use indexmap::IndexMap;
+use kmswatch_engine::event::{ErrorClass, ResourceKind};
 use kmswatch_engine::pipeline::SeenEvents;
-use kmswatch_engine::state::RefusedState;
 use kmswatch_engine::time::Timestamp;
+use part::{Call, GrantMark};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{Hash, Hasher};
-use xxhash_rust::xxh3::xxh3_64;
 
 type Hashed = foldhash::fast::RandomState;
 
@@ -42,15 +45,15 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// More than the largest estates have, in less than a gigabyte at the very worst.
+    /// More than all but the largest estates have. All of it with the longest names there can be is about a gigabyte.
     fn default() -> Bounds {
         Bounds {
-            keys: 50_000,
+            keys: 20_000,
             unproved_keys: 2_000,
-            ways: 500_000,
+            ways: 300_000,
             resources: 4_000_000,
-            days: 800,
-            grants: 256,
+            days: 400,
+            grants: 32,
             events: 2_000_000,
         }
     }
@@ -74,215 +77,6 @@ impl Cut {
     pub fn is_cut(&self) -> bool {
         *self != Cut::default()
     }
-}
-
-/// One way of using a key: what a call has in common with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// Key ARN, or the ARN of an alias where the record names no key.
-    pub key: Box<str>,
-    /// Stable id of the principal.
-    pub principal: Box<str>,
-    /// Service between the principal and KMS; empty for a direct call.
-    pub via: Box<str>,
-    /// Account of the principal, empty if not known.
-    pub account: Box<str>,
-    /// What cannot differ for one principal, and the call itself.
-    pub call: CallKind,
-}
-
-/// The parts of a [`Way`] that are small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CallKind {
-    /// Kind of the principal.
-    pub kind: PrincipalKind,
-    /// What was called.
-    pub operation: Operation,
-    /// How it failed; `None` for success.
-    pub class: Option<ErrorClass>,
-    /// Of a key that could not be used: its state.
-    pub refused: Option<RefusedState>,
-    /// Circumstances.
-    pub facts: Facts,
-}
-
-/// A [`Way`] whose texts are borrowed, to look one up.
-struct WayRef<'a>([&'a str; 4], CallKind);
-
-impl Way {
-    fn parts(&self) -> [&str; 4] {
-        [&self.key, &self.principal, &self.via, &self.account]
-    }
-}
-
-impl Hash for Way {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.parts(), self.call).hash(state);
-    }
-}
-
-impl Hash for WayRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.0, self.1).hash(state);
-    }
-}
-
-impl Equivalent<Way> for WayRef<'_> {
-    fn equivalent(&self, way: &Way) -> bool {
-        self.1 == way.call && self.0 == way.parts()
-    }
-}
-
-/// Calls of one way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// Distinct events.
-    pub count: u64,
-    /// The first event.
-    pub first: Timestamp,
-    /// The last event.
-    pub last: Timestamp,
-    /// Id of the event that was met first.
-    pub event_id: Box<str>,
-}
-
-/// A call as a part holds it.
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    way: usize,
-    time: Timestamp,
-    event: u64,
-    /// What two accounts' copies of the event have in common.
-    act: Option<u64>,
-    resource: Option<(ResourceKind, u64)>,
-}
-
-/// A grant that was made, or ended.
-#[derive(Clone, Debug)]
-struct GrantMark {
-    key: Box<str>,
-    id: Box<str>,
-    /// Who made it and when; `None` for its end.
-    made: Option<(Box<str>, Timestamp)>,
-}
-
-/// What one object adds.
-#[derive(Clone, Debug, Default)]
-pub struct Part {
-    ways: IndexMap<Way, Box<str>, Hashed>,
-    calls: Vec<Call>,
-    /// Calls with one context by one way of use within a minute, by way, context and minute.
-    repeats: IndexMap<(usize, u64, i64), u32, Hashed>,
-    specs: Vec<(Box<str>, Spec)>,
-    grants: Vec<GrantMark>,
-}
-
-/// What CreateKey says of a key and no State keeps.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Spec {
-    /// `keySpec`, such as `SYMMETRIC_DEFAULT` or `RSA_2048`.
-    pub spec: Option<String>,
-    /// `keyUsage`, such as `ENCRYPT_DECRYPT`.
-    pub usage: Option<String>,
-    /// `customKeyStoreId`.
-    pub key_store: Option<String>,
-}
-
-/// Longest text of a specification that is kept, in bytes.
-const LONGEST: usize = 64;
-
-impl Part {
-    /// Takes up an event. Those of other services, and those without a key, count for no key.
-    pub fn take(&mut self, event: &Event<'_>) {
-        if event.source != Source::Kms {
-            return;
-        }
-        if let Some(key) = &event.key {
-            self.take_for(event, key, false);
-        }
-        // ReEncrypt from a key to itself, under another context, is one use of it.
-        let source = event.key.as_ref().map(|key| &key.arn);
-        if let Some(key) = event.destination_key.as_ref().filter(|key| Some(&key.arn) != source) {
-            self.take_for(event, key, true);
-        }
-    }
-
-    fn take_for(&mut self, event: &Event<'_>, key: &Key<'_>, is_destination: bool) {
-        let via = event.principal.via_service.as_deref().unwrap_or_default();
-        let account = event.principal.account.as_deref().unwrap_or_default();
-        let class = event.outcome.class();
-        let call = CallKind {
-            kind: event.principal.kind,
-            operation: event.operation,
-            class,
-            refused: (class == Some(ErrorClass::KeyState)).then(|| RefusedState::of(&event.outcome)),
-            facts: Facts::of(event),
-        };
-        let texts = [key.arn.as_ref(), event.principal.id.as_ref(), via, account];
-        let way = match self.ways.get_index_of(&WayRef(texts, call)) {
-            Some(way) => way,
-            None => {
-                let [key, principal, via, account] = texts.map(cut);
-                self.ways.insert_full(Way { key, principal, via, account, call }, cut(&event.id)).0
-            }
-        };
-        // Both keys of a ReEncrypt are used by one event; each counts it once.
-        let salt = u64::from(is_destination);
-        let id = |id: &str| xxh3_64(id.as_bytes()).wrapping_add(salt);
-        self.calls.push(Call {
-            way,
-            time: event.time,
-            event: id(&event.id) ^ xxh3_64(event.account.as_bytes()).rotate_left(1),
-            act: event.shared_id.as_deref().map(id),
-            resource: event
-                .resource
-                .as_ref()
-                .filter(|_| event.succeeded() && event.operation.is_cryptographic())
-                .map(|resource| (resource.kind, xxh3_64(resource.id.as_bytes()))),
-        });
-        if event.succeeded() {
-            self.take_particulars(event, key, way);
-        }
-    }
-
-    fn take_particulars(&mut self, event: &Event<'_>, key: &Key<'_>, way: usize) {
-        match (&event.params, event.operation) {
-            (Params::Policy(change), Operation::CreateKey) => {
-                let kept = |text: &Option<_>| -> Option<String> {
-                    text.as_deref().filter(|text: &&str| text.len() <= LONGEST).map(str::to_owned)
-                };
-                let spec = Spec {
-                    spec: kept(&change.key_spec),
-                    usage: kept(&change.key_usage),
-                    key_store: kept(&change.key_store),
-                };
-                self.specs.push((cut(&key.arn), spec));
-            }
-            (Params::Grant(grant), operation) => {
-                let Some(id) = grant.id.as_deref() else { return };
-                let is_made = operation == Operation::CreateGrant;
-                // Services make grants by the thousand and end them with what they were made for.
-                if is_made && event.principal.through_service() {
-                    return;
-                }
-                let made = is_made.then(|| (cut(&event.principal.id), event.time));
-                self.grants.push(GrantMark { key: cut(&key.arn), id: cut(id), made });
-            }
-            _ => {}
-        }
-        if matches!(event.operation, Operation::Decrypt | Operation::GenerateDataKey)
-            && let Some(context) = event.context.fingerprint()
-        {
-            *self.repeats.entry((way, context, event.time.0.div_euclid(60))).or_default() += 1;
-        }
-    }
-}
-
-/// Names out of logs are cut to this many bytes; longer ones are none that AWS makes.
-const NAME: usize = 512;
-
-fn cut(text: &str) -> Box<str> {
-    text.get(..text.floor_char_boundary(NAME)).unwrap_or_default().into()
 }
 
 /// What is counted of one key, over all ways of using it.
