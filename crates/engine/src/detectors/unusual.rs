@@ -297,3 +297,6 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
     }
     details
 }
+
+#[cfg(test)]
+mod tests;
