@@ -68,6 +68,7 @@ fn what_rules_can_find_is_found() {
         "shared_by_ram@15T05:00",
         "tagged_in@15T07:00",
         "debug_enclave@16T01:00",
+        "service_key_direct@16T03:00",
         "ciphertext_probing@16T05:00",
         "quota_exhausted@16T07:00",
         "watch_cut@16T09:00",

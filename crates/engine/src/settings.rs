@@ -172,6 +172,8 @@ pub struct DetectorSettings {
     pub ended_grants: u64,
     /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
     pub habit_days: i64,
+    /// `dormant_woke`: days without use after which a use is a finding.
+    pub dormant_days: i64,
     /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
     pub probing_calls: u64,
     /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
@@ -188,6 +190,7 @@ impl Default for DetectorSettings {
             short_expiry_days: 7,
             ended_grants: 20,
             habit_days: 14,
+            dormant_days: 90,
             probing_calls: 100,
             throttled_calls: 500,
         }

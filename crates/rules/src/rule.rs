@@ -211,21 +211,24 @@ fn user_rule(id: String, rule: &SigmaRule) -> &'static UserRule {
     steps.extend(rule.references.iter().map(|reference| format!("Read {reference}")));
     Box::leak(Box::new(UserRule {
         detector: user_rules::detector(leaked(id), leaked(title), severity, techniques(&rule.tags)),
-        description: rule
-            .description
-            .as_deref()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" "),
+        description: one_line(rule.description.as_deref().unwrap_or_default()),
         steps,
-        false_positives: rule.falsepositives.iter().map(|text| text.trim().to_owned()).collect(),
+        false_positives: rule
+            .falsepositives
+            .iter()
+            .map(|text| one_line(text).trim_end_matches('.').to_owned())
+            .collect(),
     }))
+}
+
+/// A text of several lines in one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A text or a list of texts.
 fn texts(value: &Yaml) -> Vec<String> {
-    let one = |value: &Yaml| value.as_str().map(|text| text.trim().to_owned());
+    let one = |value: &Yaml| value.as_str().map(one_line);
     match value {
         Yaml::Sequence(values) => values.iter().filter_map(one).collect(),
         value => one(value).into_iter().collect(),

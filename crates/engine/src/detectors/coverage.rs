@@ -67,7 +67,7 @@ pub const IDEAS: &[Idea] = &[
         "It needs lists of reputation, which age and are not in the records. User agents are shown in each finding.",
     ),
     idea("M25", "Many reading calls: somebody looks around"),
-    idea("M26", "Root is used"),
+    idea("M26", "Root, a Region that is not in use, or somebody long idle becomes active"),
     without(
         "M27",
         "Credentials of an instance are used elsewhere",

@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod debug_enclave;
 mod deed;
 mod denied;
+pub mod dormant_woke;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
 pub mod grants_ended;
@@ -170,6 +171,7 @@ pub const ALL: &[&Detector] = &[
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
+    &dormant_woke::DETECTOR,
     &ciphertext_probed::DETECTOR,
     &quota_exhausted::DETECTOR,
     &key_used_by_foreign_account::DETECTOR,

@@ -323,3 +323,6 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
     }
     details
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use super::act::{Act, ActKind, Detail};
 use super::delta::Occurrences;
-use super::{Heard, Merge, Newest, Seen, Tally};
-use crate::event::Event;
+use super::{Days, Heard, Merge, Newest, Seen, Tally};
+use crate::event::{Event, PrincipalKind};
 use crate::time::{HOUR, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub struct AccountState {
     pub throttled: Newest<(i64, String), Tally, 24>,
     /// The hours in which calls of KMS succeeded, by Region; of more Regions than there are, the last by name.
     pub heard: Newest<String, Heard, 48>,
+    /// The days on which somebody other than AWS itself used a key in a Region; bounded as `heard`.
+    pub used: Newest<String, Days, 48>,
 }
 
 impl AccountState {
@@ -33,6 +35,9 @@ impl AccountState {
         if !event.region.is_empty() {
             self.regions.note_span(&event.region, "", occurrences.first, occurrences.last);
             self.hear(&event.region, occurrences);
+            if event.operation.is_cryptographic() && !is_aws(event) {
+                self.uses(event);
+            }
         }
         let concerns =
             matches!(ActKind::of(event), Some(ActKind::Replicate | ActKind::Create | ActKind::UpdatePrimary));
@@ -59,6 +64,21 @@ impl AccountState {
                 (region.to_string(), heard)
             },
             |heard| heard.note(hour, last.time, last.id),
+        );
+    }
+
+    /// Takes up that a key was used: `event` is the first of those that are alike.
+    fn uses(&mut self, event: &Event<'_>) {
+        let region = super::seen::bounded(&event.region);
+        let note = |days: &mut Days| days.note(event.time, event.act_id(), &event.principal.id);
+        self.used.join_with(
+            |known| known.as_str().cmp(&region),
+            || {
+                let mut days = Days::default();
+                note(&mut days);
+                (region.to_string(), days)
+            },
+            note,
         );
     }
 
@@ -98,5 +118,11 @@ impl Merge for AccountState {
         self.switches.merge(&other.switches);
         self.throttled.merge(&other.throttled);
         self.heard.merge(&other.heard);
+        self.used.merge(&other.used);
     }
+}
+
+/// Whether AWS itself calls: services are active where nobody of the account is.
+fn is_aws(event: &Event<'_>) -> bool {
+    matches!(event.principal.kind, PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole)
 }

@@ -3,7 +3,9 @@
 use super::act::{Act, ActKind, By};
 use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
-use super::{Aliases, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
+use super::{
+    Aliases, Days, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded,
+};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
 use crate::event::operation::Category;
@@ -80,16 +82,22 @@ pub struct KeyHabits {
     pub with_context: Habit,
     /// Plaintext released to attested enclaves; broken by one without attestation.
     pub attested: Habit,
+    /// The days on which it is used, by anybody.
+    pub days: Days,
 }
 
 impl KeyHabits {
     fn is_empty(&self) -> bool {
-        self.through_service.is_empty() && self.with_context.is_empty() && self.attested.is_empty()
+        self.through_service.is_empty()
+            && self.with_context.is_empty()
+            && self.attested.is_empty()
+            && self.days.is_empty()
     }
 
     /// Takes up a cryptographic call that succeeded.
     fn note(&mut self, event: &Event<'_>) {
         let (time, id, who) = (event.time, event.act_id(), event.principal.id.as_ref());
+        self.days.note(time, id, who);
         if event.principal.via_service.is_some() || event.principal.kind == PrincipalKind::ServiceLinkedRole {
             self.through_service.keep(time);
             return;
@@ -121,6 +129,7 @@ impl Merge for KeyHabits {
         self.through_service.merge(&other.through_service);
         self.with_context.merge(&other.with_context);
         self.attested.merge(&other.attested);
+        self.days.merge(&other.days);
     }
 }
 

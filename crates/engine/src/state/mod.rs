@@ -11,6 +11,7 @@
 pub mod account;
 pub mod act;
 pub mod aliases;
+pub mod days;
 pub mod delta;
 pub mod distinct;
 pub mod firsts;
@@ -35,6 +36,7 @@ pub mod tally;
 pub use account::AccountState;
 pub use act::{Act, ActKind, By, Detail};
 pub use aliases::Aliases;
+pub use days::Days;
 pub use delta::{Delta, Patterns};
 pub use firsts::Firsts;
 pub use habit::Habit;

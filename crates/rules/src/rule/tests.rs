@@ -130,6 +130,15 @@ fn the_fields_of_the_author_are_in_the_finding() {
 }
 
 #[test]
+fn a_text_in_the_place_of_a_list_is_taken_as_one_line() {
+    let more = "falsepositives: |\n  Rare, but may be:\n    - an exercise.\nrunbook: |\n  Ask\n  somebody.\n";
+    let set = set(&(rule("  s:\n    eventName: DisableKey\n  condition: s\n") + more)).unwrap();
+    let rule = set.rules[0].user;
+    assert_eq!(rule.false_positives, ["Rare, but may be: - an exercise"]);
+    assert_eq!(rule.steps, ["Ask somebody."]);
+}
+
+#[test]
 fn severity_follows_the_level() {
     for (level, severity) in [
         ("informational", Severity::Info),

@@ -9,7 +9,7 @@ use crate::organisation::caller::Via;
 use crate::record::json::Object;
 use crate::record::kms::{self, Naming};
 use crate::record::{Caller, other};
-use crate::traffic::{object_context, tenant_context};
+use crate::traffic::{secret_context, tenant_context};
 use std::sync::Arc;
 
 /// The credentials of the pipeline of the payments account, in the attacker's hands.
@@ -111,16 +111,17 @@ pub(super) fn debug_enclave(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<()
     Ok(())
 }
 
-/// P21: a key that only S3 ever called for somebody, called directly.
+/// P21: a key that only a service ever called for somebody, called directly.
 pub(super) fn service_key_direct(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<(), Error> {
-    let (hand, caller, _) = pipeline(stage)?;
-    let index = stage.key("archive")?;
+    let (hand, caller, home) = pipeline(stage)?;
+    let index = stage.key("app-secrets")?;
     let key = stage.target(index)?;
-    let bucket = format!("{}-archive", stage.organisation.name);
+    let account = stage.account_id(hand.account);
     for n in 0..stage.count() {
         let time = stage.begin + dice.between(0, stage.lasts);
+        let context = secret_context(stage.organisation, &account, &home, "deploy", n as u32);
         let at = stage.at(time, &hand, &key.region, &caller);
-        let record = kms::decrypt(dice, at, &key, Some(&object_context(&bucket, n as u32)));
+        let record = kms::decrypt(dice, at, &key, Some(&context));
         stage.emit(dice, record);
     }
     Ok(())

@@ -162,6 +162,11 @@ fn use_and_watch() -> Vec<Fixture> {
     vec![
         ("M12 N38", &canary_key_touched::DETECTOR, vec![kms("Decrypt")]),
         ("M21 N36", &unintended_user::DETECTOR, vec![kms("Decrypt")]),
+        (
+            "M26",
+            &dormant_woke::DETECTOR,
+            vec![at(kms("Decrypt"), 1), kms("Decrypt").at("2026-09-01T10:00:00Z")],
+        ),
         ("M26 P22", &root_use::DETECTOR, vec![kms("ScheduleKeyDeletion").by_root(ACCOUNT)]),
         ("M19", &debug_enclave::DETECTOR, vec![kms("Decrypt").set("additionalEventData", debug)]),
         (
