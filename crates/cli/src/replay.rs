@@ -9,7 +9,8 @@
 //! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
 //! end of a run: all the smaller ones before them would have to wait in memory.
 //!
-//! A panic while one object is read or absorbed becomes a problem of this object, and the run goes on.
+//! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
+//! while several are absorbed together.
 
 use crate::inputs::Input;
 use crate::progress::Progress;
@@ -127,6 +128,11 @@ impl End<'_> {
         if let Some(moment) = self.delivered.max(last_event) {
             self.advance(moment);
         }
+        for watch in &mut self.watches {
+            if let Err(message) = caught(|| watch.settle()) {
+                self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+            }
+        }
     }
 
     fn absorb(&mut self, input: &Input, read: Read) {
@@ -166,8 +172,8 @@ impl End<'_> {
         let Some((last, others)) = self.watches.split_last_mut() else { return };
         let usage = self.usage.as_deref_mut().zip(part);
         let absorb = || {
-            others.iter_mut().for_each(|watch| watch.absorb(outcome.clone()));
-            last.absorb(outcome);
+            others.iter_mut().for_each(|watch| watch.gather(outcome.clone()));
+            last.gather(outcome);
             if let Some((usage, part)) = usage {
                 usage.absorb(part);
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
-//! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::absorb(ObjectOutcome)               merges its Delta into the States (many: gather them, then settle)
 //! Watch::advance(moment of delivery)         closes the hours that are over, and learns from them
 //! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
@@ -14,11 +14,12 @@
 
 use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::reliability::Reached;
+use crate::baseline::series;
 use crate::detectors::account_fell_silent;
 use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
+use crate::event::{Event, Left, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
@@ -116,11 +117,11 @@ impl Worker {
         let mut unasked = 0;
         let Worker { reader, repeats, patterns, rules } = self;
         let report =
-            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => {
-                    outcome.take(&event, estate, &looks, patterns);
+            reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
+                Ok(event) if filter.passes(event) => {
+                    outcome.take(event, estate, &looks, patterns);
                     if let Some(rules) = rules
-                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, &event)
+                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
                     {
                         unasked += 1;
                         if problems.len() < ObjectReport::PROBLEMS {
@@ -131,14 +132,15 @@ impl Worker {
                             });
                         }
                     }
-                    also(&event);
+                    also(event);
                 }
-                Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
-                Normalized::Skip(reason) => outcome.skip(reason),
-                Normalized::Problem(message) => {
+                Ok(_) => outcome.skip(SkipReason::Filtered),
+                Err(Left::Skip(reason)) => outcome.skip(*reason),
+                Err(Left::Problem(message)) => {
                     broken += 1;
                     if problems.len() < ObjectReport::PROBLEMS {
-                        problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+                        let (record, offset) = (Some(record.index), record.offset);
+                        problems.push(Problem { record, offset, message: message.clone() });
                     }
                 }
             });
@@ -226,11 +228,27 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    waiting: Waiting,
     /// Time of the last event of which a saved watch knew.
     known_until: Option<Timestamp>,
     /// What its findings have explained.
     understood_before: understood::Before,
     until: Option<Timestamp>,
+}
+
+/// Groups of events that wait to be taken up together.
+#[derive(Debug, Default)]
+struct Waiting {
+    deltas: Vec<Delta>,
+    bytes: usize,
+    earliest_hour: Option<i64>,
+}
+
+impl Waiting {
+    /// Bytes that may wait: some ten thousand events.
+    const BYTES: usize = 3 << 20;
+    /// Deltas that may wait, however little they hold.
+    const DELTAS: usize = 4_096;
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -305,13 +323,42 @@ impl Watch {
 
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
+        self.gather(outcome);
+        self.settle();
+    }
+
+    /// [`Watch::absorb`], quicker for many objects: most of what they say of entities waits, within bounds, to be
+    /// taken up together. Call [`Watch::settle`] before asking for anything.
+    pub fn gather(&mut self, mut outcome: ObjectOutcome) {
         self.count(&outcome);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
-        for (_, finding) in outcome.findings {
+        for (_, finding) in std::mem::take(&mut outcome.findings) {
             merge_finding(&mut self.findings, finding);
         }
-        let opened = self.states.absorb(outcome.delta);
-        self.rates.open.note_opened(opened, &self.states);
+        let rare = outcome.delta.take_rare();
+        self.states.merge(&rare);
+        self.rates.open.note(&rare, &self.states);
+        let waiting = &mut self.waiting;
+        let hours = outcome.events.iter().map(|mark| mark.hour);
+        waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
+        if outcome.delta.bytes() > 0 {
+            waiting.bytes += outcome.delta.bytes();
+            waiting.deltas.push(outcome.delta);
+        }
+        if waiting.bytes > Waiting::BYTES || waiting.deltas.len() >= Waiting::DELTAS {
+            self.settle();
+        }
+    }
+
+    /// Takes up what was gathered.
+    pub fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let opened = self.states.absorb_groups(&waiting.deltas);
+        self.rates.open.note_opened(opened);
+    }
+
+    fn assert_settled(&self) {
+        debug_assert!(self.waiting.deltas.is_empty(), "something waits to be settled");
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -344,6 +391,7 @@ impl Watch {
     /// How often hours were as unusual as is said, by class of entities. Empty unless
     /// [`Watch::count_unusual_hours`] was called before.
     pub fn reliability(&self) -> Vec<Reached> {
+        self.assert_settled();
         let keys = self.states.keys.iter().map(|(arn, state)| (Entity::Key(arn.clone()), &state.baseline));
         let principals =
             self.states.principals.iter().map(|(id, state)| (Entity::Principal(id.clone()), &state.baseline));
@@ -355,6 +403,12 @@ impl Watch {
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
         let before = self.rates.clock;
+        let due = series::due(delivered.hour());
+        // What closes first is judged with all that is known, and closing comes once an hour.
+        if self.rates.clock.moves_by(delivered) || self.waiting.earliest_hour.is_some_and(|hour| hour <= due)
+        {
+            self.settle();
+        }
         let understood = |hour| self.understood_before.and(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
         if self.rates.clock != before {
@@ -427,6 +481,7 @@ impl Watch {
 
     /// The States of all entities.
     pub fn states(&self) -> &States {
+        self.assert_settled();
         &self.states
     }
 
@@ -499,6 +554,7 @@ impl Watch {
 
     /// What the States say.
     fn judge_states(&self, names: &Names) -> Vec<Finding> {
+        self.assert_settled();
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())

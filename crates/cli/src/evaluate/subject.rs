@@ -1,7 +1,7 @@
 //! What is evaluated: an organisation whose attacks are known, made in memory or read from a folder, and what its owner
 //! would declare about it.
 
-use crate::inputs::{self, Input, Wish};
+use crate::inputs::{self, Input};
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
 use kmswatch_engine::settings::EstateSettings;

@@ -55,9 +55,8 @@ impl OpenHours {
         }
     }
 
-    /// Notes the hours that taking up a Delta has opened in `states`.
-    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
-        self.note(&opened.others, states);
+    /// Notes the hours that taking up groups has opened.
+    pub(super) fn note_opened(&mut self, opened: Opened) {
         let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
         let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
         for (entity, hour) in principals.chain(keys) {
