@@ -102,6 +102,10 @@ impl Live {
         let entities: BTreeSet<EntityId> = index.open.values().flatten().cloned().collect();
         let mut known = Known::default();
         known.load(store, entities.iter().cloned()).await?;
+        if !stored.unfinished {
+            let late = index.open.iter().filter(|(hour, _)| stored.clock.is_closed(**hour));
+            counts.add(metrics::ENTITIES_LATE, late.map(|(_, entities)| entities.len() as u64).sum());
+        }
         // What rules explain is not usual.
         let events = Found::read(store).await?.events;
         let states = std::mem::take(&mut known.states);
