@@ -109,6 +109,10 @@ impl Live {
             let accounts = estate.own_accounts().map(|account| EntityId::new(EntityKind::Account, account));
             known.load(store, accounts.collect::<Vec<_>>()).await?;
         }
+        if !stored.unfinished {
+            let late = index.open.iter().filter(|(hour, _)| stored.clock.is_closed(**hour));
+            counts.add(metrics::ENTITIES_LATE, late.map(|(_, entities)| entities.len() as u64).sum());
+        }
         // What rules explain is not usual.
         let events = Found::read(store).await?.events;
         let states = std::mem::take(&mut known.states);

@@ -412,6 +412,9 @@ impl Live {
         result.counts.add(metrics::INDEX_FULL, left_out);
         let saves = known.save(store, touched.iter().cloned(), now).await;
         result.counts.add(metrics::STATES_SAVED, saves.written);
+        if saves.written > 0 {
+            result.counts.largest(metrics::STATE_BYTES, saves.largest);
+        }
         result.counts.add(metrics::CONFLICTS, saves.conflicts);
         result.counts.add(metrics::STATES_FAILED, saves.failed.len() as u64);
         for (entity, error) in &saves.failed {
