@@ -59,7 +59,10 @@ fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
     let mut lines: Vec<(&'static str, String)> = Vec::new();
     // What is simply new needs no reason, and what is said below is not said twice.
     let is_said = |text: &String| alert.why.contains(text) || text.ends_with(&alert.title);
-    let reasons = alert.reasons.iter().filter(|text| alert.news != News::New && !is_said(text));
+    // Of many at once none is worth a name.
+    let is_crowd = alert.analytics.iter().any(|name| name == "crowd");
+    let is_news = |text: &&String| alert.news != News::New && !is_crowd && !is_said(text);
+    let reasons = alert.reasons.iter().filter(is_news);
     lines.extend(reasons.take(amount.reasons).map(|text| ("News", plain(text, amount.text))));
     lines.push(("What", what(alert, amount)));
     for actor in alert.principals.iter().take(amount.principals) {
@@ -72,7 +75,7 @@ fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
     }
     add_more(&mut lines, alert.principal_count, amount.principals);
     let keys: Vec<String> = alert.keys.iter().take(amount.keys).map(|key| key_label(key, alert)).collect();
-    if !keys.is_empty() {
+    if !keys.is_empty() && (!is_crowd || !alert.breaks.is_empty()) {
         lines.push(("Key", keys.join(", ")));
         add_more(&mut lines, alert.key_count, amount.keys);
     } else if alert

@@ -15,7 +15,9 @@ const APART: i64 = 1;
 
 /// The crowds among these members, as places in `members`, each in order.
 pub(super) fn crowds<'m>(members: impl Iterator<Item = &'m Member>) -> Vec<Vec<usize>> {
-    let mut alike: BTreeMap<(&str, &str), Vec<(i64, &str, usize)>> = BTreeMap::new();
+    // Detector and account; hour, actor and place.
+    type Alike<'m> = BTreeMap<(&'m str, &'m str), Vec<(i64, &'m str, usize)>>;
+    let mut alike = Alike::new();
     for (at, member) in members.enumerate() {
         let finding = &member.finding;
         if let (Some(actor), Some(hour)) = (group::actor(finding), hour(finding)) {
