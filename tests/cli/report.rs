@@ -206,6 +206,30 @@ fn asked_for_one_key_it_says_what_breaks() {
 }
 
 #[test]
+fn the_text_tells_keys_and_hygiene_and_what_is_hostile_shows_as_escapes() {
+    let said = run(&["report", sample().to_str().unwrap()]);
+    assert!(said.out.starts_with("25 keys in 20.97 days of logs"), "{}", said.out);
+    assert!(said.out.contains("\nHygiene (none of this is an attack)\n"));
+    let logs = Logs::new();
+    let mut hostile = decrypt(1, "2026-05-04T08:00:00Z");
+    let nasty = "\u{1b}[2J\nCRITICAL forged\u{202e}=1+1";
+    hostile["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] =
+        json!(format!("arn:aws:iam::111122223333:role/{nasty}"));
+    hostile["requestParameters"]["encryptionContext"] = json!({"SecretARN": nasty});
+    logs.object(8, &[hostile]);
+    for options in
+        [&["report", "--verbose"][..], &["report", "--key", "1234abcd-12ab-34cd-56ef-1234567890ab"]]
+    {
+        let said = run(&[options, &[logs.path().to_str().unwrap()]].concat());
+        assert_eq!(said.status, 0, "{}", said.err);
+        assert!(said.out.contains(r"\u{1b}[2J\u{a}CRITICAL forged\u{202e}"), "{}", said.out);
+        assert!(said.out.chars().all(|c| c == '\n' || !c.is_control()), "{}", said.out);
+    }
+    let said = run(&["report", "--format", "csv", logs.path().to_str().unwrap()]);
+    assert!(!said.out.contains("\n=1"), "{}", said.out);
+}
+
+#[test]
 fn a_table_has_a_line_for_each_key_and_user() {
     let said = run(&["report", "--format", "csv", sample().to_str().unwrap()]);
     let lines: Vec<&str> = said.out.lines().collect();

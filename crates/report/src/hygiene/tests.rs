@@ -1,3 +1,6 @@
+// The page of all signals is read and written, and nothing else is impure here.
+#![allow(clippy::disallowed_methods)]
+
 use super::*;
 use crate::inventory::State;
 use crate::testing::{inventory, logs};
@@ -172,6 +175,29 @@ fn files_are_named_after_their_signals() {
         assert!(std::path::Path::new(&file).exists(), "{file}");
         assert!(signal.severity <= Severity::Medium, "what is worse is a finding");
     }
+}
+
+/// All signals, for the folder in which they lie.
+fn page() -> String {
+    let mut out = String::from(
+        "# Hygiene\n\nWhat `kmswatch report` looks for beside the inventory. Written from the signals by their tests: \
+         `UPDATE_GOLDEN=1 cargo test -p kmswatch-report`.\n",
+    );
+    for signal in ALL {
+        let Signal { id, title, severity, advice, caveat, .. } = *signal;
+        out.push_str(&format!("\n## {title}\n\n`{id}`, {severity}. {advice}\n\n*But:* {caveat}\n"));
+    }
+    out
+}
+
+#[test]
+fn the_page_of_all_signals_is_up_to_date() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/hygiene/README.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(file, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(written, page(), "UPDATE_GOLDEN=1 cargo test writes it anew");
 }
 
 #[test]

@@ -40,6 +40,8 @@ impl Inventory {
         copies(&mut keys);
         let mut total = Cost::default();
         for key in &mut keys {
+            // An hour of logs says nothing of a month.
+            let days = days.max(1.0);
             key.uses_per_day = key.use_by_day.values().sum::<u64>() as f64 / days;
             key.cost = cost::of(key, days);
             if !key.foreign {

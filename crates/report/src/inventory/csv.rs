@@ -111,10 +111,17 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
     parts.join(" ")
 }
 
-/// A spreadsheet takes a cell that begins with one of these for a formula, and runs it.
+/// A spreadsheet takes a cell that begins with one of these for a formula, and runs it. A table may also be looked at on a
+/// terminal, which control characters could lead astray.
 fn harmless(cell: String) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{cell}") } else { cell }
+    let mut shown = String::with_capacity(cell.len());
+    if cell.starts_with(['=', '+', '-', '@']) {
+        shown.push('\'');
+    }
+    for c in cell.chars() {
+        if c.is_control() { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -139,9 +146,10 @@ mod tests {
 
     #[test]
     fn a_cell_never_begins_like_a_formula() {
-        for text in ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\tx"] {
+        for text in ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)"] {
             assert!(harmless(text.to_owned()).starts_with('\''));
         }
+        assert_eq!(harmless("\t=1\u{1b}[2J".to_owned()), r"\u{9}=1\u{1b}[2J");
         assert_eq!(harmless("arn:aws:kms".to_owned()), "arn:aws:kms");
     }
 }
