@@ -57,13 +57,15 @@ pub fn detector(
     }
 }
 
-/// The finding of a rule that holds for an event: one for each principal, key and UTC day.
+/// The finding of a rule that holds for an event: one for each principal, key, call and UTC day.
 pub(crate) fn found(rule: &'static UserRule, event: &Event<'_>) -> Finding {
     let key = event.key.as_ref().map_or("", |key| &key.arn);
-    let mut finding = finding::of_event(&rule.detector, event, &[&event.principal.id, key, &event.name]);
     let deed = Deed::of(event);
-    let (who, name) = (deed::clip(short(&event.principal.id)), deed::clip(&event.name));
     let suffix = deed.map_or(" (without effect)", Deed::suffix);
+    // What was done and what was only tried are two findings, so that neither is told as the other.
+    let about = [event.principal.id.as_ref(), key, &event.name, suffix];
+    let mut finding = finding::of_event(&rule.detector, event, &about);
+    let (who, name) = (deed::clip(short(&event.principal.id)), deed::clip(&event.name));
     finding.title = format!("{}: {name} by {who}{suffix}", rule.detector.title);
     let on = if event.key.is_some() { " on {key}" } else { "" };
     finding.explanation = format!(
@@ -171,7 +173,8 @@ mod tests {
         let titles = |record| found_by_rule(&watch(&[record])).remove(0).title;
         assert!(titles(kms("DisableKey").denied()).ends_with("(attempted, denied)"));
         let failed = kms("DisableKey").failed("KMSInvalidStateException", "");
-        assert!(titles(failed).ends_with("(without effect)"));
+        assert!(titles(failed.clone()).ends_with("(without effect)"));
+        assert_eq!(found_by_rule(&watch(&[failed, kms("DisableKey")])).len(), 2, "beside one that was done");
     }
 
     #[test]
