@@ -347,7 +347,7 @@ mod tests {
         for record in [call("Encrypt"), with_context("GenerateDataKey", "aws:lambda:FunctionArn", function)] {
             let finding = find(&record).unwrap();
             assert_eq!(finding.severity, Severity::High);
-            assert_eq!(finding.title, "Data encrypted under {key} of foreign account 444455556666");
+            assert_eq!(finding.title, "Data encrypted under a key of foreign account 444455556666");
         }
     }
 }
