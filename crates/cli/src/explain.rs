@@ -77,6 +77,9 @@ fn judged(finding: &Finding) -> Option<Judged> {
         measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"));
     let hours = details.get("window_hours").and_then(|value| value.as_i64());
     let window = measure.zip(hours).map(|(measure, hours)| hours::Judged { measure, until, hours });
+    // The share of refusals is judged by their count as well.
+    let refusals = || hours::Judged { measure: &measures::denied_calls::MEASURE, until, hours: 1 };
+    let window = window.or_else(|| details.contains_key("calls").then(refusals));
     Some(Judged { entity, until, window })
 }
 
