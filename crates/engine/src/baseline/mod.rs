@@ -72,6 +72,7 @@ pub mod rate;
 pub mod reliability;
 pub mod repertoire;
 pub mod series;
+pub mod share;
 pub mod tail;
 
 mod bytes;

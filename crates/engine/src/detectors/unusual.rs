@@ -59,6 +59,7 @@ pub(super) fn finding(
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
         Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
+        Sign::Share { score } => (score.refused as f64, score.calls as f64 * score.usual),
         Sign::FirstUses { novelty, .. } => {
             let parts = &novelty.parts;
             let hazard = parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
@@ -105,6 +106,7 @@ fn stream(part: &Anomaly) -> (&Entity, &'static str) {
     let what = match &part.sign {
         Sign::Count { measure, .. } => measure.id,
         Sign::Drift { .. } => "drift",
+        Sign::Share { .. } => "denied_share",
         Sign::FirstUses { .. } => "first_uses",
     };
     (&part.entity, what)
@@ -174,6 +176,15 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
             },
             short_moment(end_of(drift.hour)),
             mean(drift.mean),
+        ),
+        Sign::Share { score } => format!(
+            "{} had {} up to {}. Its own history ({}, {} of it active) lets expect {} of so many. ",
+            who(&episode.actor),
+            seen(top, key_of(top)),
+            end_of(top.hour),
+            known_for(top.age.hours),
+            hours(i64::from(top.age.active_hours)),
+            mean(score.calls as f64 * score.usual),
         ),
         Sign::FirstUses { novelty, values } => {
             let of_key = top.entity.is_key();
@@ -310,6 +321,12 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
             ("measure", json!(measure.id)),
             ("window_hours", json!(168)),
             ("weeks_compared", json!(drift.weeks)),
+        ]),
+        Sign::Share { score } => details.extend([
+            ("window_hours", json!(1)),
+            ("refused", json!(score.refused)),
+            ("calls", json!(score.calls)),
+            ("usual_share", json!(rounded(score.usual))),
         ]),
         Sign::FirstUses { novelty, values } => {
             let first = values.iter().zip(&novelty.parts).map(|(value, part)| {

@@ -138,6 +138,7 @@ fn is_sound(episode: &Episode) -> bool {
         Sign::Drift { drift, .. } => {
             [drift.mean, drift.dispersion, drift.surprise, drift.calibrated].iter().all(|n| n.is_finite())
         }
+        Sign::Share { score } => score.calibrated.is_finite() && (0.0..=1.0).contains(&score.usual),
         Sign::FirstUses { novelty, .. } => {
             novelty.score.is_finite() && novelty.parts.iter().all(|part| part.hazard.is_finite())
         }

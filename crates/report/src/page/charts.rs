@@ -53,6 +53,9 @@ impl Judged {
         let measure = measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"));
         let hours = details.get("window_hours").and_then(|value| value.as_i64());
         let counted = measure.zip(hours).map(|(measure, hours)| Counted { measure, until, hours });
+        // The share of refusals is judged by their count as well.
+        let refusals = || Counted { measure: &measures::denied_calls::MEASURE, until, hours: 1 };
+        let counted = counted.or_else(|| details.contains_key("calls").then(refusals));
         Some(Judged { entity, until, counted })
     }
 }

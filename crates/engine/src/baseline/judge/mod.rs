@@ -170,7 +170,9 @@ impl Judge {
             is_exact: closed.hour.is_exact(),
         });
         let drift = closed.drift.map(|drift| Sign::Drift { measure: closed.measure, drift });
-        for sign in counts.chain(drift) {
+        // Of what is new nobody knows what share is usual.
+        let share = closed.share.filter(|_| !is_new).map(|score| Sign::Share { score });
+        for sign in counts.chain(drift).chain(share) {
             self.weigh(is_new, sign, (entity, actor, closed.at), || {
                 (closed.age, by.first().cloned(), by.sightings())
             });
@@ -270,6 +272,7 @@ impl Judge {
 fn group_of(family: &Family) -> u8 {
     let id = family.measure().split_once('/').map_or("", |(_, id)| id);
     let group = match (family.span(), measures::ALL.iter().find(|measure| measure.id == id)) {
+        (_, None) if id == sign::DENIED_SHARE => Group::Denials,
         (budget::Span::Novelty, _) | (_, None) => Group::FirstUses,
         (budget::Span::Drift, _) => Group::Drift,
         (_, Some(measure)) => Group::of(measure),

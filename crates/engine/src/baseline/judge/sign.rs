@@ -4,8 +4,12 @@ use super::span;
 use crate::baseline::budget::Span;
 use crate::baseline::novelty::{Dimension, Novelty};
 use crate::baseline::rate::{Drift, Score};
+use crate::baseline::share::ShareScore;
 use crate::measures::{self, Measure};
 use serde::{Deserialize, Serialize};
+
+/// The family of shares.
+pub(super) const DENIED_SHARE: &str = "denied_share";
 
 /// What anomalies are about: which detector tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +79,11 @@ pub enum Sign {
         /// The comparison.
         drift: Drift,
     },
+    /// A larger part of all calls refused than usual, within an hour.
+    Share {
+        /// The judgement.
+        score: ShareScore,
+    },
     /// Something for the first time.
     FirstUses {
         /// The judgement.
@@ -120,6 +129,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => score.calibrated,
             Sign::Drift { drift, .. } => drift.calibrated,
+            Sign::Share { score } => score.calibrated,
             Sign::FirstUses { novelty, .. } => novelty.score,
         }
     }
@@ -129,6 +139,7 @@ impl Sign {
         match self {
             Sign::Count { measure, .. } => Group::of(measure),
             Sign::Drift { .. } => Group::Drift,
+            Sign::Share { .. } => Group::Denials,
             Sign::FirstUses { .. } => Group::FirstUses,
         }
     }
@@ -137,6 +148,7 @@ impl Sign {
     pub(super) fn family(&self) -> &'static str {
         match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
+            Sign::Share { .. } => DENIED_SHARE,
             Sign::FirstUses { .. } => "first_uses",
         }
     }
@@ -145,6 +157,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => span(score.window),
             Sign::Drift { .. } => Span::Drift,
+            Sign::Share { .. } => Span::Hour,
             Sign::FirstUses { .. } => Span::Novelty,
         }
     }
@@ -154,7 +167,7 @@ impl Sign {
         let measure = match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.code,
             // No measure has this code.
-            Sign::FirstUses { .. } => 0,
+            Sign::Share { .. } | Sign::FirstUses { .. } => 0,
         };
         (measure, self.span())
     }
@@ -164,7 +177,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => score.window.hours(),
             Sign::Drift { .. } => 168,
-            Sign::FirstUses { .. } => 1,
+            Sign::Share { .. } | Sign::FirstUses { .. } => 1,
         }
     }
 }

@@ -23,7 +23,7 @@ fn score(hour: i64, t: f64, window: Window) -> Score {
 fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed {
     let age = Age { hours: if is_new { 3 } else { 500 }, active_hours: 100 };
     let scores = vec![score(hour, t, Window::Hour)];
-    Closed { measure, at: START + hour, scores, drift: None, hour: Hour::default(), age }
+    Closed { measure, at: START + hour, scores, drift: None, share: None, hour: Hour::default(), age }
 }
 
 fn begin(judge: &mut Judge, hour: i64) {
@@ -318,6 +318,7 @@ fn families_of_one_group_tell_the_same() {
     assert_ne!(group("principal/decrypts", Span::Day), group("principal/denied_calls", Span::Hour));
     assert_ne!(group("principal/decrypts", Span::Day), group("principal/decrypts", Span::Drift));
     assert_eq!(group("principal/first_uses", Span::Novelty), Group::FirstUses as u8);
+    assert_eq!(group("principal/denied_share", Span::Hour), group("principal/keys_denied", Span::Hour));
 }
 
 #[test]

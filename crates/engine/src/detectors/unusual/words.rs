@@ -33,6 +33,9 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
         Sign::Drift { measure, drift } => {
             format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
         }
+        Sign::Share { score } => {
+            format!("{} of {} calls refused within an hour", grouped(score.refused), grouped(score.calls))
+        }
         Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
             let users = novelty.parts.first().map_or(0, |part| part.first_uses);
             match users {
@@ -59,6 +62,8 @@ pub(super) fn usual(part: &Anomaly) -> String {
             (low, high) => format!("usually {} to {}", grouped(low), grouped(high)),
         },
         Sign::Drift { drift, .. } => format!("usually about {}", mean(drift.mean)),
+        Sign::Share { score } if score.calls as f64 * score.usual < 0.05 => "usually none".to_owned(),
+        Sign::Share { score } => format!("usually {}", share(score.usual)),
         Sign::FirstUses { novelty, .. } => {
             let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
             match (novelty.active_hours, often) {
@@ -142,6 +147,15 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
         text.push_str("Shortly before it had been refused this key. ");
     }
     text
+}
+
+/// A share in words: "1 in 300".
+fn share(share: f64) -> String {
+    match 1.0 / share.max(1e-9) {
+        one if one < 2.0 => format!("{:.0} in 100", share * 100.0),
+        one if one < 5_000.0 => format!("1 in {}", grouped(one.round() as u64)),
+        _ => "none".to_owned(),
+    }
 }
 
 pub(super) fn within(window: Window) -> &'static str {
@@ -248,6 +262,7 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(mean(0.001), "almost none");
         assert_eq!(mean(2.345), "2.35");
+        assert_eq!([0.8, 0.01, 1e-5].map(share), ["80 in 100", "1 in 100", "none"]);
         assert_eq!(hours(1), "1 hour");
         assert_eq!(known_for(400), "2 weeks");
         assert_eq!(known_for(60), "2 days");
