@@ -16,7 +16,9 @@
   const watcher = new IntersectionObserver((seen) => seen.filter((entry) => entry.isIntersecting).forEach((entry) => waiting.get(entry.target)?.()), { rootMargin: "400px" });
   const redraw = () => { for (const chart of [...drawn]) { if (chart.root.isConnected) chart.redraw(); else drawn.delete(chart); } };
   dark.addEventListener("change", redraw);
+  addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); redraw(); });
   addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
     // What is only just made must not be asked to draw again before it has drawn.
     redraw();
     for (const [box, now] of [...waiting]) { if (box.isConnected) now(); else waiting.delete(box); }
