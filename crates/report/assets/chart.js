@@ -16,7 +16,9 @@
   const watcher = new IntersectionObserver((seen) => seen.filter((entry) => entry.isIntersecting).forEach((entry) => waiting.get(entry.target)?.()), { rootMargin: "400px" });
   const redraw = () => { for (const chart of [...drawn]) { if (chart.root.isConnected) chart.redraw(); else drawn.delete(chart); } };
   dark.addEventListener("change", redraw);
+  addEventListener("afterprint", () => { document.documentElement.classList.remove("paper"); redraw(); });
   addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
     // What is only just made must not be asked to draw again before it has drawn.
     redraw();
     for (const [box, now] of [...waiting]) { if (box.isConnected) now(); else waiting.delete(box); }
@@ -89,14 +91,16 @@
   };
   /** Lines at 0, 1, 2, 5, 10 and so on: a squeezed scale has more of them than one wants, also below nothing. */
   const isRound = (value) => value === 0 || (value > 0 && [1, 2, 5].includes(Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9))));
+  const round = (squeezed) => (u, values) => values.map((value) => value >= 0 && (!squeezed || isRound(value)) ? value : null);
   const axis = { stroke: () => color("muted"), grid: { stroke: () => color("line"), width: 1 }, ticks: { stroke: () => color("line"), width: 1 }, font: "12px system-ui, sans-serif" };
 
   const options = (chart, width, squeezed) => ({
     width, height: 240, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false }, cursor: { y: false, drag: { x: true, y: false, uni: 8 }, points: { show: false } },
     scales: { x: { time: true }, y: squeezed ? { distr: 4, asinh: 5, range: (u, min, max) => [0, max * 1.15 + 1] } : { range: (u, min, max) => [0, Math.max(max, 1) * 1.05] } },
-    axes: [Object.assign({ values: dates, size: 44 }, axis), Object.assign({ size: 58, filter: (u, values) => values.map((value) => value >= 0 && (!squeezed || isRound(value)) ? value : null),
-      values: (u, values) => values.map((value) => value === null ? "" : kw.measured(value)) }, axis)],
+    axes: [Object.assign({ values: dates, size: 44 }, axis), Object.assign({}, axis, { size: 58, filter: round(squeezed),
+      values: (u, values) => values.map((value) => value === null ? "" : kw.measured(value)),
+      grid: { ...axis.grid, filter: round(squeezed) }, ticks: { ...axis.ticks, filter: round(squeezed) } })],
     series: [{}, {
       fill: () => color("bar"), stroke: () => color("bar"), width: 0, points: { show: false },
       paths: uPlot.paths.bars({ size: [1, 60], align: 1, gap: 0 }),

@@ -27,9 +27,29 @@ INTRUDERS = """() => [...document.querySelectorAll('*')].filter((e) => !(%s).inc
     .map((e) => e.outerHTML.slice(0, 200))""" % json.dumps(sorted(ELEMENTS))
 
 
+# Goes to a page, and ends when it is there.
+GO = """(route) => new Promise((done) => {
+    if (location.hash === route) return done();
+    addEventListener('hashchange', () => done(), { once: true });
+    location.hash = route; })"""
+# Opens what is folded, and ends when it is filled.
+OPEN = """async () => {
+    document.querySelectorAll('details').forEach((details) => { details.open = true; });
+    for (let n = 0; n < 3; n++) await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); }"""
+
+
 def check(holds, what):
     if not holds:
         sys.exit("page: " + what)
+
+
+def until(page, holds, what):
+    """Waits for what a busy machine may do late."""
+    for _ in range(200):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    check(False, what)
 
 
 @contextmanager
@@ -68,42 +88,41 @@ def ink(page, canvas):
 
 def tour(browser, page_file):
     with opened(browser, page_file, "light") as page:
-        check("4 incidents" in heading(page), heading(page))
-        check(page.locator(".urgent li").count() == 3, "keys about to be lost")
+        until(page, lambda: "4 incidents" in heading(page), "the heading is another")
+        until(page, lambda: page.locator(".urgent li").count() == 3, "keys about to be lost")
         for plot in page.locator(".plot").all():
             plot.scroll_into_view_if_needed()
             plot.locator("canvas").wait_for()
-            page.wait_for_timeout(50)
-            check(ink(page, plot.locator("canvas")) > 1000, "an empty chart in the overview")
+            until(page, lambda: ink(page, plot.locator("canvas")) > 1000, "an empty chart in the overview")
         # By mouse: from the overview to the worst incident, along its timeline, to the key, to its user.
         page.locator(".incidents a").first.click()
-        check("role/ci-deploy encrypted data under a foreign key" in heading(page), heading(page))
-        check(page.locator(".steps code").first.inner_text().startswith("aws kms cancel-key-deletion --key-id arn:"), "first step")
-        check(page.locator(".timeline li:not(.day)").count() == 16, "timeline")
+        until(page, lambda: "role/ci-deploy encrypted data under a foreign key" in heading(page), "the heading is another")
+        until(page, lambda: page.locator(".steps code").first.inner_text().startswith("aws kms cancel-key-deletion --key-id arn:"), "first step")
+        until(page, lambda: page.locator(".timeline li:not(.day)").count() == 16, "timeline")
         page.locator(".timeline a", has_text="decrypts and data keys").first.click()
-        check(page.locator(".kind").inner_text().lower() == "finding", "a finding")
+        until(page, lambda: page.locator(".kind").inner_text().lower() == "finding", "a finding")
         page.get_by_text("Unusual hours").scroll_into_view_if_needed()
         canvas = page.locator(".plot canvas").first
         canvas.wait_for()
-        check(ink(page, canvas) > 1000, "an empty chart")
+        until(page, lambda: ink(page, canvas) > 1000, "an empty chart")
         before = canvas.screenshot()
         page.get_by_role("button", name="All", exact=True).click()
-        page.wait_for_timeout(100)
-        check(canvas.screenshot() != before, "the chart did not zoom")
+        until(page, lambda: canvas.screenshot() != before, "the chart did not zoom")
         page.get_by_text("Hours around what was judged, as a table").click()
-        check(page.locator("details table tbody tr").count() > 3, "the hours as a table")
+        until(page, lambda: page.locator("details table tbody tr").count() > 3, "the hours as a table")
         page.get_by_text("As JSON").click()
-        check('"detector": "unusual_rate"' in page.locator("details.raw pre").inner_text(), "all of the finding as JSON")
+        until(page, lambda: '"detector": "unusual_rate"' in page.locator("details.raw pre").inner_text(), "all of the finding as JSON")
         page.locator("section", has=page.get_by_role("heading", name="Which key")).get_by_role("link").first.click()
-        check("alias/payments/app-secrets" in heading(page), heading(page))
-        check("Do not delete" in page.locator("p.lead").inner_text(), "what breaks")
+        until(page, lambda: "alias/payments/app-secrets" in heading(page), "the heading is another")
+        until(page, lambda: "Do not delete" in page.locator("p.lead").inner_text(), "what breaks")
         page.locator("td a, th a").first.click()
-        check(page.locator(".kind").inner_text().lower() == "principal", "a principal")
+        until(page, lambda: page.locator(".kind").inner_text().lower() == "principal", "a principal")
         page.go_back()
-        check("alias/payments/app-secrets" in heading(page), "back")
+        until(page, lambda: "alias/payments/app-secrets" in heading(page), "back")
 
         # By keyboard: past the sections to the list, to its filter, and along what is left.
         page.get_by_role("link", name="Findings").click()
+        until(page, lambda: heading(page) == "Findings", "the list of findings")
         page.keyboard.press("/")
         page.keyboard.type("nothing of the kind")
         page.get_by_text("0 of 19 findings").wait_for()
@@ -118,26 +137,27 @@ def tour(browser, page_file):
                 break
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        check("alias/data/sandbox/unused will be deleted" in heading(page), heading(page))
-        check(page.evaluate("document.activeElement.localName") == "h1", "who opens a page by keyboard begins at its heading")
-        check(page.locator("nav [aria-current=page]").inner_text().startswith("Findings"), "where one is")
+        until(page, lambda: "alias/data/sandbox/unused will be deleted" in heading(page), "the heading is another")
+        until(page, lambda: page.evaluate("document.activeElement.localName") == "h1", "who opens a page by keyboard begins at its heading")
+        until(page, lambda: page.locator("nav [aria-current=page]").inner_text().startswith("Findings"), "where one is")
 
         # What a screen reader is told: one heading of the first order, names for all controls, headers for all columns.
         for link in page.locator("#nav a").all():
             link.click()
-            check(page.locator("h1").count() == 1, "one first heading")
+            until(page, lambda: link.get_attribute("aria-current") == "page", "where one is")
+            until(page, lambda: page.locator("h1").count() == 1, "one first heading")
             nameless = page.evaluate("() => [...document.querySelectorAll('button, input, a')].filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).map((e) => e.outerHTML)")
             check(not nameless, f"without a name: {nameless[:3]}")
-            check(page.locator("table:not(:has(caption)), table:not(:has(th[scope=col]))").count() == 0, "a table without caption or headers")
+            until(page, lambda: page.locator("table:not(:has(caption)), table:not(:has(th[scope=col]))").count() == 0, "a table without caption or headers")
 
         # On paper: no controls, and the incidents in full.
         page.goto(address(page_file))
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         page.emulate_media(media="print")
-        check(not page.locator("#nav").is_visible(), "controls on paper")
-        check(page.locator(".print-only .timeline").first.is_visible(), "incidents on paper")
-        check(all(ink(page, canvas) > 1000 for canvas in page.locator(".plot canvas").all()), "empty charts on paper")
-        check(page.locator(".plot canvas").count() == page.locator(".plot").count(), "charts on paper")
+        until(page, lambda: not page.locator("#nav").is_visible(), "controls on paper")
+        until(page, lambda: page.locator(".print-only .timeline").first.is_visible(), "incidents on paper")
+        until(page, lambda: all(ink(page, canvas) > 1000 for canvas in page.locator(".plot canvas").all()), "empty charts on paper")
+        until(page, lambda: page.locator(".plot canvas").count() == page.locator(".plot").count(), "charts on paper")
 
     grounds = []
     for size in SIZES:
@@ -154,9 +174,8 @@ def crawl(browser, page_file):
             waiting, known = [""], {""}
             while waiting:
                 route = waiting.pop()
-                page.evaluate("(route) => { location.hash = route; }", route or "#/")
-                page.wait_for_function("() => document.querySelector('h1')")
-                page.evaluate("() => document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+                page.evaluate(GO, route or "#/")
+                page.evaluate(OPEN)
                 seen += 1
                 state = page.evaluate(
                     """() => ({ ran: Object.keys(window).filter((name) => name.startsWith('pwned')), polluted: ({}).polluted,
@@ -209,8 +228,7 @@ def shoot(browser, page_file, folder):
             routes["key"] = page.evaluate("() => '#/key/' + encodeURIComponent(kw.index.keys[0][0])")
             routes["finding"] = page.evaluate("() => kw.index.charts.length ? '#/finding/' + kw.index.charts[0][3][0] : '#/'")
             for name, route in routes.items():
-                page.evaluate("(route) => { location.hash = route; }", route)
-                page.wait_for_timeout(100)
+                page.evaluate(GO, route)
                 page.evaluate("dispatchEvent(new Event('beforeprint')); document.querySelector('.print-only')?.replaceChildren()")
                 page.wait_for_timeout(200)
                 page.screenshot(path=f"{folder}/{name}-{size}.png", full_page=True)
