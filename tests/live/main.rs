@@ -9,5 +9,6 @@ mod disorder;
 mod inputs;
 mod logs;
 mod pipeline;
+mod silence;
 mod stack;
 mod world;
