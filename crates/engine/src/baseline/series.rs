@@ -14,6 +14,7 @@
 //! hour is the closing of a copy.
 
 use super::hour::Hour;
+use super::hours;
 use super::packed::Packed;
 use super::rate::{Drift, Profile, Rhythm, Score};
 use crate::state::Merge;
@@ -143,7 +144,7 @@ fn is_less(a: &Profile, b: &Profile) -> bool {
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<Packed>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
     open: BTreeMap<i64, Hour>,
 }
 

@@ -37,11 +37,13 @@ use Effect::{Changes, Shares, Stops};
 pub const CHANGES: &[Change] = &[
     change("AssociateResourceShare", "ram", "resourceArns", Shares),
     change("AttachRolePolicy", "iam", "roleName", Changes),
+    change("CreatePolicyVersion", "iam", "policyArn", Changes),
     change("CreateResourceShare", "ram", "resourceArns", Shares),
     change("DeleteAlarms", "monitoring", "alarmNames", Stops),
     change("DeleteBucket", "s3", "bucketName", Stops),
     change("DeleteBucketLifecycle", "s3", "bucketName", Changes),
     change("DeleteBucketPolicy", "s3", "bucketName", Stops),
+    change("DeleteEventBus", "events", "name", Stops),
     change("DeleteEventSourceMapping20150331", "lambda", "functionName", Stops),
     change("DeleteFunction20150331", "lambda", "functionName", Stops),
     change("DeleteFunctionConcurrency20171031", "lambda", "functionName", Changes),
@@ -67,6 +69,7 @@ pub const CHANGES: &[Change] = &[
     change("PutBucketReplication", "s3", "bucketName", Changes),
     change("PutBucketVersioning", "s3", "bucketName", Changes),
     change("PutFunctionConcurrency20171031", "lambda", "functionName", Changes),
+    change("PutMetricAlarm", "monitoring", "alarmName", Changes),
     change("PutRolePermissionsBoundary", "iam", "roleName", Changes),
     change("PutRolePolicy", "iam", "roleName", Changes),
     change("PutRule", "events", "name", Changes),
@@ -74,6 +77,7 @@ pub const CHANGES: &[Change] = &[
     change("RemovePermission", "sqs", "queueUrl", Stops),
     change("RemovePermission20150331v2", "lambda", "functionName", Stops),
     change("RemoveTargets", "events", "rule", Stops),
+    change("SetDefaultPolicyVersion", "iam", "policyArn", Changes),
     change("SetQueueAttributes", "sqs", "queueUrl", Changes),
     change("SetSubscriptionAttributes", "sns", "subscriptionArn", Changes),
     change("SetTopicAttributes", "sns", "topicArn", Changes),
@@ -82,6 +86,7 @@ pub const CHANGES: &[Change] = &[
     change("UpdateEventSourceMapping20150331", "lambda", "functionName", Changes),
     change("UpdateFunctionCode20150331v2", "lambda", "functionName", Changes),
     change("UpdateFunctionConfiguration20150331v2", "lambda", "functionName", Changes),
+    change("UpdateTable", "dynamodb", "tableName", Changes),
     change("UpdateTimeToLive", "dynamodb", "tableName", Changes),
 ];
 

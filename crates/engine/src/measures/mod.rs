@@ -11,6 +11,7 @@ pub mod encrypts;
 pub mod keys_denied;
 pub mod keys_used;
 pub mod management_calls;
+pub mod operations_denied;
 pub mod principals;
 pub mod resources_decrypted;
 pub mod signatures;
@@ -102,6 +103,7 @@ pub const ALL: &[&Measure] = &[
     &signatures::MEASURE,
     &management_calls::MEASURE,
     &principals::MEASURE,
+    &operations_denied::MEASURE,
 ];
 
 /// The measure with this code.
@@ -143,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_decrypt_counts_as_denied_call_and_denied_key_only() {
+    fn a_denied_decrypt_counts_as_denied_call_key_and_operation_only() {
         let record = kms("Decrypt").set("errorCode", "AccessDenied").text();
-        assert_eq!(counted_by(&record), ["denied_calls", "keys_denied"]);
+        assert_eq!(counted_by(&record), ["denied_calls", "keys_denied", "operations_denied"]);
     }
 
     #[test]

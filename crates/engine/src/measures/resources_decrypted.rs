@@ -6,7 +6,7 @@ use super::{Counted, Measure, Of};
 pub const MEASURE: Measure = Measure {
     id: "resources_decrypted",
     code: 4,
-    unit: "distinct resources decrypted",
+    unit: "distinct resources opened",
     of: Of::Principal,
     seasonal: false,
     by_resource: true,
