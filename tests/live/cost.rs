@@ -40,9 +40,9 @@ mod function {
     pub(super) const GB: f64 = 1.0;
     /// Processors that Lambda gives to a function with that much memory: one for 1,769 MB.
     pub(super) const PROCESSORS: f64 = 1_024.0 / 1_769.0;
-    /// Milliseconds of CPU for a request to AWS and an object of a few hundred records, together: see the table of
-    /// measurements in `infra/README.md`.
-    pub(super) const CPU_MS: f64 = 35.0;
+    /// Milliseconds of CPU for an object of some 60 records that comes alone: see the measurements in
+    /// `infra/README.md`.
+    pub(super) const CPU_MS: f64 = 20.0;
     /// Milliseconds until AWS answers a request. Assumed.
     pub(super) const ANSWER_MS: f64 = 8.0;
     /// Requests of one batch that wait for each other, about: the others run side by side.
