@@ -73,6 +73,8 @@ pub(crate) struct WorkerArgs {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --since 30d --account 111122223333 s3://trail-logs\n      \
+        straight from the bucket, in a build with --features aws\n  \
     kmswatch replay --incidents ./AWSLogs\n      \
         what belongs together as one, with its timeline and first steps\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
@@ -127,13 +129,18 @@ pub(crate) struct ReplayArgs {
 /// Which logs are read, and how
 #[derive(Debug, Parser)]
 pub(crate) struct ReadArgs {
-    /// Files, folders of any depth, or - for standard input
+    /// Files, folders of any depth, s3://bucket/prefix, or - for standard input
     #[arg(required_unless_present = "state", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     /// Begin with what an earlier run has saved to this file (`kmswatch replay --save`)
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+
+    /// Keep what is read from S3 in this folder, and read again from there
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
 
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
@@ -168,6 +175,18 @@ impl ReadArgs {
     /// Where the logs are, for commands that read them again.
     pub(crate) fn logs(&self) -> String {
         self.paths.first().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+
+    /// Where objects from S3 are kept.
+    #[cfg(feature = "aws")]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        self.cache.clone()
+    }
+
+    /// Nowhere: this build does not read from S3.
+    #[cfg(not(feature = "aws"))]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        None
     }
 }
 
@@ -229,6 +248,21 @@ pub(crate) struct TestArgs {
     /// How bad it claims to be: alerts of some severities may go to other people
     #[arg(long, value_parser = severity(), default_value = "info")]
     pub(crate) severity: Severity,
+
+    /// Send it to this topic of SNS instead (the outputs of the stack name topic and bus)
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ARN")]
+    pub(crate) topic: Option<String>,
+
+    /// Send it to this bus of EventBridge instead
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bus: Option<String>,
+
+    /// Send it to this queue of SQS instead
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: Option<String>,
 }
 
 #[derive(Debug, Parser)]
@@ -313,6 +347,17 @@ pub(crate) enum BaselineCommand {
     },
     /// All entities, the busiest first
     List {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Teach a table of the live pipeline what is usual, from logs of the past; nobody is alerted
+    ///
+    /// Needs KMSWATCH_TABLE, and the same settings as the function. For a table that has not judged live logs yet. It may
+    /// be ended and run again at any time.
+    #[cfg(feature = "aws")]
+    #[command(after_help = "Example:\n  \
+        KMSWATCH_TABLE=kmswatch kmswatch baseline bootstrap --since 60d --cache ./logs s3://trail-logs")]
+    Bootstrap {
         #[command(flatten)]
         read: ReadArgs,
     },

@@ -7,6 +7,10 @@
 mod alert;
 mod args;
 mod baseline;
+#[cfg(feature = "aws")]
+mod bootstrap;
+#[cfg(feature = "aws")]
+mod bucket;
 mod config;
 mod coverage;
 mod detectors;
@@ -21,6 +25,8 @@ mod replay;
 mod run;
 mod saved;
 mod schema;
+#[cfg(feature = "aws")]
+mod send;
 mod shell;
 mod simulate;
 mod terminal;

@@ -2,7 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::config;
-use crate::inputs;
+use crate::inputs::{self, Wish};
 use crate::progress::Progress;
 use crate::replay::replay;
 use crate::saved;
@@ -14,6 +14,10 @@ use kmswatch_engine::pipeline::{Filter, Watch};
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use std::num::NonZeroUsize;
+
+/// Objects that are read side by side if they come over the network: one takes some 50 ms to begin, and a core decodes
+/// one in less.
+const READ_REMOTELY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// What came of reading.
 pub(crate) struct Reading {
@@ -42,10 +46,15 @@ pub(crate) fn read_for(
     mut prepare: impl FnMut(&mut Watch),
 ) -> anyhow::Result<(Vec<Watch>, Troubles)> {
     let filter = filter(args)?;
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
+    let wish = Wish { filter: filter.clone(), cache: args.cache() };
+    let inputs = inputs::find(&args.paths, &wish, args.threads.unwrap_or(cores).get(), &mut troubles);
+    let threads = match args.threads {
+        Some(threads) => threads,
+        None if inputs.list.iter().any(inputs::Input::is_remote) => cores.max(READ_REMOTELY),
+        None => cores,
+    };
     let progress = if args.quiet {
         Progress::hidden()
     } else {

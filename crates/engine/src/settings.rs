@@ -1,7 +1,9 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+mod check;
 mod tuning;
 
+pub use check::Unfit;
 pub use tuning::{Maintenance, Suppression};
 
 use crate::finding::Severity;
