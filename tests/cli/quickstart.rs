@@ -73,7 +73,7 @@ fn nothing_of_weight_is_found_that_is_no_attack_but_the_planned_deletion() {
 #[test]
 fn enumeration_and_reading_in_bulk_are_unusual() {
     let (findings, labels) = (findings(), labels());
-    for (kind, word) in [("enumeration", "denied calls"), ("bulk_secret_read", "decrypts and data keys")] {
+    for (kind, word) in [("enumeration", "calls refused"), ("bulk_secret_read", "decrypts and data keys")] {
         let attack =
             labels["attacks"].as_array().unwrap().iter().find(|attack| attack["kind"] == kind).unwrap();
         let who = texts(&attack["principals"]);

@@ -12,5 +12,6 @@ mod inputs;
 mod logs;
 mod partial;
 mod pipeline;
+mod silence;
 mod stack;
 mod world;

@@ -20,7 +20,8 @@
 //!
 //! **Silence.** A trail delivers objects even for quiet accounts. When nothing has come for hours, either nothing
 //! happens any more, or somebody has switched the trail, the notifications or the function's access off. The schedule
-//! keeps running and says for how long it has been silent; an alarm hangs on it.
+//! keeps running and says for how long it has been silent; an alarm hangs on it. That a single account falls silent while
+//! others are heard is found here, by the detector `account_fell_silent`: its rhythm is in the account's State.
 
 use crate::context;
 use crate::entities::Known;
@@ -32,12 +33,13 @@ use crate::lease::Lease;
 use crate::live::{Live, TaskError};
 use crate::metrics::{self, Counts};
 use kmswatch_engine::baseline::judge::Judge;
+use kmswatch_engine::detectors::account_fell_silent;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_engine::pipeline::rates::{self, Clock, OpenHours};
 use kmswatch_engine::state::States;
-use kmswatch_engine::state::stored::EntityId;
+use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::time::{HOUR, Timestamp};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -102,6 +104,11 @@ impl Live {
         let entities: BTreeSet<EntityId> = index.open.values().flatten().cloned().collect();
         let mut known = Known::default();
         known.load(store, entities.iter().cloned()).await?;
+        if delivered.is_some_and(|delivered| stored.clock.moves_by(delivered)) {
+            // Accounts have no open hours. Whether they are still heard is asked of all, once an hour.
+            let accounts = estate.own_accounts().map(|account| EntityId::new(EntityKind::Account, account));
+            known.load(store, accounts.collect::<Vec<_>>()).await?;
+        }
         if !stored.unfinished {
             let late = index.open.iter().filter(|(hour, _)| stored.clock.is_closed(**hour));
             counts.add(metrics::ENTITIES_LATE, late.map(|(_, entities)| entities.len() as u64).sum());
@@ -220,6 +227,7 @@ fn fold(states: &mut States, clock: Clock, judge: &Judge, estate: &Estate) {
 
 fn findings(watch: &Watch) -> Vec<Finding> {
     let mut findings = watch.findings();
-    findings.retain(is_unusual);
+    let by_clock = |finding: &Finding| finding.detector == account_fell_silent::DETECTOR.id;
+    findings.retain(|finding| by_clock(finding) || is_unusual(finding));
     findings
 }

@@ -29,6 +29,7 @@ use crate::sinks::Sink;
 use crate::store::{Item, Store, StoreError};
 use crate::trigger::{self, TriggerError, Work};
 use futures_util::{StreamExt, stream};
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
@@ -145,6 +146,7 @@ pub struct Live {
     /// Whether what is found is told. A history is only learned from.
     pub(crate) tells: bool,
     workers: Mutex<Vec<Worker>>,
+    rules: Option<Arc<dyn UserRules>>,
 }
 
 /// What one task gave.
@@ -159,12 +161,17 @@ struct Done {
 impl Live {
     /// A pipeline over `ports`. `owner` is a name that no other running pipeline has.
     pub fn new(ports: Ports, settings: LiveSettings, owner: &str) -> Live {
-        Live { ports, settings, owner: owner.to_owned(), tells: true, workers: Mutex::default() }
+        Live { ports, settings, owner: owner.to_owned(), tells: true, workers: Mutex::default(), rules: None }
     }
 
     /// A pipeline that tells nobody of anything: States, rates and findings are stored all the same.
     pub fn silent(ports: Ports, settings: LiveSettings, owner: &str) -> Live {
         Live { tells: false, ..Live::new(ports, settings, owner) }
+    }
+
+    /// The same pipeline, asking rules of the user, too, if there are any.
+    pub fn with_rules(self, rules: Option<Arc<dyn UserRules>>) -> Live {
+        Live { rules, ..self }
     }
 
     /// Does the tasks of a batch. One that fails does not keep the others from being done. Objects that are not
@@ -372,8 +379,8 @@ impl Live {
 
     /// Processes bytes beside the tasks that wait for the network. A panic ends this object alone.
     async fn process(&self, bytes: Vec<u8>, estate: &Arc<Estate>) -> Result<ObjectOutcome, TaskError> {
-        let mut worker =
-            self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let idle = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = idle.unwrap_or_else(|| Worker::with_rules(self.rules.clone()));
         let estate = Arc::clone(estate);
         let work = tokio::task::spawn_blocking(move || {
             let outcome = worker.process(bytes.as_slice(), &estate, &Filter::default());

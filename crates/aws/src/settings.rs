@@ -3,9 +3,12 @@
 //! Settings of the engine come as one TOML text with the sections that `kmswatch config` prints, in
 //! `KMSWATCH_CONFIG` or in the object that `KMSWATCH_CONFIG_S3` names.
 
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::finding::Severity;
 use kmswatch_engine::settings::Settings;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the names of all variables begin with.
 pub const PREFIX: &str = "KMSWATCH_";
@@ -32,6 +35,8 @@ pub struct LiveSettings {
     pub logs: String,
     /// `KMSWATCH_CONFIG_S3`: `s3://bucket/key` of the engine's settings, read once at the start.
     pub config_object: Option<(String, String)>,
+    /// `KMSWATCH_RULES`: folder of Sigma rules of the user's own, read once at the start.
+    pub rules: Option<PathBuf>,
     /// `KMSWATCH_CONFIG`: the engine's settings as text.
     pub engine: Settings,
 }
@@ -75,6 +80,7 @@ impl LiveSettings {
             alert_days: number(take("ALERT_DAYS"), "ALERT_DAYS", 30)?,
             logs: take("LOGS").unwrap_or_else(|| "./AWSLogs".to_owned()),
             config_object: take("CONFIG_S3").map(|name| object_name(&name)).transpose()?,
+            rules: take("RULES").map(PathBuf::from),
             engine: take("CONFIG").map_or_else(|| Ok(Settings::default()), |text| engine(&text, "CONFIG"))?,
         };
         settings.put_first();
@@ -99,6 +105,18 @@ impl LiveSettings {
         if let Some(severity) = self.min_severity {
             self.engine.incidents.alert_from = severity;
         }
+    }
+}
+
+impl LiveSettings {
+    /// The rules of the user, but for those that the engine's settings switch off; `None` if no folder is named.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or any of its rules cannot be used.
+    pub fn user_rules(&self) -> Result<Option<Arc<dyn UserRules>>, SettingsError> {
+        let Some(folder) = &self.rules else { return Ok(None) };
+        let rules = kmswatch_rules::load(folder).map_err(|error| wrong("RULES", error.to_string()))?;
+        Ok(Some(Arc::new(rules.without(&self.engine.detectors.off))))
     }
 }
 
@@ -149,6 +167,15 @@ mod tests {
         assert_eq!((settings.table.as_str(), settings.topic, settings.alert_days), ("t", None, 30));
         assert_eq!(settings.engine, Settings::default());
         assert_eq!(read(&[]).unwrap_err().name, "KMSWATCH_TABLE");
+    }
+
+    #[test]
+    fn rules_are_read_from_the_folder_that_is_named() {
+        assert!(read(&[("KMSWATCH_TABLE", "t")]).unwrap().user_rules().unwrap().is_none());
+        let named = |folder: &str| read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_RULES", folder)]).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/rules");
+        assert!(named(folder).user_rules().unwrap().is_some());
+        assert_eq!(named("/no/such/folder").user_rules().unwrap_err().name, "KMSWATCH_RULES");
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub(crate) enum Command {
     Alert(AlertArgs),
     Baseline(BaselineArgs),
     Tune(crate::tune::TuneArgs),
+    Report(crate::report::ReportArgs),
     Detectors(DetectorsArgs),
+    Rules(RulesArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
@@ -77,6 +79,8 @@ pub(crate) struct WorkerArgs {
         straight from the bucket, in a build with --features aws\n  \
     kmswatch replay --incidents ./AWSLogs\n      \
         what belongs together as one, with its timeline and first steps\n  \
+    kmswatch replay --report report.html ./AWSLogs\n      \
+        everything on one page for a browser, which needs no network\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -124,6 +128,10 @@ pub(crate) struct ReplayArgs {
     /// Write an account of the run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
+
+    /// Write everything to this file as one HTML page: incidents, findings, charts, keys, hygiene. Reads the logs twice
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// Which logs are read, and how
@@ -145,6 +153,10 @@ pub(crate) struct ReadArgs {
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Folder of Sigma rules of your own, asked beside the detectors (`kmswatch rules`)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) rules: Option<PathBuf>,
 
     /// Only events from this moment on: RFC 3339, a date (00:00 UTC), or 12h, 7d, 2w before now
     #[arg(long, value_name = "TIME")]
@@ -390,6 +402,34 @@ pub(crate) struct DetectorsArgs {
     pub(crate) coverage: bool,
 }
 
+/// Rules of your own, in Sigma: test them, or see what they can name
+///
+/// A rule is a file of the Sigma format about CloudTrail records. It is used by `--rules FOLDER`, and what it finds is
+/// told, staged and muted under its id: `sigma/` and the name of the file.
+#[derive(Debug, Parser)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check the rules of a folder, and that each fires on its cases and on no other
+    #[command(after_help = "Cases of rule.yml stand in rule.cases.json:\n  \
+        {\"record\": {what all have in common},\n   \
+        \"fires\":  [{\"name\": \"a key is disabled\", \"set\": {\"eventName\": \"DisableKey\"}}],\n   \
+        \"silent\": [{\"name\": \"it was denied\", \"set\": {\"errorCode\": \"AccessDenied\"}}]}\n\n\
+        Exit status: 0 all right, 1 a case does what it should not, or none shows that a rule fires,\n\
+        2 a rule cannot be used.")]
+    Test {
+        /// Folder of rules
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// List what a rule can name beside the members of the record
+    Fields,
+}
+
 /// Print the default settings with their explanations, or check a file of settings
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -416,6 +456,8 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// What `kmswatch report --format json` prints
+    Inventory,
     /// The detail of an EventBridge event
     Alert,
     /// The detail of the event that holds a digest
@@ -519,6 +561,10 @@ pub(crate) struct EvaluateArgs {
     /// Settings, a TOML file; its budget is not used
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Do not declare the organisations' critical keys and break-glass roles
+    #[arg(long)]
+    pub(crate) undeclared: bool,
 
     /// How to print the figures
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<u8> {
     if let Some(file) = &args.config {
         settings.engine = config::load(file)?;
     }
-    let (mut watches, troubles) = read_for(args, vec![settings.engine.clone()], |_| {})?;
+    let (mut watches, troubles) = read_for(args, vec![settings.engine.clone()], |_| {}, None)?;
     let watch = watches.pop().unwrap_or_default();
     let table = settings.table.clone();
     let mut ports = clients.ports(&settings);

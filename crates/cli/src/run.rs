@@ -2,7 +2,8 @@
 
 use crate::args::{Format, ReplayArgs};
 use crate::output::{self, Outcome, jsonl, summary, text};
-use crate::reading::{Reading, read};
+use crate::page::Page;
+use crate::reading::{Reading, read_counting};
 use crate::replay::caught;
 use crate::saved;
 use crate::terminal;
@@ -22,7 +23,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let saved =
         args.save.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::create(file)?))).transpose()?;
-    let Reading { watch, troubles } = read(&args.read, &[])?;
+    let mut page = args.report.as_deref().map(Page::create).transpose()?;
+    let Reading { watch, troubles } = read_counting(&args.read, &[], page.as_mut().map(Page::usage))?;
     let (mut account, findings) = caught(|| {
         let findings = watch.findings();
         (watch.summary_with(&findings), findings)
@@ -64,6 +66,9 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     };
     if let Some(file) = summary_file {
         summary::write(file, &outcome, begun.elapsed())?;
+    }
+    if let Some(page) = page {
+        page.write(args, &watch, &outcome)?;
     }
     let status = outcome.status();
     match print(args, &outcome) {

@@ -53,6 +53,10 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// Tag by which a key says of itself that nobody has a reason to touch it; empty: none.
+    pub canary_tag: String,
+    /// Digests of the enclave images that may use keys, as the log writes them. Empty: any but those of debug mode.
+    pub enclave_images: Vec<String>,
     /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
     /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
     pub key_users: BTreeMap<String, Vec<String>>,
@@ -69,6 +73,8 @@ impl Default for EstateSettings {
             break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            canary_tag: "kmswatch:canary".to_owned(),
+            enclave_images: Vec::new(),
             key_users: BTreeMap::new(),
         }
     }
@@ -166,6 +172,8 @@ pub struct DetectorSettings {
     pub ended_grants: u64,
     /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
     pub habit_days: i64,
+    /// `dormant_woke`: days without use after which a use is a finding.
+    pub dormant_days: i64,
     /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
     pub probing_calls: u64,
     /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
@@ -182,6 +190,7 @@ impl Default for DetectorSettings {
             short_expiry_days: 7,
             ended_grants: 20,
             habit_days: 14,
+            dormant_days: 90,
             probing_calls: 100,
             throttled_calls: 500,
         }

@@ -3,6 +3,7 @@
 pub(crate) mod entity;
 pub(crate) mod figures;
 pub(crate) mod hours;
+pub(crate) mod inventory;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
 pub(crate) mod numbers;
@@ -12,6 +13,7 @@ pub(crate) mod samples;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod uses;
 
 use crate::terminal;
 use crate::troubles::{InputProblem, Troubles};

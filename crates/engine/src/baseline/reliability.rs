@@ -84,6 +84,7 @@ mod tests {
             at: 500,
             scores: vec![score],
             drift: None,
+            share: None,
             hour: Hour::default(),
             age: Age { hours: 500, active_hours: 100 },
         }

@@ -340,4 +340,14 @@ mod tests {
                 .key("arn:aws:kms:eu-west-1:555566667777:key/1234abcd-12ab-34cd-56ef-1234567890ab"))
         );
     }
+
+    #[test]
+    fn what_is_not_stored_data_is_high_and_called_data() {
+        let function = "arn:aws:lambda:eu-west-1:111122223333:function:x";
+        for record in [call("Encrypt"), with_context("GenerateDataKey", "aws:lambda:FunctionArn", function)] {
+            let finding = find(&record).unwrap();
+            assert_eq!(finding.severity, Severity::High);
+            assert_eq!(finding.title, "Data encrypted under a key of foreign account 444455556666");
+        }
+    }
 }

@@ -251,4 +251,24 @@ mod tests {
             ("1 secret".to_owned(), "2 secrets".to_owned())
         );
     }
+
+    #[test]
+    fn as_many_users_as_are_named_are_not_more_and_services_stand_beside_them() {
+        use crate::detectors::key_disabled;
+        use crate::event::testing::{ACCOUNT, kms};
+        use crate::pipeline::testing::only;
+        let found = |n: u32| {
+            let used = |n| kms("Decrypt").by_user(ACCOUNT, &format!("u{n}")).at("2026-05-04T09:00:00Z");
+            let mut records: Vec<_> = (0..n).map(used).collect();
+            records.push(kms("Decrypt").by_user(ACCOUNT, "u0").through("s3").at("2026-05-04T09:30:00Z"));
+            records.push(kms("DisableKey").by_user(ACCOUNT, "mallory").at("2026-05-04T10:00:00Z"));
+            only(&key_disabled::DETECTOR, &records)
+        };
+        assert!(found(5).explanation.contains(", who can no longer decrypt"));
+        assert!(
+            !found(5).explanation.contains(" more, who") && found(6).explanation.contains(" and 1 more, who")
+        );
+        let users = &found(1).evidence.details["used_by"];
+        assert_eq!((&users[0]["via"], &users[1]["via"]), (&json!("s3"), &Value::Null));
+    }
 }

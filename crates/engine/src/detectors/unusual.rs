@@ -13,7 +13,10 @@ use crate::settings::Settings;
 use crate::time::short_moment;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use words::{end_of, first_use, grouped, hours, how_often, known_for, mean, name, rounded, seen, usual, who};
+use words::{
+    end_of, first_use, grouped, hours, how_often, known_for, mean, name, rounded, seen, usual, weeks_between,
+    who,
+};
 
 pub(super) mod words;
 
@@ -56,6 +59,7 @@ pub(super) fn finding(
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
         Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
+        Sign::Share { score } => (score.refused as f64, score.calls as f64 * score.usual),
         Sign::FirstUses { novelty, .. } => {
             let parts = &novelty.parts;
             let hazard = parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
@@ -81,10 +85,13 @@ pub(super) fn finding(
     Some(finding)
 }
 
-/// The other anomalies: the strongest of each other kind of evidence first, then the actor's own, then by height.
+/// The other anomalies: the strongest of each other kind of evidence first, then the actor's own, then by height. Of one
+/// measure of an entity only the strongest window: the others hold the same events.
 fn others<'e>(episode: &'e Episode, top: &Anomaly) -> Vec<&'e Anomaly> {
     let mut others: Vec<&Anomaly> = episode.parts.iter().filter(|part| *part != top).collect();
     others.sort_by(|a, b| b.c.total_cmp(&a.c));
+    let mut streams = BTreeSet::from([stream(top)]);
+    others.retain(|part| streams.insert(stream(part)));
     let mut told = BTreeSet::from([top.sign.group()]);
     let mut rank: Vec<(bool, bool, &Anomaly)> = Vec::new();
     for part in others {
@@ -92,6 +99,17 @@ fn others<'e>(episode: &'e Episode, top: &Anomaly) -> Vec<&'e Anomaly> {
     }
     rank.sort_by_key(|(again, not_own, _)| (*again, *not_own));
     rank.into_iter().map(|(.., part)| part).collect()
+}
+
+/// What was judged, whatever the window.
+fn stream(part: &Anomaly) -> (&Entity, &'static str) {
+    let what = match &part.sign {
+        Sign::Count { measure, .. } => measure.id,
+        Sign::Drift { .. } => "drift",
+        Sign::Share { .. } => "denied_share",
+        Sign::FirstUses { .. } => "first_uses",
+    };
+    (&part.entity, what)
 }
 
 /// The key that an anomaly is about: the key itself, or one that is used for the first time; empty if none.
@@ -110,6 +128,7 @@ fn key_of(part: &Anomaly) -> &str {
 fn score_unit(part: &Anomaly) -> &'static str {
     match &part.sign {
         Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.unit,
+        Sign::Share { .. } => "calls refused",
         Sign::FirstUses { .. } => "first uses",
     }
 }
@@ -158,6 +177,15 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
             },
             short_moment(end_of(drift.hour)),
             mean(drift.mean),
+        ),
+        Sign::Share { score } => format!(
+            "{} had {} up to {}. Its own history ({}, {} of it active) lets expect {} of so many. ",
+            who(&episode.actor),
+            seen(top, key_of(top)),
+            end_of(top.hour),
+            known_for(top.age.hours),
+            hours(i64::from(top.age.active_hours)),
+            mean(score.calls as f64 * score.usual),
         ),
         Sign::FirstUses { novelty, values } => {
             let of_key = top.entity.is_key();
@@ -272,10 +300,10 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
         Maturity::Mature => "mature",
     };
     let mut details = BTreeMap::from([
-        ("entity", json!(part.entity.id())),
+        ("counted_for", json!(part.entity.class())),
         ("until", json!(end_of(part.hour))),
-        ("c", json!(rounded(part.c))),
-        ("threshold", json!(rounded(part.threshold.c))),
+        ("once_in_weeks", json!(weeks_between(part.c))),
+        ("threshold_once_in_weeks", json!(weeks_between(part.threshold.c))),
         ("estate_weeks", json!(rounded(part.threshold.weeks))),
         ("history_hours", json!(part.age.hours)),
         ("active_hours", json!(part.age.active_hours)),
@@ -287,17 +315,19 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
             details.extend([
                 ("measure", json!(measure.id)),
                 ("window_hours", json!(score.window.hours())),
-                ("observed", json!(score.observed)),
-                ("expected", json!(rounded(score.mean))),
                 ("expected_90_percent", json!([low, high])),
             ]);
         }
         Sign::Drift { measure, drift } => details.extend([
             ("measure", json!(measure.id)),
             ("window_hours", json!(168)),
-            ("observed", json!(drift.observed)),
-            ("expected", json!(rounded(drift.mean))),
             ("weeks_compared", json!(drift.weeks)),
+        ]),
+        Sign::Share { score } => details.extend([
+            ("window_hours", json!(1)),
+            ("refused", json!(score.refused)),
+            ("calls", json!(score.calls)),
+            ("usual_share", json!(rounded(score.usual))),
         ]),
         Sign::FirstUses { novelty, values } => {
             let first = values.iter().zip(&novelty.parts).map(|(value, part)| {
@@ -311,3 +341,6 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
     }
     details
 }
+
+#[cfg(test)]
+mod tests;

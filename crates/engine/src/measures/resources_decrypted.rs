@@ -9,6 +9,7 @@ pub const MEASURE: Measure = Measure {
     unit: "distinct resources opened",
     of: Of::Principal,
     seasonal: false,
+    by_resource: true,
     count: |event| match &event.resource {
         Some(resource) if event.succeeded() && event.operation.releases_secret() => {
             Counted::value(Some(&resource.id))

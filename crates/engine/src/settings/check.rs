@@ -1,7 +1,7 @@
 //! What has the right type and still cannot be meant: looked for by every shell before it begins.
 
 use super::{Settings, Suppression};
-use crate::detectors;
+use crate::detectors::{self, user_rules};
 use crate::estate::is_account_id;
 use crate::tuning::Network;
 
@@ -73,7 +73,8 @@ impl Settings {
 }
 
 fn known_detector(key: &str, id: &str) -> Result<(), Unfit> {
-    if detectors::ALL.iter().any(|detector| detector.id == id) {
+    // Which rules of the user there are is known once their folder is.
+    if id.starts_with(user_rules::PREFIX) || detectors::ALL.iter().any(|detector| detector.id == id) {
         return Ok(());
     }
     let problem = format!("there is no detector {id:?}: `kmswatch detectors` lists them");

@@ -8,6 +8,7 @@ mod catalogue;
 mod destruction;
 mod foreign;
 mod identity;
+mod misuse;
 mod policy;
 mod probing;
 mod stage;

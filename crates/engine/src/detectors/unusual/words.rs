@@ -33,6 +33,9 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
         Sign::Drift { measure, drift } => {
             format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
         }
+        Sign::Share { score } => {
+            format!("{} of {} calls refused within an hour", grouped(score.refused), grouped(score.calls))
+        }
         Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
             let users = novelty.parts.first().map_or(0, |part| part.first_uses);
             match users {
@@ -59,6 +62,8 @@ pub(super) fn usual(part: &Anomaly) -> String {
             (low, high) => format!("usually {} to {}", grouped(low), grouped(high)),
         },
         Sign::Drift { drift, .. } => format!("usually about {}", mean(drift.mean)),
+        Sign::Share { score } if score.calls as f64 * score.usual < 0.05 => "usually none".to_owned(),
+        Sign::Share { score } => format!("usually {}", share(score.usual)),
         Sign::FirstUses { novelty, .. } => {
             let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
             match (novelty.active_hours, often) {
@@ -144,6 +149,15 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
     text
 }
 
+/// A share in words: "1 in 300".
+fn share(share: f64) -> String {
+    match 1.0 / share.max(1e-9) {
+        one if one < 2.0 => format!("{:.0} in 100", share * 100.0),
+        one if one < 5_000.0 => format!("1 in {}", grouped(one.round() as u64)),
+        _ => "none".to_owned(),
+    }
+}
+
 pub(super) fn within(window: Window) -> &'static str {
     match window {
         Window::Hour => "within an hour",
@@ -176,10 +190,18 @@ pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
+/// A hundred years, in weeks.
+const LONG: f64 = 5_200.0;
+
+/// Weeks between two peaks of this C, with two digits: at most a hundred years, since nobody has watched for longer.
+pub(super) fn weeks_between(c: f64) -> f64 {
+    let weeks = libm::exp10(c).min(LONG);
+    let digit = libm::exp10(libm::log10(weeks).floor() - 1.0);
+    ((weeks / digit).round() * digit * 1e6).round() / 1e6
+}
+
 /// How often C comes, in words.
 pub(super) fn how_often(c: f64) -> String {
-    /// A hundred years.
-    const LONG: f64 = 5_200.0;
     let weeks = libm::exp10(c);
     if weeks >= LONG {
         "less than once in a hundred years".to_owned()
@@ -240,6 +262,7 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(mean(0.001), "almost none");
         assert_eq!(mean(2.345), "2.35");
+        assert_eq!([0.8, 0.01, 1e-5].map(share), ["80 in 100", "1 in 100", "none"]);
         assert_eq!(hours(1), "1 hour");
         assert_eq!(known_for(400), "2 weeks");
         assert_eq!(known_for(60), "2 days");
@@ -251,5 +274,6 @@ mod tests {
         assert_eq!(how_often(0.0), "about 1.0 times a week");
         assert_eq!(how_often(1.0), "about once in 10 weeks");
         assert_eq!(how_often(60.0), "less than once in a hundred years");
+        assert_eq!([-1.0, 0.123, 2.0, 300.0].map(weeks_between), [0.1, 1.3, 100.0, 5_200.0]);
     }
 }
