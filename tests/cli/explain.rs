@@ -91,3 +91,15 @@ fn the_list_has_every_entity_the_busiest_first() {
         .collect();
     assert!(active.len() > 20 && active.is_sorted_by(|a, b| a >= b), "{active:?}");
 }
+
+#[test]
+fn first_uses_are_explained_by_those_before_them() {
+    let first = FINDINGS.iter().find(|f| f["detector"] == "unusual_first_use").unwrap();
+    let said = explained(first["id"].as_str().unwrap());
+    let judged: Vec<&str> = said.out.lines().filter(|line| line.ends_with('◄')).collect();
+    assert_eq!(judged.len(), 1, "{}", said.out);
+    let value = first["evidence"]["details"]["first_uses"][0]["value"].as_str().unwrap();
+    let name = value.rsplit('/').next().unwrap();
+    assert!(judged[0].contains(name), "{judged:?} {value}");
+    assert!(said.out.contains("shown for the first time, by hour"), "{}", said.out);
+}

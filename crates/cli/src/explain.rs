@@ -2,16 +2,15 @@
 
 use crate::args::ExplainArgs;
 use crate::baseline::{close_all, told};
-use crate::output::{entity, hours, text};
+use crate::output::{entity, hours, text, uses};
 use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::detectors::user_rules::PREFIX;
-use kmswatch_engine::finding::{Finding, FindingKind};
-use kmswatch_engine::measures::{self, Measure};
+use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::Watch;
-use kmswatch_engine::time::Timestamp;
+use kmswatch_report::page::charts::Judged;
 use std::io::{self, Write};
 
 /// `kmswatch explain FINDING PATH...`. Gives the exit status.
@@ -22,19 +21,24 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let Reading { watch, .. } = read(&args.read, &[])?;
     let finding = only(&args.finding, watch.findings(), |finding| &finding.id)?;
     drop(watch);
-    let judged = judged(&finding);
+    let judged = Judged::of(&finding);
     // States keep what was learned and not the hours that taught it, so those of this finding are read again.
-    let followed: Vec<Entity> = judged.iter().map(|(entity, _)| entity.clone()).collect();
+    let followed: Vec<Entity> = judged.iter().map(|judged| judged.entity.clone()).collect();
     let Reading { mut watch, troubles } = read(&args.read, &followed)?;
     close_all(&mut watch);
     let out = &mut io::BufWriter::new(anstream::stdout().lock());
     let layout = text::Layout { columns: terminal::columns(), verbose: true };
     text::full(out, &finding, &layout)?;
-    if let Some((entity, window)) = &judged {
-        let history = watch.history(entity);
+    if let Some(Judged { entity, until, counted }) = &judged {
         writeln!(out)?;
-        hours::scores(out, window, history)?;
-        hours::write(out, window, history)?;
+        match counted {
+            Some(window) => {
+                let history = watch.history(entity);
+                hours::scores(out, window, history)?;
+                hours::write(out, window, history)?;
+            }
+            None => uses::write(out, *until, watch.first_uses(entity))?,
+        }
     }
     for entity in entities(&finding, &watch) {
         writeln!(out)?;
@@ -50,23 +54,6 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     }
     out.flush()?;
     told(&troubles)
-}
-
-/// The entity and the window that a statistical finding is about.
-fn judged(finding: &Finding) -> Option<(Entity, hours::Judged)> {
-    if finding.kind != FindingKind::Rate {
-        return None;
-    }
-    let details = &finding.evidence.details;
-    let text = |name: &str| details.get(name).and_then(|value| value.as_str());
-    let measure: &'static Measure =
-        measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"))?;
-    let until = Timestamp::parse(text("until")?)?.hour() - 1;
-    let hours = details.get("window_hours").and_then(|value| value.as_i64())?;
-    let id = text("entity")?;
-    let is_key = finding.key.as_ref().is_some_and(|key| key.arn == id) || id.contains(":kms:");
-    let entity = if is_key { Entity::Key(id.to_owned()) } else { Entity::Principal(id.to_owned()) };
-    Some((entity, hours::Judged { measure, until, hours }))
 }
 
 /// Who and what the finding is about, as far as something is known of them.

@@ -9,7 +9,8 @@
 //! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
 //! end of a run: all the smaller ones before them would have to wait in memory.
 //!
-//! A panic while one object is read or absorbed becomes a problem of this object, and the run goes on.
+//! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
+//! while several are absorbed together.
 
 use crate::inputs::Input;
 use crate::progress::Progress;
@@ -19,6 +20,7 @@ use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
+use kmswatch_report::usage::{Part, Usage};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -29,29 +31,42 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 /// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
 const WAITING: usize = 16;
 
-/// Reads all inputs into `watch`. Whatever cannot be read is in `troubles`.
+/// How inputs are read.
+pub(crate) struct How<'a> {
+    /// Which events are looked at.
+    pub(crate) filter: &'a Filter,
+    /// Rules of the user.
+    pub(crate) rules: Option<&'a Arc<dyn UserRules>>,
+    /// Threads that read.
+    pub(crate) threads: NonZeroUsize,
+    /// What is told of every byte read.
+    pub(crate) progress: &'a Progress,
+}
+
+/// Reads all inputs into `watches`, each of them once: single events are judged by the estate of the first one, so the
+/// others may differ from it in their budget alone. Who uses which key is counted in `usage`, where that is wanted.
+/// Whatever cannot be read is in `troubles`.
 pub(crate) fn replay(
     inputs: &[Input],
-    watch: Watch,
-    filter: &Filter,
-    rules: Option<&Arc<dyn UserRules>>,
-    threads: NonZeroUsize,
-    progress: &Progress,
+    watches: Vec<Watch>,
+    how: &How<'_>,
     troubles: &mut Troubles,
-) -> Watch {
+    usage: Option<&mut Usage>,
+) -> Vec<Watch> {
     keep_panics_quiet();
-    let threads = threads.get().min(inputs.len()).max(1);
+    let threads = how.threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
-    let estate = &watch.estate().clone();
-    let end = Mutex::new(End { watch, delivered: None, troubles });
+    let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
+    let counts_usage = usage.is_some();
+    let end = Mutex::new(End { watches, delivered: None, troubles, usage });
     let work = || {
-        let mut worker = Worker::with_rules(rules.cloned());
+        let mut worker = Worker::with_rules(how.rules.cloned());
         while let Some(at) = order.take() {
             let Some(input) = inputs.get(at) else { break };
-            let read = read(&mut worker, input, estate, filter, progress);
+            let read = read(&mut worker, input, estate, how, counts_usage);
             if read.is_err() {
                 // Its buffers may be in any state.
-                worker = Worker::with_rules(rules.cloned());
+                worker = Worker::with_rules(how.rules.cloned());
             }
             order.bring(at, read, |at, read| {
                 if let Some(input) = inputs.get(at) {
@@ -68,40 +83,55 @@ pub(crate) fn replay(
     });
     let mut end = end.into_inner().unwrap_or_else(PoisonError::into_inner);
     end.finish(inputs.last().is_some_and(|input| input.is_stamped));
-    end.watch
+    end.watches
 }
 
-/// What came of one object: an outcome, or why there is none.
-type Read = Result<ObjectOutcome, String>;
+/// What came of one object: an outcome with what counts for keys, or why there is none.
+type Read = Result<(ObjectOutcome, Option<Part>), String>;
 
-fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, progress: &Progress) -> Read {
-    let source = input.open().map_err(|error| error.to_string())?;
-    caught(|| worker.process(progress.watch(source), estate, filter))
+fn read(worker: &mut Worker, input: &Input, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
+    let filter = how.filter;
+    let source = how.progress.watch(input.open().map_err(|error| error.to_string())?);
+    caught(|| {
+        if !counts_usage {
+            return (worker.process(source, estate, filter), None);
+        }
+        let mut part = Part::default();
+        (worker.process_with(source, estate, filter, |event| part.take(event)), Some(part))
+    })
 }
 
 /// Where everything comes together, in order.
 struct End<'a> {
-    watch: Watch,
+    watches: Vec<Watch>,
     /// Time of the last log absorbed.
     delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
+    /// Counts of keys and their users, where they are wanted.
+    usage: Option<&'a mut Usage>,
 }
 
 impl End<'_> {
     /// Closes the hours that were over when everything absorbed so far had been delivered.
     fn advance(&mut self, delivered: Timestamp) {
-        let watch = &mut self.watch;
-        if let Err(message) = caught(|| watch.advance(delivered)) {
-            self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+        for watch in &mut self.watches {
+            if let Err(message) = caught(|| watch.advance(delivered)) {
+                self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+            }
         }
     }
 
     /// Closes what is over at the end: by the stamp of the last input; where it has none, its time is that of its
     /// first event, and the last event of all tells better.
     fn finish(&mut self, is_stamped: bool) {
-        let last_event = self.watch.last_event().filter(|_| !is_stamped);
+        let last_event = self.watches.first().and_then(Watch::last_event).filter(|_| !is_stamped);
         if let Some(moment) = self.delivered.max(last_event) {
             self.advance(moment);
+        }
+        for watch in &mut self.watches {
+            if let Err(message) = caught(|| watch.settle()) {
+                self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+            }
         }
     }
 
@@ -112,8 +142,8 @@ impl End<'_> {
         {
             self.advance(before);
         }
-        let mut outcome = match read {
-            Ok(outcome) => outcome,
+        let (mut outcome, part) = match read {
+            Ok(read) => read,
             Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
         };
         let report = &mut outcome.report;
@@ -139,7 +169,16 @@ impl End<'_> {
             message: problem.message,
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
-        if let Err(message) = caught(|| self.watch.absorb(outcome)) {
+        let Some((last, others)) = self.watches.split_last_mut() else { return };
+        let usage = self.usage.as_deref_mut().zip(part);
+        let absorb = || {
+            others.iter_mut().for_each(|watch| watch.gather(outcome.clone()));
+            last.gather(outcome);
+            if let Some((usage, part)) = usage {
+                usage.absorb(part);
+            }
+        };
+        if let Err(message) = caught(absorb) {
             self.troubles.problems.push(InputProblem::whole(input.name(), message));
         }
     }

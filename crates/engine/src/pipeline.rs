@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
-//! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::absorb(ObjectOutcome)               merges its Delta into the States (many: gather them, then settle)
 //! Watch::advance(moment of delivery)         closes the hours that are over, and learns from them
 //! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
@@ -12,23 +12,26 @@
 //! events, not on their order, on repetition or on how they were cut into objects. For findings about rates this holds
 //! as long as no event comes later than the horizon: an hour and more after its own was over.
 
-use crate::baseline::budget::Understood;
 use crate::baseline::judge::{Entity, Judge};
+use crate::baseline::reliability::Reached;
+use crate::baseline::series;
 use crate::detectors::account_fell_silent;
 use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
+use crate::event::{Event, Left, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
 use crate::trail::{ObjectKind, ObjectReport, Problem, Reader};
-pub use history::JudgedHour;
+pub use history::{JudgedHour, JudgedUses};
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
+pub use saved::SavedError;
+pub use seen_events::SeenEvents;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -95,6 +98,18 @@ impl Worker {
 
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
+        self.process_with(source, estate, filter, |_| {})
+    }
+
+    /// [`Worker::process`], with `also` called for each event that passes the filter, in the order of the object.
+    /// Repeated events come repeatedly: [`SeenEvents`] tells which are new.
+    pub fn process_with(
+        &mut self,
+        source: impl Read,
+        estate: &Estate,
+        filter: &Filter,
+        mut also: impl FnMut(&Event<'_>),
+    ) -> ObjectOutcome {
         let mut outcome = ObjectOutcome::default();
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
@@ -102,11 +117,11 @@ impl Worker {
         let mut unasked = 0;
         let Worker { reader, repeats, patterns, rules } = self;
         let report =
-            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => {
-                    outcome.take(&event, estate, &looks, patterns);
+            reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
+                Ok(event) if filter.passes(event) => {
+                    outcome.take(event, estate, &looks, patterns);
                     if let Some(rules) = rules
-                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, &event)
+                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
                     {
                         unasked += 1;
                         if problems.len() < ObjectReport::PROBLEMS {
@@ -117,13 +132,15 @@ impl Worker {
                             });
                         }
                     }
+                    also(event);
                 }
-                Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
-                Normalized::Skip(reason) => outcome.skip(reason),
-                Normalized::Problem(message) => {
+                Ok(_) => outcome.skip(SkipReason::Filtered),
+                Err(Left::Skip(reason)) => outcome.skip(*reason),
+                Err(Left::Problem(message)) => {
                     broken += 1;
                     if problems.len() < ObjectReport::PROBLEMS {
-                        problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+                        let (record, offset) = (Some(record.index), record.offset);
+                        problems.push(Problem { record, offset, message: message.clone() });
                     }
                 }
             });
@@ -202,19 +219,6 @@ fn merge_finding(findings: &mut IndexMap<String, Finding>, finding: Finding) {
     }
 }
 
-/// What findings about single events explain by `hour`: whose acts on which days say nothing of what is usual. Those
-/// of high severity alone, since what is understood must not become a way to teach the baselines.
-fn understood(findings: &IndexMap<String, Finding>, hour: i64) -> Vec<Understood> {
-    let day = hour.div_euclid(24) * 24;
-    let explains = |finding: &&Finding| finding.severity >= Severity::High && finding.time.end.hour() < day;
-    let of = |finding: &Finding| {
-        let actor = Entity::Principal(finding.principal.as_ref()?.id.clone()).hash();
-        let (from, to) = (finding.time.start.hour() - 24, finding.time.end.hour() + 24);
-        Some(Understood { actor, from, to })
-    };
-    findings.values().filter(explains).filter_map(of).collect()
-}
-
 /// The States of all entities and the findings so far. Outcomes may come in any order, and more than once.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -224,7 +228,27 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    waiting: Waiting,
+    /// Time of the last event of which a saved watch knew.
+    known_until: Option<Timestamp>,
+    /// What its findings have explained.
+    understood_before: understood::Before,
     until: Option<Timestamp>,
+}
+
+/// Groups of events that wait to be taken up together.
+#[derive(Debug, Default)]
+struct Waiting {
+    deltas: Vec<Delta>,
+    bytes: usize,
+    earliest_hour: Option<i64>,
+}
+
+impl Waiting {
+    /// Bytes that may wait: some ten thousand events.
+    const BYTES: usize = 3 << 20;
+    /// Deltas that may wait, however little they hold.
+    const DELTAS: usize = 4_096;
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -299,13 +323,42 @@ impl Watch {
 
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
+        self.gather(outcome);
+        self.settle();
+    }
+
+    /// [`Watch::absorb`], quicker for many objects: most of what they say of entities waits, within bounds, to be
+    /// taken up together. Call [`Watch::settle`] before asking for anything.
+    pub fn gather(&mut self, mut outcome: ObjectOutcome) {
         self.count(&outcome);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
-        for (_, finding) in outcome.findings {
+        for (_, finding) in std::mem::take(&mut outcome.findings) {
             merge_finding(&mut self.findings, finding);
         }
-        let opened = self.states.absorb(outcome.delta);
-        self.rates.open.note_opened(opened, &self.states);
+        let rare = outcome.delta.take_rare();
+        self.states.merge(&rare);
+        self.rates.open.note(&rare, &self.states);
+        let waiting = &mut self.waiting;
+        let hours = outcome.events.iter().map(|mark| mark.hour);
+        waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
+        if outcome.delta.bytes() > 0 {
+            waiting.bytes += outcome.delta.bytes();
+            waiting.deltas.push(outcome.delta);
+        }
+        if waiting.bytes > Waiting::BYTES || waiting.deltas.len() >= Waiting::DELTAS {
+            self.settle();
+        }
+    }
+
+    /// Takes up what was gathered.
+    pub fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let opened = self.states.absorb_groups(&waiting.deltas);
+        self.rates.open.note_opened(opened);
+    }
+
+    fn assert_settled(&self) {
+        debug_assert!(self.waiting.deltas.is_empty(), "something waits to be settled");
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -325,11 +378,38 @@ impl Watch {
         self.rates.history(entity)
     }
 
+    /// What an entity that is followed showed for the first time, in order of time.
+    pub fn first_uses(&self, entity: &Entity) -> &[JudgedUses] {
+        self.rates.uses(entity)
+    }
+
+    /// Counts from now on how often closed hours are how unusual, for [`Watch::reliability`].
+    pub fn count_unusual_hours(&mut self) {
+        self.rates.count();
+    }
+
+    /// How often hours were as unusual as is said, by class of entities. Empty unless
+    /// [`Watch::count_unusual_hours`] was called before.
+    pub fn reliability(&self) -> Vec<Reached> {
+        self.assert_settled();
+        let keys = self.states.keys.iter().map(|(arn, state)| (Entity::Key(arn.clone()), &state.baseline));
+        let principals =
+            self.states.principals.iter().map(|(id, state)| (Entity::Principal(id.clone()), &state.baseline));
+        let all = keys.chain(principals).map(|(entity, baseline)| (entity.class(), baseline));
+        self.rates.reliability().map(|counts| counts.of(all)).unwrap_or_default()
+    }
+
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
         let before = self.rates.clock;
-        let understood = |hour| understood(&self.findings, hour);
+        let due = series::due(delivered.hour());
+        // What closes first is judged with all that is known, and closing comes once an hour.
+        if self.rates.clock.moves_by(delivered) || self.waiting.earliest_hour.is_some_and(|hour| hour <= due)
+        {
+            self.settle();
+        }
+        let understood = |hour| self.understood_before.and(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
         if self.rates.clock != before {
             self.judge_by_clock();
@@ -381,7 +461,7 @@ impl Watch {
             }
         }
         self.seen.forget(self.estate.settings.limits.duplicate_memory_events);
-        summary.duplicates_incomplete = self.seen.forgot;
+        summary.duplicates_incomplete = self.seen.has_forgotten();
     }
 
     /// What is ours, with the accounts learned so far.
@@ -389,13 +469,19 @@ impl Watch {
         &self.estate
     }
 
-    /// Time of the last event absorbed.
+    /// Time of the last event absorbed, by itself or by the one whose knowledge it has.
     pub fn last_event(&self) -> Option<Timestamp> {
-        self.summary.last_event
+        self.summary.last_event.max(self.known_until)
+    }
+
+    /// Time of the first and of the last event absorbed.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.summary.first_event?, end: self.summary.last_event? })
     }
 
     /// The States of all entities.
     pub fn states(&self) -> &States {
+        self.assert_settled();
         &self.states
     }
 
@@ -468,6 +554,7 @@ impl Watch {
 
     /// What the States say.
     fn judge_states(&self, names: &Names) -> Vec<Finding> {
+        self.assert_settled();
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())
@@ -491,7 +578,7 @@ impl Watch {
                 }
             }
         }
-        let understood = |hour| understood(&self.findings, hour);
+        let understood = |hour| self.understood_before.and(&self.findings, hour);
         let judge = self.rates.preview(&self.states, &self.estate.settings, &understood);
         for episode in &judge.episodes() {
             for look in &looks {
@@ -557,37 +644,15 @@ impl Watch {
     }
 }
 
-/// Ids of events seen, by hour of event time, so that the oldest can be forgotten as a whole.
-#[derive(Debug, Default)]
-struct SeenEvents {
-    hours: BTreeMap<i64, HashSet<u64, foldhash::fast::RandomState>>,
-    total: usize,
-    forgot: bool,
-}
-
-impl SeenEvents {
-    /// Whether the id is new.
-    fn insert(&mut self, hour: i64, id: u64) -> bool {
-        let new = self.hours.entry(hour).or_default().insert(id);
-        self.total += usize::from(new);
-        new
-    }
-
-    /// Forgets the oldest hours until at most `keep` ids are left; the newest hour always stays.
-    fn forget(&mut self, keep: usize) {
-        while self.total > keep && self.hours.len() > 1 {
-            if let Some((_, ids)) = self.hours.pop_first() {
-                self.total -= ids.len();
-                self.forgot = true;
-            }
-        }
-    }
-}
-
 mod history;
 pub mod rates;
+mod saved;
+mod seen_events;
 mod touched;
+mod understood;
 
+#[cfg(test)]
+mod arbitrary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

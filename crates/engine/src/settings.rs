@@ -1,7 +1,9 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+mod check;
 mod tuning;
 
+pub use check::Unfit;
 pub use tuning::{Maintenance, Suppression};
 
 use crate::finding::Severity;
@@ -115,11 +117,19 @@ pub struct AlertSettings {
     /// False statistical alerts a week, for the whole estate, that are accepted so that true ones are not missed:
     /// 0.01 to 1,000. Kept within about a factor of two once the estate has been watched for some weeks.
     pub budget_per_week: f64,
+    /// Table of CloudTrail logs in Athena, for the queries in alerts.
+    pub athena_table: String,
+    /// Id of an event data store of CloudTrail Lake, for the queries in alerts; empty if there is none.
+    pub lake_store: String,
 }
 
 impl Default for AlertSettings {
     fn default() -> Self {
-        AlertSettings { budget_per_week: 1.0 }
+        AlertSettings {
+            budget_per_week: 1.0,
+            athena_table: "cloudtrail_logs".to_owned(),
+            lake_store: String::new(),
+        }
     }
 }
 

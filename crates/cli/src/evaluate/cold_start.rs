@@ -3,10 +3,10 @@
 //! The same few attacks on each of several days of an installation; and later by principals that have existed for some
 //! days. One of a kind for each age and organisation, the kinds taking turns.
 
-use super::numbers::percent;
 use super::observe::Observation;
-use super::table::Table;
 use super::text::paragraph;
+use crate::output::numbers::percent;
+use crate::output::table::Table;
 use kmswatch_scenario::scenario::AttackPlan;
 use kmswatch_scenario::{Objects, PrincipalKind, Scenario};
 use serde::Serialize;

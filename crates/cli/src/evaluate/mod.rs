@@ -12,23 +12,20 @@ mod crew;
 mod golden;
 mod hearing;
 mod matching;
-mod numbers;
 mod observe;
 mod poisoning;
 mod scoring;
 mod sizes;
 mod statement;
 mod subject;
-mod table;
 mod text;
 
 use crate::args::{EvaluateArgs, ReportFormat, Show};
 use crate::config;
 use crate::progress::Progress;
 use crate::simulate::set_days;
-use kmswatch_engine::settings::Settings;
 use kmswatch_scenario::Scenario;
-use observe::observe;
+use observe::{Means, observe};
 use scoring::Terms;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -41,7 +38,8 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let progress = if args.quiet { Progress::hidden() } else { Progress::of_evaluation() };
-    let desk = Desk { args, settings, threads, progress };
+    let means = Means { settings, is_declared: !args.undeclared };
+    let desk = Desk { args, means, threads, progress };
     match args.show {
         Show::Attacks => desk.attacks()?,
         Show::Poisoning => desk.poisoning()?,
@@ -54,7 +52,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
 /// What all questions need.
 struct Desk<'a> {
     args: &'a EvaluateArgs,
-    settings: Settings,
+    means: Means,
     threads: NonZeroUsize,
     progress: Progress,
 }
@@ -63,7 +61,7 @@ impl Desk<'_> {
     fn attacks(&self) -> anyhow::Result<()> {
         let terms = Terms { budgets: self.args.budgets.clone(), warm_up: i64::from(self.args.warm_up) };
         let scores = self.each(&self.subjects(), |subject, tell| {
-            let seen = observe(subject, &self.settings, &terms.budgets, tell)?;
+            let seen = observe(subject, &self.means, &terms.budgets, tell)?;
             Ok(scoring::score(&seen, &terms))
         })?;
         let report = scoring::report(&scores, &terms);
@@ -75,7 +73,7 @@ impl Desk<'_> {
         let scenarios = self.scenarios(poisoning::scenario)?;
         let outcomes = self.each(&scenarios, |scenario, tell| {
             let subject = Subject::Made(Box::new(scenario.clone()));
-            Ok(poisoning::outcomes(&observe(&subject, &self.settings, &[budget], tell)?))
+            Ok(poisoning::outcomes(&observe(&subject, &self.means, &[budget], tell)?))
         })?;
         let lines = poisoning::lines(&outcomes);
         self.print(&lines, |out| poisoning::write(out, &lines, budget))
@@ -86,7 +84,7 @@ impl Desk<'_> {
         let scenarios = self.scenarios(cold_start::scenario)?;
         let outcomes = self.each(&scenarios, |scenario, tell| {
             let subject = Subject::Made(Box::new(scenario.clone()));
-            cold_start::outcomes(&observe(&subject, &self.settings, &[budget], tell)?, scenario)
+            cold_start::outcomes(&observe(&subject, &self.means, &[budget], tell)?, scenario)
         })?;
         let lines = cold_start::lines(&outcomes);
         self.print(&lines, |out| cold_start::write(out, &lines, budget))
@@ -95,7 +93,7 @@ impl Desk<'_> {
     fn sizes(&self) -> anyhow::Result<()> {
         let budget = self.middle_budget();
         let sizes = self.each(&self.subjects(), |subject, tell| {
-            Ok(observe(subject, &self.settings, &[budget], tell)?.sizes)
+            Ok(observe(subject, &self.means, &[budget], tell)?.sizes)
         })?;
         let lines = sizes::lines(&sizes);
         self.print(&lines, |out| sizes::write(out, &lines))

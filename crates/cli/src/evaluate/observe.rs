@@ -10,7 +10,7 @@ use super::hearing::Hearing;
 use super::matching::Attack;
 use super::sizes::{self, Size};
 use super::statement::Statement;
-use super::subject::Subject;
+use super::subject::{Subject, declare};
 use kmswatch_engine::baseline::series;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::measures;
@@ -48,16 +48,28 @@ pub(crate) struct Observation {
     pub(crate) sizes: Vec<Size>,
 }
 
+/// What it is watched with.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    /// Settings but for the budget.
+    pub(crate) settings: Settings,
+    /// Whether the owner has declared critical keys and break-glass roles.
+    pub(crate) is_declared: bool,
+}
+
 /// Reads `subject` to its end. `progress` is told the share of it that is done.
 pub(crate) fn observe(
     subject: &Subject,
-    settings: &Settings,
+    means: &Means,
     budgets: &[f64],
     mut progress: impl FnMut(f64),
 ) -> anyhow::Result<Observation> {
     let (truth, mut logs) = subject.open()?;
     let of_labels = |labels: Vec<_>| labels.into_iter().filter_map(Attack::of).collect::<Vec<_>>();
-    let mut settings = settings.clone();
+    let mut settings = means.settings.clone();
+    if means.is_declared {
+        declare(&mut settings.estate, &truth);
+    }
     // Only the number of duplicates depends on it, which nobody asks for here.
     settings.limits.duplicate_memory_events = 0;
     let estate_of = |budget: f64| {

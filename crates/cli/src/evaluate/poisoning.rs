@@ -1,12 +1,14 @@
 //! `--show poisoning`: whether the baseline can be led, and how fast it forgives.
 //!
-//! In an organisation that has lived for six weeks: thefts that grow by some per cent a day for a month; bursts by one
-//! workload every other day; and workloads whose level rises and stays, as after a release (attacks in name only).
+//! In an organisation that has lived for six weeks: a theft that grows by some per cent a day for a month; bursts by one
+//! workload every other day; and a workload whose level rises and stays, as after a release (an attack in name only).
+//! One of each in an organisation, their strengths taking turns: an estate in which many things grow at once shows that
+//! growth is usual.
 
-use super::numbers::{percent, quantile, short};
 use super::observe::Observation;
-use super::table::Table;
 use super::text::paragraph;
+use crate::output::numbers::{percent, quantile, short};
+use crate::output::table::Table;
 use kmswatch_engine::time::{DAY, HOUR};
 use kmswatch_scenario::scenario::AttackPlan;
 use kmswatch_scenario::{Objects, PrincipalKind, Scenario};
@@ -42,11 +44,13 @@ pub(crate) fn scenario(seed: u64) -> anyhow::Result<Scenario> {
             ..AttackPlan::new(kind, day, "09:00")
         });
     };
-    for growth in RAMPS {
-        add("poisoning_ramp", BEGIN, growth, 30 * 1_440, names.next());
+    // The first has the first of each, as 4001 has.
+    let turn = seed.wrapping_sub(1) as usize;
+    if let Some(growth) = RAMPS.get(turn % RAMPS.len()) {
+        add("poisoning_ramp", BEGIN, *growth, 30 * 1_440, names.next());
     }
-    for factor in RELEASES {
-        add("slow_exfiltration", BEGIN + 1, factor, 14 * 1_440, names.next());
+    if let Some(factor) = RELEASES.get(turn % RELEASES.len()) {
+        add("slow_exfiltration", BEGIN + 1, *factor, 14 * 1_440, names.next());
     }
     let actor = names.next();
     for day in (BEGIN + 2..).step_by(BURST_DAYS).take(BURSTS as usize) {
@@ -206,9 +210,20 @@ mod tests {
         let scenario = scenario(3).unwrap();
         let mut actors: Vec<_> =
             scenario.attacks.iter().map(|attack| attack.actor.clone().unwrap()).collect();
-        assert_eq!(actors.len(), RAMPS.len() + RELEASES.len() + BURSTS as usize);
+        assert_eq!(actors.len(), 2 + BURSTS as usize);
         actors.sort();
         actors.dedup();
-        assert_eq!(actors.len(), RAMPS.len() + RELEASES.len() + 1);
+        assert_eq!(actors.len(), 3);
+    }
+
+    #[test]
+    fn four_organisations_have_all_strengths() {
+        let strengths = |kind: &str| {
+            let all = (4_001..=4_004).flat_map(|seed| scenario(seed).unwrap().attacks);
+            let of = all.filter(|attack| attack.kind == kind).filter_map(|attack| attack.strength);
+            of.map(|strength| (strength * 100.0).round() as u64).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(strengths("poisoning_ramp").into_iter().collect::<Vec<_>>(), [2, 5, 8, 10]);
+        assert_eq!(strengths("slow_exfiltration").into_iter().collect::<Vec<_>>(), [200, 400, 800]);
     }
 }

@@ -9,9 +9,9 @@
 use super::comparators::{self, Reached};
 use super::hearing::{Found, Heard};
 use super::matching::Attack;
-use super::numbers::quantile;
 use super::observe::Observation;
 use super::statement::{Age, Class};
+use crate::output::numbers::quantile;
 use kmswatch_engine::time::{DAY, HOUR};
 use serde::Serialize;
 use std::collections::BTreeMap;

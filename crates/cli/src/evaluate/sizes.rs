@@ -1,10 +1,10 @@
 //! `--show sizes`: how large States are when they are stored, at the end of a run.
 
-use super::numbers::quantile;
 use super::statement::Class;
-use super::table::Table;
 use super::text::paragraph;
 use crate::output::figures::grouped;
+use crate::output::numbers::quantile;
+use crate::output::table::Table;
 use kmswatch_engine::state::{States, stored};
 use serde::Serialize;
 use std::io::{self, Write};

@@ -20,12 +20,15 @@ pub(crate) enum Class {
 impl Class {
     pub(crate) const ALL: [Class; 3] = [Class::Principal, Class::Service, Class::Key];
 
-    /// The class of an entity, by id or ARN.
+    /// The class of a principal, by id.
     pub(crate) fn of(id: &str) -> Class {
-        if id.contains(":key/") {
-            return Class::Key;
-        }
-        match Entity::Principal(id.to_owned()).class() {
+        Class::named(Entity::Principal(id.to_owned()).class())
+    }
+
+    /// The class of that name, as findings give it.
+    fn named(name: &str) -> Class {
+        match name {
+            "key" => Class::Key,
             "service" => Class::Service,
             _ => Class::Principal,
         }
@@ -101,9 +104,8 @@ impl Statement {
         let principal = finding.principal.map(|actor| actor.id);
         let key = finding.key.map(|key| key.arn);
         let detail = |name: &str| finding.evidence.details.get(name).and_then(Value::as_str);
-        let entity = detail("entity").or(principal.as_deref()).or(key.as_deref()).unwrap_or_default();
         Some(Statement {
-            class: Class::of(entity),
+            class: detail("counted_for").map_or(Class::Principal, Class::named),
             age: Age::of(detail("maturity")),
             id: finding.id,
             detector: finding.detector,
@@ -130,8 +132,7 @@ mod tests {
     #[test]
     fn the_class_is_that_of_the_stream_and_not_of_whom_it_is_laid_to() {
         let mut finding = samples::usual(Severity::High, 1);
-        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
-        finding.evidence.details.insert("entity", key.into());
+        finding.evidence.details.insert("counted_for", "key".into());
         finding.evidence.details.insert("maturity", "young".into());
         let statement = Statement::of(finding).unwrap();
         assert_eq!((statement.class, statement.age), (Class::Key, Age::Young));

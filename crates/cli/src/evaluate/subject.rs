@@ -1,11 +1,13 @@
-//! What is evaluated: an organisation whose attacks are known, made in memory or read from a folder.
+//! What is evaluated: an organisation whose attacks are known, made in memory or read from a folder, and what its owner
+//! would declare about it.
 
 use crate::inputs::{self, Input};
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
+use kmswatch_engine::settings::EstateSettings;
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::object_key;
-use kmswatch_scenario::{Objects, Scenario, Truth};
+use kmswatch_scenario::{Objects, PrincipalKind, Scenario, Truth};
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -47,7 +49,9 @@ impl Subject {
                 let truth: Truth = serde_json::from_str(&labels)
                     .with_context(|| format!("cannot use labels.json in {name}"))?;
                 let mut troubles = Troubles::default();
-                let list = inputs::find(std::slice::from_ref(folder), 1, &mut troubles).list;
+                let list =
+                    inputs::find(std::slice::from_ref(folder), &inputs::Wish::default(), 1, &mut troubles)
+                        .list;
                 if troubles.problems.count > 0 {
                     bail!("the logs in {name} cannot all be read: `kmswatch replay` says why");
                 }
@@ -57,6 +61,15 @@ impl Subject {
             }
         }
     }
+}
+
+/// Adds to `estate` what an owner knows without looking at logs: which keys the organisation could not do without, and
+/// which roles are kept for emergencies.
+pub(crate) fn declare(estate: &mut EstateSettings, truth: &Truth) {
+    let critical = truth.keys.iter().filter(|key| key.critical).map(|key| key.arn.clone());
+    estate.critical_keys.extend(critical);
+    let kept = truth.principals.iter().filter(|one| one.kind == PrincipalKind::BreakGlass);
+    estate.break_glass.extend(kept.map(|one| one.id.clone()));
 }
 
 /// The objects of an organisation in order of delivery.
@@ -111,5 +124,25 @@ impl Iterator for Logs {
                 Some(named.map(|_| Delivery { stamp: input.time, body }))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_declares_critical_keys_and_break_glass_roles_and_nothing_else() {
+        let truth = Objects::new(&Scenario::evaluation(2)).unwrap().truth();
+        let mut estate = EstateSettings::default();
+        declare(&mut estate, &truth);
+        let cards = |arn: &String| {
+            let key = truth.keys.iter().find(|key| key.arn == *arn);
+            key.is_some_and(|key| key.aliases.iter().any(|alias| alias.ends_with("/card-data")))
+        };
+        assert!(estate.critical_keys.iter().any(cards));
+        assert!(estate.critical_keys.len() < truth.keys.len() / 2);
+        assert!(!estate.break_glass.is_empty());
+        assert!(estate.break_glass.iter().all(|arn| arn.ends_with("role/break-glass")), "{estate:?}");
     }
 }

@@ -1,11 +1,11 @@
 //! The report for people, 80 columns wide.
 
-use super::numbers::{percent, short};
 use super::scoring::{Budget, Compared, Kind, Report, Strength};
-use super::table::Table;
 use crate::output::STRONG;
 use crate::output::figures::{counted, grouped};
 use crate::output::layout::wrapped;
+use crate::output::numbers::{percent, short};
+use crate::output::table::Table;
 use std::io::{self, Write};
 
 /// Columns of text.

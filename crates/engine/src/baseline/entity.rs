@@ -4,8 +4,10 @@
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
 use super::hour::{Hour, Kept};
+use super::hours;
 use super::rate::{Drift, Rhythm, Score, Window};
 use super::series::{ClosedHour, Series};
+use super::share::{Share, ShareScore};
 use crate::event::Event;
 use crate::measures::{self, Counted, Measure};
 use crate::state::Merge;
@@ -20,13 +22,15 @@ pub struct Baseline {
     /// By code of the measure.
     series: Vec<(u8, Series)>,
     /// The first hour of the entity that was closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "hours::optional")]
     first: Option<i64>,
     /// The last hour of the entity that was closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "hours::optional")]
     last: Option<i64>,
     /// Closed hours in which anything was counted.
     active_hours: u32,
+    /// How much of what it calls is refused.
+    refusals: Share,
 }
 
 /// How long an entity has been known when an hour of it is judged.
@@ -59,6 +63,8 @@ pub struct Closed {
     /// The week up to the day before, compared with earlier ones: with the first hour of a day, for measures with the
     /// rhythm of a week.
     pub drift: Option<Drift>,
+    /// With denied calls, how many of all calls they are.
+    pub share: Option<ShareScore>,
     /// What was counted.
     pub hour: Hour,
     /// How long the entity had been known.
@@ -112,8 +118,9 @@ impl Baseline {
             if !measure.seasonal {
                 scores.retain(|score| score.window == Window::Hour);
             }
-            all.push(Closed { measure, at: hour, scores, drift, hour: counted, age });
+            all.push(Closed { measure, at: hour, scores, drift, share: None, hour: counted, age });
         }
+        self.judge_share(hour, &mut all);
         if !all.is_empty() {
             self.first = Some(first);
             if self.last < Some(hour) {
@@ -122,6 +129,30 @@ impl Baseline {
             }
         }
         all
+    }
+}
+
+/// Measures that count calls, each call in one of them.
+const CALLS: [&Measure; 5] = [
+    &measures::decrypts::MEASURE,
+    &measures::encrypts::MEASURE,
+    &measures::denied_calls::MEASURE,
+    &measures::signatures::MEASURE,
+    &measures::management_calls::MEASURE,
+];
+
+impl Baseline {
+    fn judge_share(&mut self, hour: i64, all: &mut [Closed]) {
+        let calls = all.iter().filter(|one| CALLS.contains(&one.measure)).map(|one| one.hour.count());
+        let calls = calls.fold(0u64, u64::saturating_add);
+        let denied = all.iter_mut().find(|one| *one.measure == measures::denied_calls::MEASURE);
+        let refused = denied.as_ref().map_or(0, |one| one.hour.count());
+        if let Some(denied) = denied {
+            denied.share = self.refusals.judge(hour, refused, calls);
+        }
+        if calls > 0 {
+            self.refusals.seal(hour, refused, calls);
+        }
     }
 }
 
@@ -140,11 +171,13 @@ impl Merge for Baseline {
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = self.last.max(other.last);
         self.active_hours = self.active_hours.max(other.active_hours);
+        self.refusals = self.refusals.later(other.refusals);
     }
 }
 
 /// Counts events that are alike for the measures that `concerns` picks, in the baseline that `baseline` finds. It is
-/// asked for only if there is something to count. `event` is the first of them; only their resources may differ.
+/// asked for only if there is something to count. `event` is the first of them; only their resources may differ, and
+/// either all have one or none.
 ///
 /// Tells whether this has opened the hour: then whoever closes hours has to know.
 pub(crate) fn count<'s, 'a>(
@@ -158,21 +191,10 @@ pub(crate) fn count<'s, 'a>(
     let mut find = Some(baseline);
     let mut found: Option<(&mut Baseline, bool)> = None;
     for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
-        let mut counted = Counted::Nothing;
-        let values = occurrences.all.iter().enumerate().filter_map(|(n, one)| {
-            // What does not depend on the resource is the same for all.
-            if n == 0 || one.resource.is_some() || event.resource.is_some() {
-                event.resource.clone_from(&one.resource);
-                counted = (measure.count)(event);
-            }
-            match counted {
-                Counted::Nothing => None,
-                Counted::Act => Some((one, None)),
-                Counted::Value(value) => Some((one, Some(value))),
-            }
-        });
-        let mut values = values.peekable();
-        if values.peek().is_none() {
+        event.resource = occurrences.all.first().and_then(|one| one.resource.clone());
+        let counted = (measure.count)(event);
+        // Either all of them have a resource or none has.
+        if counted == Counted::Nothing {
             continue;
         }
         if let Some(find) = find.take() {
@@ -182,7 +204,14 @@ pub(crate) fn count<'s, 'a>(
         }
         let Some((baseline, _)) = &mut found else { continue };
         let Some(open) = baseline.hour(measure.code, hour) else { continue };
-        values.for_each(|(one, value)| open.add(one, value));
+        if measure.by_resource {
+            for one in occurrences.all {
+                event.resource.clone_from(&one.resource);
+                open.add(one, (measure.count)(event));
+            }
+        } else {
+            open.add_all(occurrences, counted);
+        }
         open.note_first(event, kept);
     }
     found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))

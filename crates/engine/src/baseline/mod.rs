@@ -48,7 +48,8 @@
 //!
 //! **From scores to alerts** ([`budget`], [`judge`]). Thousands of dependent streams cannot be given one threshold on a
 //! probability. The estate calibrates itself: a peak is worth C = -log10 of how many such peaks the estate shows a
-//! week. Of one actor the strongest evidence of each kind within a day adds up: counts, refusals, first uses, drift.
+//! week, those of the same actor within the last two weeks left out: an attack must not make its own repetition usual.
+//! Of one actor the strongest evidence of each kind within a day adds up: counts, refusals, first uses, drift.
 //! The threshold on this sum is the one that the estate's incidents exceed as often as the user's budget allows.
 //!
 //! **What is kept** is a pure function of the sealed counts, rounded when it is learned, in 0.35 to 1.2 kB a
@@ -68,11 +69,14 @@ pub mod hour;
 pub mod judge;
 pub mod novelty;
 pub mod rate;
+pub mod reliability;
 pub mod repertoire;
 pub mod series;
+pub mod share;
 pub mod tail;
 
 mod bytes;
+mod hours;
 mod packed;
 mod quantity;
 

@@ -18,6 +18,7 @@
 //! judge before you learn.
 
 use super::bytes::MAX_HOUR;
+use super::hours;
 use serde::{Deserialize, Serialize};
 
 /// What can be new about a principal's call, or about the use of a key.
@@ -84,7 +85,9 @@ const HALVED_AT: u32 = 8_760;
 /// How often one entity has shown something new. Bounded: a few counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Habit {
+    #[serde(deserialize_with = "hours::optional")]
     first: Option<i64>,
+    #[serde(deserialize_with = "hours::optional")]
     sealed: Option<i64>,
     active_hours: u32,
     first_uses: [u32; Dimension::ALL.len()],

@@ -11,6 +11,7 @@
 //! ([`super::novelty`]).
 
 use super::hour::{Kept, Trace};
+use super::hours;
 use super::novelty::{Dimension, Habit};
 use crate::event::{Event, Form, Operation, Source};
 use crate::state::{Merge, seen::bounded};
@@ -32,7 +33,7 @@ pub struct Repertoire {
     /// Boxed, since a Delta knows nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known: Option<Box<Known>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
     open: BTreeMap<i64, Shown>,
 }
 
@@ -164,7 +165,10 @@ impl Known {
         Operation::ALL.iter().any(|operation| {
             let refusal = (Dimension::Refusal, hash(&[operation.info().name, key]));
             let place = self.values.binary_search_by_key(&refusal, |(of, hash, _)| (*of, *hash));
-            place.ok().and_then(|at| self.values.get(at)).is_some_and(|(_, _, last)| day - last <= 1)
+            place
+                .ok()
+                .and_then(|at| self.values.get(at))
+                .is_some_and(|(_, _, last)| day.saturating_sub(*last) <= 1)
         })
     }
 
@@ -369,6 +373,11 @@ pub fn concerns_caller(event: &Event<'_>) -> bool {
 
 fn hash(parts: &[&str]) -> u32 {
     parts.iter().fold(0u64, |hash, part| hash.rotate_left(7) ^ xxh3_64(part.as_bytes())) as u32
+}
+
+/// The address that stands for the network of an address: it shows what every address of the network shows.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    Network::of(ip).base
 }
 
 /// The block of addresses that counts as one place.

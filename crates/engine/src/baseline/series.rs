@@ -14,6 +14,7 @@
 //! hour is the closing of a copy.
 
 use super::hour::Hour;
+use super::hours;
 use super::packed::Packed;
 use super::rate::{Drift, Profile, Rhythm, Score};
 use crate::state::Merge;
@@ -143,7 +144,7 @@ fn is_less(a: &Profile, b: &Profile) -> bool {
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<Packed>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
     open: BTreeMap<i64, Hour>,
 }
 
@@ -170,6 +171,7 @@ mod tests {
     use super::*;
     use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
+    use crate::measures::Counted;
     use crate::state::delta::Occurrence;
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
@@ -183,7 +185,8 @@ mod tests {
             if let Some(open) = series.hour(event.time.hour()) {
                 let name = format!("e{id}");
                 open.note_first(event, &mut Kept::default());
-                open.add(&Occurrence { time: event.time, act: id, id: &name, resource: None }, None);
+                let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
+                open.add(&one, Counted::Act);
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use crate::estate::Estate;
 use crate::finding::{Finding, Severity};
+use crate::measures::decrypts;
 use crate::runbook::{self, aws};
 use crate::state::{Act, KeyState, Sight};
 use crate::time::{DAY, Timestamp};
@@ -114,6 +115,9 @@ impl<'s> Impact<'s> {
         if let Some((_, last)) = self.state.used() {
             details.insert("last_used", json!(last));
         }
+        if let Some(n) = self.decrypts_a_week() {
+            details.insert("decrypts_a_week", n.into());
+        }
         let kinds: serde_json::Map<String, Value> =
             self.state.resources.kinds().map(|(kind, n)| (kind.to_owned(), n.into())).collect();
         if !kinds.is_empty() {
@@ -125,6 +129,16 @@ impl<'s> Impact<'s> {
         if self.state.users.is_full() {
             details.insert("users_incomplete", true.into());
         }
+    }
+
+    /// How often data is decrypted with it, or data keys are made, in a week as it was learned.
+    fn decrypts_a_week(&self) -> Option<u64> {
+        let mut series = self.state.baseline.series();
+        let (_, series) = series.find(|(measure, _)| measure.id == decrypts::MEASURE.id)?;
+        let profile = series.profile()?;
+        // From a few hours no week can be told.
+        let is_known = profile.history().hours >= 7 * 24;
+        is_known.then(|| profile.week().iter().sum::<f64>().round() as u64)
     }
 
     /// Distinct principals, those who used it last first.

@@ -245,7 +245,7 @@ fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>, done: bool) ->
     };
     if done {
         steps.push(format!(
-            "Put the last good policy back{who}: {} --policy file://last-good-policy.json",
+            "Put the last good policy back{who} (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
             runbook::aws("kms put-key-policy", &policy)
         ));
     }

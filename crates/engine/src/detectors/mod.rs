@@ -49,6 +49,8 @@ pub mod unusual_first_use;
 pub mod unusual_rate;
 pub mod user_rules;
 
+pub(crate) use unusual::words::grouped;
+
 use crate::baseline::judge::Episode;
 use crate::estate::Estate;
 use crate::event::{Event, Operation};

@@ -11,12 +11,13 @@
 //!
 //! ## How it decides
 //!
-//! Denied calls, distinct keys denied and direct dry runs of each principal are counted by the hour and compared with
-//! what is usual for it; that a principal has never been refused in weeks makes the first refusals unusual. The
-//! deviation is compared with those that the whole estate shows. What goes beyond what the budget allows is a finding:
-//! Medium, from a hundred times rarer than the threshold on High, never Critical by itself. Anomalies at most a day
-//! apart are one finding. New principals (less than two days, or fewer than nine active hours) are compared with
-//! others when they were new. In the first two days of an estate nothing is found.
+//! Denied calls, distinct keys and operations denied, and direct dry runs of each principal are counted by the hour and
+//! compared with what is usual for it; that a principal has never been refused in weeks makes the first refusals
+//! unusual. From three refusals in an hour on, their share in all calls is judged as well. The deviation is compared with
+//! those that the whole estate shows. What goes beyond what the budget allows is a finding: Medium, from a hundred times
+//! rarer than the threshold on High, never Critical by itself. Anomalies at most a day apart are one finding. New
+//! principals (less than two days, or fewer than nine active hours) are compared with others when they were new. In the
+//! first two days of an estate nothing is found.
 //!
 //! ## Parameters
 //!
@@ -120,6 +121,22 @@ mod tests {
         let late =
             findings(&DETECTOR, &records).into_iter().filter(|one| one.time.end.0 > MONDAY + 5 * 86_400);
         assert_eq!(late.count(), 0);
+    }
+
+    #[test]
+    fn that_all_calls_of_an_hour_are_refused_is_told_where_as_many_are_usual_among_many() {
+        let refused = |hour, n| (0..n).map(move |n| denied(hour, n));
+        let hours = (0..10).flat_map(|day| (8..18).map(move |hour| day * 24 + hour));
+        let busy = |hour: i64| {
+            let call = move |n: i64| kms("Decrypt").at(&at(hour, 60 + n)).id(&format!("b{hour}-{n}"));
+            (0..80).map(call)
+        };
+        let mut records: Vec<RecordBuilder> =
+            hours.flat_map(|hour| busy(hour).chain(refused(hour, hour % 4))).collect();
+        records.extend(refused(9 * 24 + 22, 6));
+        let found = findings(&DETECTOR, &records);
+        let told = found.iter().map(|one| one.title.clone() + &one.explanation).collect::<String>();
+        assert!(told.contains("6 of 6 calls refused within an hour"), "{found:#?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod encrypts;
 pub mod keys_denied;
 pub mod keys_used;
 pub mod management_calls;
+pub mod operations_denied;
 pub mod principals;
 pub mod resources_decrypted;
 pub mod signatures;
@@ -30,6 +31,9 @@ pub struct Measure {
     pub of: Of,
     /// Whether it has the rhythm of a week, and windows of 6 and 24 hours beside the hour.
     pub seasonal: bool,
+    /// Whether what an event adds depends on the resource behind it. Else it is the same for all events of a pattern,
+    /// and asked for once.
+    pub by_resource: bool,
     /// What an event adds.
     pub count: fn(&Event<'_>) -> Counted,
 }
@@ -99,6 +103,7 @@ pub const ALL: &[&Measure] = &[
     &signatures::MEASURE,
     &management_calls::MEASURE,
     &principals::MEASURE,
+    &operations_denied::MEASURE,
 ];
 
 /// The measure with this code.
@@ -140,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_decrypt_counts_as_denied_call_and_denied_key_only() {
+    fn a_denied_decrypt_counts_as_denied_call_key_and_operation_only() {
         let record = kms("Decrypt").set("errorCode", "AccessDenied").text();
-        assert_eq!(counted_by(&record), ["denied_calls", "keys_denied"]);
+        assert_eq!(counted_by(&record), ["denied_calls", "keys_denied", "operations_denied"]);
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! explains a finding names the entities beforehand and reads the logs again.
 
 use crate::baseline::entity::{Age, Closed};
-use crate::baseline::judge::Entity;
+use crate::baseline::judge::{Entity, FirstUses, NewValue};
+use crate::baseline::novelty::Novelty;
 use crate::baseline::rate::Score;
+use crate::baseline::reliability::Reliability;
 use crate::measures::Measure;
 use std::collections::BTreeMap;
 
@@ -24,10 +26,29 @@ pub struct JudgedHour {
     pub age: Age,
 }
 
-/// The judged hours of the entities that are followed.
+/// What an entity showed for the first time in an hour, as it was judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedUses {
+    /// Whole hours since the epoch.
+    pub hour: i64,
+    /// The judgement.
+    pub novelty: Novelty,
+    /// The dearest value of each of its parts, in their order.
+    pub values: Vec<NewValue>,
+}
+
+/// What is kept of an entity that is followed.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Followed {
+    hours: Vec<JudgedHour>,
+    uses: Vec<JudgedUses>,
+}
+
+/// What was judged of the entities that are followed, and counts over the hours of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
-    followed: BTreeMap<Entity, Vec<JudgedHour>>,
+    followed: BTreeMap<Entity, Followed>,
+    reliability: Option<Reliability>,
 }
 
 impl History {
@@ -35,9 +56,22 @@ impl History {
         self.followed.entry(entity).or_default();
     }
 
+    /// Counts from now on how often hours are how unusual.
+    pub(super) fn count(&mut self) {
+        self.reliability.get_or_insert_default();
+    }
+
+    /// The counts; `None` if nobody asked for them beforehand.
+    pub(super) fn reliability(&self) -> Option<&Reliability> {
+        self.reliability.as_ref()
+    }
+
     pub(super) fn note(&mut self, entity: &Entity, closed: &Closed, hour: i64) {
-        if let Some(hours) = self.followed.get_mut(entity) {
-            hours.push(JudgedHour {
+        if let Some(reliability) = &mut self.reliability {
+            reliability.take(entity.class(), closed);
+        }
+        if let Some(followed) = self.followed.get_mut(entity) {
+            followed.hours.push(JudgedHour {
                 hour,
                 measure: closed.measure,
                 count: closed.hour.count(),
@@ -47,8 +81,23 @@ impl History {
         }
     }
 
+    pub(super) fn note_uses(&mut self, uses: &FirstUses<'_>) {
+        if let Some(followed) = self.followed.get_mut(uses.entity) {
+            followed.uses.push(JudgedUses {
+                hour: uses.hour,
+                novelty: uses.novelty.clone(),
+                values: uses.values.clone(),
+            });
+        }
+    }
+
     /// The hours of an entity in order of time; none if it is not followed.
     pub(super) fn of(&self, entity: &Entity) -> &[JudgedHour] {
-        self.followed.get(entity).map(Vec::as_slice).unwrap_or_default()
+        self.followed.get(entity).map(|followed| followed.hours.as_slice()).unwrap_or_default()
+    }
+
+    /// The first uses of an entity in order of time; none if it is not followed.
+    pub(super) fn uses_of(&self, entity: &Entity) -> &[JudgedUses] {
+        self.followed.get(entity).map(|followed| followed.uses.as_slice()).unwrap_or_default()
     }
 }

@@ -18,12 +18,13 @@
 //! **Stopping.** Save the judge, then the States. Whoever dies in between closes the same hours of the same States
 //! again, and that changes nothing in the judge.
 
-use super::history::{History, JudgedHour};
+use super::history::{History, JudgedHour, JudgedUses};
 use crate::baseline::budget::Understood;
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
 use crate::baseline::judge::{Entity, FirstUses, Judge, NewValue};
 use crate::baseline::novelty::{Dimension, FirstUse, Habit, KeyHabit, Novelty, Part, WARM_HOURS};
+use crate::baseline::reliability::Reliability;
 use crate::baseline::repertoire::{ClosedShown, Value};
 use crate::baseline::series;
 use crate::settings::Settings;
@@ -54,9 +55,8 @@ impl OpenHours {
         }
     }
 
-    /// Notes the hours that taking up a Delta has opened in `states`.
-    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
-        self.note(&opened.others, states);
+    /// Notes the hours that taking up groups has opened.
+    pub(super) fn note_opened(&mut self, opened: Opened) {
         let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
         let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
         for (entity, hour) in principals.chain(keys) {
@@ -143,9 +143,24 @@ impl Rates {
         self.history.follow(entity);
     }
 
+    /// Counts from now on how often hours are how unusual.
+    pub(super) fn count(&mut self) {
+        self.history.count();
+    }
+
+    /// The counts; `None` if nobody asked for them beforehand.
+    pub(super) fn reliability(&self) -> Option<&Reliability> {
+        self.history.reliability()
+    }
+
     /// The judged hours of an entity that is followed.
     pub(super) fn history(&self, entity: &Entity) -> &[JudgedHour] {
         self.history.of(entity)
+    }
+
+    /// The judged first uses of an entity that is followed.
+    pub(super) fn uses(&self, entity: &Entity) -> &[JudgedUses] {
+        self.history.uses_of(entity)
     }
 
     /// Closes the hours that are due at `delivered`.
@@ -234,7 +249,7 @@ fn close_noting(
                     let Some(state) = states.principals.get_mut(id) else { continue };
                     if let Some(closed) = state.repertoire.close(hour) {
                         let values = closed.shown.iter().map(|value| (value.dimension, value.hash)).collect();
-                        judge_first_uses(&entity, hour, &closed, (&states.keys, &critical), judge);
+                        judge_first_uses(&entity, hour, &closed, (&states.keys, &critical), (judge, history));
                         shown.push((entity.hash(), values));
                     }
                     let closed = state.baseline.close(hour);
@@ -247,7 +262,8 @@ fn close_noting(
                 Entity::Key(arn) => {
                     let Some(state) = states.keys.get_mut(arn) else { continue };
                     if let Some(closed) = state.repertoire.close(hour) {
-                        judge_new_users(&entity, hour, &closed, critical.0.contains(arn), judge);
+                        let is_critical = critical.0.contains(arn);
+                        judge_new_users(&entity, hour, &closed, is_critical, (judge, history));
                     }
                     for closed in state.baseline.close(hour) {
                         history.note(&entity, &closed, hour);
@@ -289,7 +305,7 @@ fn judge_first_uses(
     hour: i64,
     closed: &ClosedShown,
     (keys, critical): (&Entities<KeyState>, &Critical),
-    judge: &mut Judge,
+    (judge, history): (&mut Judge, &mut History),
 ) {
     let new: Vec<_> = closed.new.iter().filter_map(|at| closed.shown.get(*at)).collect();
     if new.is_empty() {
@@ -322,11 +338,19 @@ fn judge_first_uses(
         .map(|value| NewValue { dimension: value.dimension, name: value.name.to_string() })
         .collect();
     let age = age(&closed.habit, hour);
-    judge.take_first_uses(FirstUses { entity, actor: entity, hour, novelty, values, age, first, sightings });
+    let uses = FirstUses { entity, actor: entity, hour, novelty, values, age, first, sightings };
+    history.note_uses(&uses);
+    judge.take_first_uses(uses);
 }
 
 /// Judges who used a key for the first time in `hour`. Of one it is laid to this one, of several to the key.
-fn judge_new_users(entity: &Entity, hour: i64, closed: &ClosedShown, is_critical: bool, judge: &mut Judge) {
+fn judge_new_users(
+    entity: &Entity,
+    hour: i64,
+    closed: &ClosedShown,
+    is_critical: bool,
+    (judge, history): (&mut Judge, &mut History),
+) {
     let new: Vec<&Value> = closed.new.iter().filter_map(|at| closed.shown.get(*at)).collect();
     let Some(first) = new.iter().min_by_key(|value| &value.first) else { return };
     let habit = &closed.habit;
@@ -348,7 +372,7 @@ fn judge_new_users(entity: &Entity, hour: i64, closed: &ClosedShown, is_critical
         [one] => Entity::Principal(one.name.to_string()),
         _ => entity.clone(),
     };
-    judge.take_first_uses(FirstUses {
+    let uses = FirstUses {
         entity,
         actor: &actor,
         hour,
@@ -357,7 +381,9 @@ fn judge_new_users(entity: &Entity, hour: i64, closed: &ClosedShown, is_critical
         age: age(habit, hour),
         first: Some(first.first.as_ref().clone()),
         sightings,
-    });
+    };
+    history.note_uses(&uses);
+    judge.take_first_uses(uses);
 }
 
 /// How long what an entity shows has been known. A day or two old is not new here: what counts is how often there was
@@ -403,6 +429,7 @@ fn user_of_half<'d>(
         })
         .collect();
     let most = by_user.iter().max_by_key(|(_, hour)| hour.count())?;
-    let others: u64 = by_user.iter().filter(|(name, _)| *name != most.0).map(|(_, hour)| hour.count()).sum();
+    let others = by_user.iter().filter(|(name, _)| *name != most.0).map(|(_, hour)| hour.count());
+    let others = others.fold(0u64, u64::saturating_add);
     (others.saturating_mul(2) <= closed.hour.count()).then(|| (Entity::Principal(most.0.to_owned()), most.1))
 }

@@ -48,7 +48,7 @@ fn a_refusal_is_counted_for_the_principal_and_makes_no_key() {
     let states = states(&[kms("Decrypt").denied()]);
     assert!(states.keys.is_empty());
     let counted: Vec<_> = states.principals[ROLE].baseline.series().map(|(measure, _)| measure.id).collect();
-    assert_eq!(counted, ["denied_calls", "keys_denied"]);
+    assert_eq!(counted, ["denied_calls", "keys_denied", "operations_denied"]);
 }
 
 #[test]

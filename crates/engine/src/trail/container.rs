@@ -5,8 +5,8 @@
 //! records. Only the list and runs of bare records are long, and those are split at scanning speed; what
 //! surrounds them is read member by member.
 //!
-//! Guaranteed: a list counts as one of records only if it is a member `Records`, `Events` or `logEvents` of an
-//! outermost object that is no record itself; memory does not grow with the object. Damage is noticed where the
+//! Guaranteed: a list counts as one of records only if it is a member `Records`, `Events`, `logEvents` or `events`
+//! of an outermost object that is no record itself; memory does not grow with the object. Damage is noticed where the
 //! structure stops making sense, and from there on the object is read with care: see [`super::salvage`].
 
 use super::ObjectReport;

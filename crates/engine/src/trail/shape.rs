@@ -2,7 +2,7 @@
 //!
 //! Envelopes: EventBridge (`detail`), an entry of LookupEvents (`CloudTrailEvent`, JSON in a string), a log
 //! event of CloudWatch Logs (`message`, likewise), what Lambda gets from CloudWatch Logs (`awslogs.data`,
-//! gzip in base64), and whole documents (`Records`, `Events`, `logEvents`) on a line of their own.
+//! gzip in base64), and whole documents (`Records`, `Events`, `logEvents`, `events`) on a line of their own.
 //! Guaranteed: only members of the outermost object tell; a name deeper inside never does.
 
 use super::candidates;
@@ -17,7 +17,7 @@ pub(super) enum List {
     Records,
     /// `Events`: entries of LookupEvents.
     Events,
-    /// `logEvents`: log events of CloudWatch Logs.
+    /// `logEvents` (a subscription) or `events` (what `aws logs filter-log-events` prints): log events of CloudWatch Logs.
     LogEvents,
 }
 
@@ -27,7 +27,7 @@ impl List {
         match name {
             b"Records" => Some(List::Records),
             b"Events" => Some(List::Events),
-            b"logEvents" => Some(List::LogEvents),
+            b"logEvents" | b"events" => Some(List::LogEvents),
             _ => None,
         }
     }

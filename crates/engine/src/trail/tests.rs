@@ -127,8 +127,10 @@ fn containers() -> Vec<(&'static str, String, u64, u64)> {
         |record: Json| json!({"id": "1", "timestamp": 1_777_890_942_000_i64, "message": record.to_string()});
     let payload = json!({"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "g", "logStream": "s",
         "subscriptionFilters": ["f"], "logEvents": [log_event(other()), log_event(kms())]});
+    let filtered = json!({"events": [log_event(other()), log_event(kms())], "searchedLogStreams": []});
     let records = json!({"Records": [other(), kms()]}).to_string();
     vec![
+        ("what filter-log-events prints", serde_json::to_string_pretty(&filtered).unwrap(), 1, 2),
         ("Records", records.clone(), 1, 2),
         (
             "Records, pretty",

@@ -1,7 +1,7 @@
 //! The list of all kinds: patterns of the KMS attack catalogue first, then what only statistics can see, then
 //! look-alikes.
 
-use super::{AttackKind, blinding, destruction, foreign, identity, misuse, policy, probing, volume};
+use super::{AttackKind, blinding, destruction, foreign, identity, misuse, policy, probing, storm, volume};
 
 /// Every kind, in the order in which users see them.
 pub(super) const ALL: &[AttackKind] = &[
@@ -400,6 +400,17 @@ pub(super) const ALL: &[AttackKind] = &[
         expected_detectors: &[],
         look_alike: false,
         perform: probing::dry_run_probing,
+    },
+    AttackKind {
+        id: "denial_storm",
+        pattern: "S",
+        description: "calls that are refused and made again at once, by one role or by all after a policy change",
+        strength: ("refusals a minute", 1_000.0),
+        minutes: 10,
+        variants: storm::VARIANTS,
+        expected_detectors: &[],
+        look_alike: true,
+        perform: storm::denial_storm,
     },
     AttackKind {
         id: "planned_deletion",

@@ -12,6 +12,7 @@ mod misuse;
 mod policy;
 mod probing;
 mod stage;
+mod storm;
 mod volume;
 
 use crate::Error;

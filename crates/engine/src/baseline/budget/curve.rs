@@ -1,12 +1,33 @@
 //! How often the estate shows a peak of a given height.
+//!
+//! **Outliers.** The tail is to say what is usual, and the highest peaks may be attacks. So the largest third of those
+//! that make the tail count only as "at least so high" (a sample censored at its largest third, Epstein and Sobel 1953):
+//! they are counted, but how far they stand out does not make the next one less unusual.
+//!
+//! **Oneself.** A peak is compared with those of others, and with older ones of the same actor: what somebody did within
+//! the last two weeks does not make it usual for the same to do it again. Who does it for longer is known for it.
 
 use serde::{Deserialize, Serialize};
 
 /// Peaks that make the tail.
 const TAIL: usize = 15;
+/// Of those that make the tail, the part whose heights count, in thirds; where there are fewer than six, all do.
+const BELIEVED_THIRDS: usize = 2;
+const FEW: usize = 6;
 /// The prior of the tail's scale (in powers of ten), and the peaks it is worth.
 const PRIOR_SCALE: f64 = 1.0;
-const PRIOR_PEAKS: f64 = 2.0;
+const PRIOR_PEAKS: f64 = 4.0;
+/// Highest peaks whose actors are remembered: further down C is below anything that is told.
+const REMEMBERED: usize = 64;
+
+/// A peak as a curve takes it up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// T.
+    pub height: f64,
+    /// Whose it is, if it is of the last two weeks; 0 if it is older.
+    pub recent_actor: u64,
+}
 
 /// The rate of peaks by height: counted below, an exponential above the 15 largest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +35,8 @@ const PRIOR_PEAKS: f64 = 2.0;
 pub struct Curve {
     /// Heights, largest first.
     heights: Vec<f64>,
+    /// Whose the largest are, as in [`Seen::recent_actor`].
+    actors: Vec<u64>,
     weeks: f64,
     tail: Tail,
 }
@@ -30,6 +53,8 @@ struct Tail {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     heights: Vec<f32>,
+    #[serde(default)]
+    actors: Vec<u64>,
     weeks: f64,
 }
 
@@ -37,6 +62,7 @@ impl From<Curve> for Stored {
     fn from(curve: Curve) -> Stored {
         Stored {
             heights: curve.heights.into_iter().map(|height| height as f32).collect(),
+            actors: curve.actors,
             weeks: curve.weeks,
         }
     }
@@ -44,23 +70,36 @@ impl From<Curve> for Stored {
 
 impl From<Stored> for Curve {
     fn from(stored: Stored) -> Curve {
-        Curve::of(stored.heights.into_iter().map(f64::from), stored.weeks)
+        let actors = stored.actors.into_iter().chain(std::iter::repeat(0));
+        let seen = stored.heights.into_iter().map(f64::from).zip(actors);
+        Curve::of(seen.map(|(height, recent_actor)| Seen { height, recent_actor }), stored.weeks)
     }
 }
 
 impl Curve {
-    /// The curve of these heights, seen in `weeks` weeks.
-    pub fn of(heights: impl Iterator<Item = f64>, weeks: f64) -> Curve {
-        let mut heights: Vec<f64> = heights.filter(|height| height.is_finite()).collect();
-        heights.sort_by(|a, b| b.total_cmp(a));
+    /// The curve of these peaks, seen in `weeks` weeks.
+    pub fn of(seen: impl Iterator<Item = Seen>, weeks: f64) -> Curve {
+        let mut seen: Vec<Seen> = seen.filter(|seen| seen.height.is_finite()).collect();
+        seen.sort_by(|a, b| b.height.total_cmp(&a.height).then(a.recent_actor.cmp(&b.recent_actor)));
+        let heights: Vec<f64> = seen.iter().map(|seen| seen.height).collect();
+        let actors = seen.iter().take(REMEMBERED).map(|seen| seen.recent_actor).collect();
         let tail = Tail::of(&heights, super::Peak::LEAST);
-        Curve { heights, weeks: weeks.max(1e-3), tail }
+        let weeks = if weeks.is_finite() { weeks.max(1e-3) } else { 1e-3 };
+        Curve { heights, actors, weeks, tail }
     }
 
-    /// C = -log10(peaks of at least this height a week). Grows with `height`; finite.
-    pub fn c(&self, height: f64) -> f64 {
+    /// C = -log10(peaks of at least this height a week, but for recent ones of `actor`). Grows with `height`; finite.
+    pub fn c(&self, height: f64, actor: u64) -> f64 {
         let height = if height.is_nan() { 0.0 } else { height.clamp(0.0, super::peaks::Peak::MOST) };
-        (libm::log10(self.weeks) - self.tail.log10_above(&self.heights, height)).max(-9.0)
+        let above = if actor != 0 && self.actors.contains(&actor) {
+            let actors = self.actors.iter().copied().chain(std::iter::repeat(0));
+            let others = self.heights.iter().zip(actors).filter(|(_, whose)| *whose != actor);
+            let others: Vec<f64> = others.map(|(height, _)| *height).collect();
+            Tail::of(&others, super::Peak::LEAST).log10_above(&others, height)
+        } else {
+            self.tail.log10_above(&self.heights, height)
+        };
+        (libm::log10(self.weeks) - above).max(-9.0)
     }
 }
 
@@ -78,12 +117,14 @@ impl Tail {
         let last = values.last().copied().unwrap_or(floor);
         let from =
             values.get(TAIL).copied().unwrap_or(if floor.is_finite() { floor.min(last) } else { last });
-        let above = values.iter().take(TAIL);
-        let count = above.len() as f64;
-        let excess: f64 = above.map(|value| value - from).sum();
-        let scale = (excess + PRIOR_PEAKS * PRIOR_SCALE) / (count + PRIOR_PEAKS);
+        let above = values.get(..TAIL).unwrap_or(values);
+        let believed = if above.len() < FEW { above.len() } else { above.len() * BELIEVED_THIRDS / 3 };
+        let (outlying, heights) = above.split_at(above.len() - believed);
+        let most = heights.first().map_or(0.0, |most| most - from);
+        let excess = heights.iter().map(|value| value - from).sum::<f64>() + outlying.len() as f64 * most;
+        let scale = (excess + PRIOR_PEAKS * PRIOR_SCALE) / (believed as f64 + PRIOR_PEAKS);
         // Nothing seen is at most about one.
-        Tail { from, count: count.max(1.0), scale }
+        Tail { from, count: (above.len() as f64).max(1.0), scale }
     }
 
     /// log10 of the expected number at or above `value`.
@@ -101,38 +142,79 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Peaks of long ago.
+    fn of(heights: impl Iterator<Item = f64>, weeks: f64) -> Curve {
+        Curve::of(heights.map(|height| Seen { height, recent_actor: 0 }), weeks)
+    }
+
+    /// So many exponential heights of this scale above 2, as their expected order statistics.
+    fn exponential(n: u32, scale: f64) -> impl Iterator<Item = f64> {
+        (1..=n).map(move |i| 2.0 + scale * (f64::from(n) / (f64::from(i) - 0.5)).ln())
+    }
+
     #[test]
     fn a_height_that_was_seen_so_often_gets_that_c() {
-        // 400 exponential heights of scale 0.8 above 2, as their expected order statistics, in eight weeks.
-        let heights = (1..=400).map(|i| 2.0 + 0.8 * (400.0 / (f64::from(i) - 0.5)).ln());
-        let curve = Curve::of(heights, 8.0);
+        let curve = of(exponential(400, 0.8), 8.0);
         for (height, rate) in
             [(2.0f64, 50.0f64), (3.0, 50.0 * (-1.25f64).exp()), (8.0, 50.0 * (-7.5f64).exp())]
         {
-            let error = curve.c(height) + rate.log10();
-            assert!(error.abs() < 0.15, "{height}: {} for {}", curve.c(height), -rate.log10());
+            let error = curve.c(height, 0) + rate.log10();
+            assert!(error.abs() < 0.15, "{height}: {} for {}", curve.c(height, 0), -rate.log10());
         }
     }
 
     #[test]
+    fn how_far_an_attack_stood_out_does_not_hide_the_next() {
+        let calm = of(exponential(40, 0.8), 8.0);
+        let attacked = |height| of(exponential(40, 0.8).chain([height; 3]), 8.0);
+        let [far, farther] = [attacked(12.0).c(9.0, 0), attacked(80.0).c(9.0, 0)];
+        assert_eq!(far, farther);
+        assert!(far > calm.c(9.0, 0) - 1.5, "{far} {}", calm.c(9.0, 0));
+    }
+
+    #[test]
+    fn what_one_did_of_late_does_not_make_it_usual_for_the_same() {
+        let usual = || exponential(40, 0.8).map(|height| Seen { height, recent_actor: 0 });
+        let calm = Curve::of(usual(), 8.0);
+        let bursts = |recent_actor| Curve::of(usual().chain([Seen { height: 9.0, recent_actor }; 4]), 8.0);
+        assert_eq!(bursts(7).c(9.0, 7), calm.c(9.0, 7));
+        assert!(bursts(7).c(9.0, 8) < calm.c(9.0, 8) - 0.5);
+        assert_eq!(bursts(0).c(9.0, 7), bursts(7).c(9.0, 8));
+    }
+
+    #[test]
     fn an_estate_that_has_shown_nothing_is_judged_by_the_prior() {
-        let curve = Curve::of(std::iter::empty(), 8.0);
-        assert!((curve.c(2.0) - 8f64.log10()).abs() < 1e-9);
-        assert!(curve.c(6.0) > 2.0 && curve.c(6.0) < 3.0, "{}", curve.c(6.0));
+        let curve = of(std::iter::empty(), 8.0);
+        assert!((curve.c(2.0, 0) - 8f64.log10()).abs() < 1e-9);
+        assert!(curve.c(6.0, 0) > 2.0 && curve.c(6.0, 0) < 3.0, "{}", curve.c(6.0, 0));
+    }
+
+    fn seen() -> impl Strategy<Value = Seen> {
+        (2.0f64..60.0, 0u64..4).prop_map(|(height, recent_actor)| Seen { height, recent_actor })
     }
 
     proptest! {
         #[test]
         fn c_grows_with_height(
-            heights in prop::collection::vec(2.0f64..60.0, 0..80), a in 0.0f64..90.0, b in 0.0f64..90.0, weeks in 0.2f64..8.0,
+            peaks in prop::collection::vec(seen(), 0..80), a in 0.0f64..90.0, b in 0.0f64..90.0, weeks in 0.2f64..8.0, actor in 0u64..4,
         ) {
-            let curve = Curve::of(heights.into_iter(), weeks);
-            prop_assert!(curve.c(a.min(b)) <= curve.c(a.max(b)) + 1e-12);
+            let curve = Curve::of(peaks.into_iter(), weeks);
+            prop_assert!(curve.c(a.min(b), actor) <= curve.c(a.max(b), actor) + 1e-12);
         }
 
         #[test]
-        fn c_is_finite_for_all_heights(bits: u64, heights in prop::collection::vec(any::<u64>().prop_map(f64::from_bits), 0..30)) {
-            prop_assert!(Curve::of(heights.into_iter(), 8.0).c(f64::from_bits(bits)).is_finite());
+        fn c_is_finite_for_all_heights(
+            bits: u64, weeks: u64, heights in prop::collection::vec(any::<u64>().prop_map(f64::from_bits), 0..30),
+        ) {
+            let curve = of(heights.into_iter(), f64::from_bits(weeks));
+            prop_assert!(curve.c(f64::from_bits(bits), 0).is_finite());
+        }
+
+        #[test]
+        fn a_curve_is_read_back_as_itself(peaks in prop::collection::vec(seen(), 0..90)) {
+            let as_kept = peaks.into_iter().map(|seen| Seen { height: f64::from(seen.height as f32), ..seen });
+            let curve = Curve::of(as_kept, 3.0);
+            prop_assert_eq!(Curve::from(Stored::from(curve.clone())), curve);
         }
     }
 }

@@ -7,7 +7,8 @@
 //!    the last eight weeks, declustered per entity. Their tail is taken as exponential above the 15 largest
 //!    (peaks over threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C =
 //!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
-//!    weeks. ([`curve`])
+//!    weeks. How far the highest stand out does not count, nor what the same actor did of late: an attack must not
+//!    make the next one usual. ([`curve`])
 //! 2. **Over families**: peaks of one actor within a day make an incident. Families fall into groups of evidence that
 //!    tell the same (counts of all kinds; refusals; first uses); of each group the largest C counts, and the groups
 //!    add up ([`combined`]). The threshold on this sum is the one that the incidents of the last weeks exceed
@@ -26,7 +27,7 @@ pub use peaks::{Family, Peak, Span};
 
 use super::bytes::MAX_HOUR;
 use crate::state::Merge;
-use curve::{Curve, incidents_above};
+use curve::{Curve, Seen, incidents_above};
 use peaks::Peaks;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ use std::collections::BTreeMap;
 pub const WEEKS: i64 = 8;
 /// Hours of observation before a threshold is believed (two days).
 const LEAST_HOURS: i64 = 48;
+/// Hours within which what an actor did does not count as usual for it.
+const OWN_HOURS: i64 = 14 * 24;
 /// Hours within which the peaks of one actor make one incident.
 const INCIDENT_HOURS: i64 = 24;
 /// C of the weakest evidence that counts together with other evidence: what the estate shows about three times a
@@ -136,7 +139,7 @@ impl Calibration {
     /// `group` tells which families give evidence of the same kind.
     pub fn standard(&self, now: i64, understood: &[Understood], group: impl Fn(&Family) -> u8) -> Standard {
         let observed = now.saturating_sub(self.first.unwrap_or(now)).max(0);
-        let weeks = (observed as f64 / 168.0).clamp(LEAST_HOURS as f64 / 168.0, WEEKS as f64);
+        let weeks = weeks_of(observed);
         let from = now.saturating_sub(WEEKS * 168);
         let is_counted = |peak: &Peak| {
             let is_part =
@@ -147,13 +150,14 @@ impl Calibration {
         let mut judged = Vec::new();
         for (family, peaks) in &self.families {
             let peaks = peaks.declustered(family.span, is_counted);
-            let curve = Curve::of(peaks.iter().map(|peak| peak.score), weeks);
+            let weeks = weeks_of(observed - family.span.delay());
+            let curve = Curve::of(peaks.iter().map(|peak| seen(peak, now - OWN_HOURS)), weeks);
             let group = group(family);
             judged.extend(peaks.iter().map(|peak| Judged {
                 actor: peak.actor,
                 hour: peak.hour,
                 group,
-                c: curve.c(peak.score),
+                c: as_judged(peak, &peaks, &curve, weeks),
             }));
             curves.insert(family.clone(), curve);
         }
@@ -165,6 +169,26 @@ impl Calibration {
             self.families.pop_last();
         }
     }
+}
+
+/// Weeks of so many hours, as far as they count.
+fn weeks_of(hours: i64) -> f64 {
+    (hours as f64 / 168.0).clamp(LEAST_HOURS as f64 / 168.0, WEEKS as f64)
+}
+
+fn seen(peak: &Peak, since: i64) -> Seen {
+    Seen { height: peak.score, recent_actor: if peak.hour > since { peak.actor } else { 0 } }
+}
+
+/// C of a peak in the way in which it was judged: without what its actor had just done before.
+fn as_judged(peak: &Peak, peaks: &[Peak], curve: &Curve, weeks: f64) -> f64 {
+    let is_own =
+        |one: &Peak| one.actor == peak.actor && (peak.hour - OWN_HOURS + 1..peak.hour).contains(&one.hour);
+    if !peaks.iter().any(is_own) {
+        return curve.c(peak.score, 0);
+    }
+    let others = peaks.iter().filter(|one| !is_own(one));
+    Curve::of(others.map(|one| Seen { height: one.score, recent_actor: 0 }), weeks).c(peak.score, 0)
 }
 
 impl Merge for Calibration {
@@ -180,11 +204,12 @@ impl Merge for Calibration {
 }
 
 impl Standard {
-    /// C of a score T of `family`: -log10 of how many such peaks a week the estate shows.
-    pub fn c(&self, family: &Family, score: f64) -> f64 {
+    /// C of a score T of `family`: -log10 of how many such peaks a week the estate shows, but for what `actor` (as in
+    /// [`Peak::actor`]) did of late.
+    pub fn c(&self, family: &Family, score: f64, actor: u64) -> f64 {
         match self.curves.get(family) {
-            Some(curve) => curve.c(score),
-            None => Curve::of(std::iter::empty(), self.weeks).c(score),
+            Some(curve) => curve.c(score, actor),
+            None => Curve::of(std::iter::empty(), self.weeks).c(score, 0),
         }
     }
 

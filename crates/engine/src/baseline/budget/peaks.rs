@@ -34,6 +34,14 @@ impl Span {
             Span::Drift => 240,
         }
     }
+
+    /// Hours of an estate before it can show such a peak: weeks are compared from the sixth on.
+    pub(super) fn delay(self) -> i64 {
+        match self {
+            Span::Drift => 5 * 168,
+            _ => 0,
+        }
+    }
 }
 
 /// Scores that are comparable with each other: one measure over one span, of all entities of the estate.

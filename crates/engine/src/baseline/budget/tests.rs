@@ -117,7 +117,7 @@ fn what_is_understood_does_not_raise_the_threshold() {
     let (raised, t) = (loud.standard(495_300, &[], alone), 30.0);
     let understood = loud.standard(495_300, &[Understood { actor: 500, from: 494_000, to: 495_300 }], alone);
     assert_eq!(understood.threshold(0.5).c, calm);
-    assert!(understood.c(&before, t) > raised.c(&before, t) + 2.0);
+    assert!(understood.c(&before, t, 0) > raised.c(&before, t, 0) + 2.0);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn the_budget_is_kept_within_a_factor_of_two_on_families_of_different_tails() {
                 if unit() < *rate {
                     let entity = (unit() * 1e6) as u64;
                     let score = 2.0 - scale * unit().ln();
-                    if hour >= 8 * 168 && standard.c(family, score) >= threshold {
+                    if hour >= 8 * 168 && standard.c(family, score, entity) >= threshold {
                         alerts += 1;
                     }
                     calibration.record(family, Peak { entity, actor: entity, hour, score });

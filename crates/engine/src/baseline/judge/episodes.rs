@@ -8,7 +8,8 @@
 //! **Episodes.** What one actor does beyond the threshold, in hours that are at most a day apart, is one episode, named
 //! by the hour in which it first was. Later anomalies do not change the name. A long window stays high for as long as
 //! it holds the hours that made it so: such an echo, no higher than before, adds nothing and does not prolong the
-//! episode. It is laid to whom the reported hour was laid to.
+//! episode. It is laid to whom the reported hour was laid to. The comparison of weeks stays high for weeks: it is told
+//! once in four, unless it grows ten times rarer.
 
 use super::anomaly::{Anomaly, Entity};
 use super::sign::{Group, Topic};
@@ -19,6 +20,10 @@ use std::collections::BTreeMap;
 
 /// Hours at most between two anomalies of one episode, and within which evidence adds up.
 const EPISODE_HOURS: i64 = 24;
+/// Hours for which the growth of a stream, once told, is not told again (four weeks), unless its C is higher by
+/// [`MUCH_RARER`].
+const TOLD_HOURS: i64 = 28 * 24;
+const MUCH_RARER: f64 = 1.0;
 /// Signs that an episode tells apart; further ones are left out.
 const MAX_PARTS: usize = 16;
 
@@ -71,6 +76,17 @@ impl Episode {
         }
     }
 
+    /// Whether it has told of the same growth before.
+    fn has_told(&self, anomaly: &Anomaly) -> bool {
+        let same = |part: &Anomaly| {
+            part.entity == anomaly.entity
+                && part.sign.code() == anomaly.sign.code()
+                && (anomaly.hour - TOLD_HOURS + 1..anomaly.hour).contains(&part.hour)
+                && anomaly.c < part.c + MUCH_RARER
+        };
+        anomaly.sign.group() == Group::Drift && self.parts.iter().any(same)
+    }
+
     /// Whether a long window shows only again what it has shown before.
     fn is_echo(&self, anomaly: &Anomaly) -> bool {
         let same = |part: &&Anomaly| part.entity == anomaly.entity && part.sign.code() == anomaly.sign.code();
@@ -78,8 +94,8 @@ impl Episode {
     }
 }
 
-/// The episodes that these anomalies make, which come in order of time.
-pub(super) fn derive<'a>(anomalies: impl Iterator<Item = &'a Anomaly>) -> Vec<Episode> {
+/// The episodes that these anomalies make, which come in order of time after the episodes in `past`.
+pub(super) fn derive<'a>(past: &[Episode], anomalies: impl Iterator<Item = &'a Anomaly>) -> Vec<Episode> {
     let mut actors: BTreeMap<(bool, Entity), Vec<&Anomaly>> = BTreeMap::new();
     // The last anomaly of each stream: its hour, and whom it was laid to.
     let mut recent: BTreeMap<(&Entity, u8), (i64, &Entity)> = BTreeMap::new();
@@ -99,15 +115,24 @@ pub(super) fn derive<'a>(anomalies: impl Iterator<Item = &'a Anomaly>) -> Vec<Ep
         };
         actors.entry((anomaly.is_new, actor.clone())).or_default().push(anomaly);
     }
-    actors.into_iter().flat_map(|((is_new, actor), anomalies)| of_actor(&actor, is_new, &anomalies)).collect()
+    let derived = actors.into_iter().flat_map(|((is_new, actor), anomalies)| {
+        let past: Vec<&Episode> =
+            past.iter().filter(|one| one.actor == actor && one.is_new == is_new).collect();
+        of_actor(&actor, is_new, &past, &anomalies)
+    });
+    derived.collect()
 }
 
-fn of_actor(actor: &Entity, is_new: bool, anomalies: &[&Anomaly]) -> Vec<Episode> {
+fn of_actor(actor: &Entity, is_new: bool, past: &[&Episode], anomalies: &[&Anomaly]) -> Vec<Episode> {
     let mut episodes: Vec<Episode> = Vec::new();
     for hour in anomalies.chunk_by(|a, b| a.hour == b.hour) {
+        let is_told =
+            |one: &&&Anomaly| past.iter().copied().chain(&episodes).any(|episode| episode.has_told(one));
+        let hour: Vec<&Anomaly> = hour.iter().filter(|one| !is_told(one)).copied().collect();
         let Some(now) = hour.first() else { continue };
         let within = |one: &&&Anomaly| (now.hour - EPISODE_HOURS + 1..=now.hour).contains(&one.hour);
-        let day: Vec<&Anomaly> = anomalies.iter().filter(within).copied().collect();
+        let day = anomalies.iter().filter(within).filter(|one| !is_told(one)).copied();
+        let day: Vec<&Anomaly> = day.collect();
         let c = budget::combined(day.iter().map(|one| (one.sign.group() as u8, one.c)));
         let excess = c - now.threshold.c;
         if excess < 0.0 {
@@ -132,7 +157,7 @@ fn of_actor(actor: &Entity, is_new: bool, anomalies: &[&Anomaly]) -> Vec<Episode
             continue;
         };
         let is_more = c > episode.c;
-        for one in hour {
+        for one in &hour {
             if !episode.is_echo(one) && (is_more || one.excess() >= 0.0) {
                 episode.last = now.hour;
                 episode.add(one);

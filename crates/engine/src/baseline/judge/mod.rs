@@ -170,7 +170,9 @@ impl Judge {
             is_exact: closed.hour.is_exact(),
         });
         let drift = closed.drift.map(|drift| Sign::Drift { measure: closed.measure, drift });
-        for sign in counts.chain(drift) {
+        // Of what is new nobody knows what share is usual.
+        let share = closed.share.filter(|_| !is_new).map(|score| Sign::Share { score });
+        for sign in counts.chain(drift).chain(share) {
             self.weigh(is_new, sign, (entity, actor, closed.at), || {
                 (closed.age, by.first().cloned(), by.sightings())
             });
@@ -200,7 +202,7 @@ impl Judge {
         let peak = Peak { entity: entity.hash(), actor: actor.hash(), hour, score: calibrated };
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
-        let c = standard.c(&family, calibrated);
+        let c = standard.c(&family, calibrated, peak.actor);
         if !threshold.is_mature || c < budget::WEAKEST {
             return;
         }
@@ -235,7 +237,7 @@ impl Judge {
     fn settle(&mut self, hour: i64) {
         self.settled = self.settled.max(Some(hour));
         let mut lasting: BTreeSet<(bool, Entity)> = BTreeSet::new();
-        for mut episode in episodes::derive(self.marks.values()) {
+        for mut episode in episodes::derive(&self.past, self.marks.values()) {
             if episode.last < hour {
                 // All events stand in the episode.
                 episode.parts.iter_mut().for_each(|part| part.sightings = Sightings::default());
@@ -254,7 +256,7 @@ impl Judge {
     /// All episodes that are remembered, in order of time.
     pub fn episodes(&self) -> Vec<Episode> {
         let mut all = self.past.clone();
-        all.extend(episodes::derive(self.marks.values()));
+        all.extend(episodes::derive(&self.past, self.marks.values()));
         all.sort_by(|a, b| (a.first, &a.actor, a.is_new).cmp(&(b.first, &b.actor, b.is_new)));
         all
     }
@@ -270,6 +272,7 @@ impl Judge {
 fn group_of(family: &Family) -> u8 {
     let id = family.measure().split_once('/').map_or("", |(_, id)| id);
     let group = match (family.span(), measures::ALL.iter().find(|measure| measure.id == id)) {
+        (_, None) if id == sign::DENIED_SHARE => Group::Denials,
         (budget::Span::Novelty, _) | (_, None) => Group::FirstUses,
         (budget::Span::Drift, _) => Group::Drift,
         (_, Some(measure)) => Group::of(measure),

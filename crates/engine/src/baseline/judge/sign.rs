@@ -4,8 +4,12 @@ use super::span;
 use crate::baseline::budget::Span;
 use crate::baseline::novelty::{Dimension, Novelty};
 use crate::baseline::rate::{Drift, Score};
+use crate::baseline::share::ShareScore;
 use crate::measures::{self, Measure};
 use serde::{Deserialize, Serialize};
+
+/// The family of shares.
+pub(super) const DENIED_SHARE: &str = "denied_share";
 
 /// What anomalies are about: which detector tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,8 +39,12 @@ pub enum Group {
 impl Group {
     /// The group of counts of a measure.
     pub fn of(measure: &Measure) -> Group {
-        let denials =
-            [&measures::denied_calls::MEASURE, &measures::keys_denied::MEASURE, &measures::dry_runs::MEASURE];
+        let denials = [
+            &measures::denied_calls::MEASURE,
+            &measures::keys_denied::MEASURE,
+            &measures::dry_runs::MEASURE,
+            &measures::operations_denied::MEASURE,
+        ];
         if denials.iter().any(|one| one.code == measure.code) { Group::Denials } else { Group::Rate }
     }
 
@@ -70,6 +78,11 @@ pub enum Sign {
         measure: &'static Measure,
         /// The comparison.
         drift: Drift,
+    },
+    /// A larger part of all calls refused than usual, within an hour.
+    Share {
+        /// The judgement.
+        score: ShareScore,
     },
     /// Something for the first time.
     FirstUses {
@@ -116,6 +129,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => score.calibrated,
             Sign::Drift { drift, .. } => drift.calibrated,
+            Sign::Share { score } => score.calibrated,
             Sign::FirstUses { novelty, .. } => novelty.score,
         }
     }
@@ -125,6 +139,7 @@ impl Sign {
         match self {
             Sign::Count { measure, .. } => Group::of(measure),
             Sign::Drift { .. } => Group::Drift,
+            Sign::Share { .. } => Group::Denials,
             Sign::FirstUses { .. } => Group::FirstUses,
         }
     }
@@ -133,6 +148,7 @@ impl Sign {
     pub(super) fn family(&self) -> &'static str {
         match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
+            Sign::Share { .. } => DENIED_SHARE,
             Sign::FirstUses { .. } => "first_uses",
         }
     }
@@ -141,6 +157,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => span(score.window),
             Sign::Drift { .. } => Span::Drift,
+            Sign::Share { .. } => Span::Hour,
             Sign::FirstUses { .. } => Span::Novelty,
         }
     }
@@ -150,7 +167,7 @@ impl Sign {
         let measure = match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.code,
             // No measure has this code.
-            Sign::FirstUses { .. } => 0,
+            Sign::Share { .. } | Sign::FirstUses { .. } => 0,
         };
         (measure, self.span())
     }
@@ -160,7 +177,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => score.window.hours(),
             Sign::Drift { .. } => 168,
-            Sign::FirstUses { .. } => 1,
+            Sign::Share { .. } | Sign::FirstUses { .. } => 1,
         }
     }
 }

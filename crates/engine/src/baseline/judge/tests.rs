@@ -1,7 +1,7 @@
 use super::*;
 use crate::baseline::budget::Span;
 use crate::baseline::novelty::Part;
-use crate::baseline::rate::{History, Score};
+use crate::baseline::rate::{Drift, History, Score};
 
 const START: i64 = 494_016; // The first hour of a UTC day.
 
@@ -23,7 +23,7 @@ fn score(hour: i64, t: f64, window: Window) -> Score {
 fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed {
     let age = Age { hours: if is_new { 3 } else { 500 }, active_hours: 100 };
     let scores = vec![score(hour, t, Window::Hour)];
-    Closed { measure, at: START + hour, scores, drift: None, hour: Hour::default(), age }
+    Closed { measure, at: START + hour, scores, drift: None, share: None, hour: Hour::default(), age }
 }
 
 fn begin(judge: &mut Judge, hour: i64) {
@@ -108,9 +108,9 @@ fn what_one_actor_does_within_a_day_is_one_episode_named_by_its_first_hour() {
         .iter()
         .map(|one| (one.topic, one.first - START, one.last - START, one.parts.len()))
         .collect();
-    assert_eq!(found, [(Topic::Rate, 80, 114, 1), (Topic::Denials, 139, 139, 2)]);
-    // The one at 114 is higher, but the estate had seen the others by then.
-    assert_eq!(episodes[0].highest().unwrap().hour, START + 90);
+    assert_eq!(found, [(Topic::Rate, 80, 114, 1), (Topic::Rate, 139, 139, 2)]);
+    // The estate had seen the others by then, but by the same.
+    assert_eq!(episodes[0].highest().unwrap().hour, START + 114);
 }
 
 #[test]
@@ -160,10 +160,58 @@ fn the_echo_of_a_long_window_is_laid_to_whoever_made_it() {
     assert_eq!(judge.episodes().into_iter().map(|one| one.actor).collect::<Vec<_>>(), [user]);
 }
 
+/// A week beyond those before it.
+fn grown(hour: i64, t: f64) -> Closed {
+    let drift = Drift {
+        hour: START + hour,
+        observed: 900,
+        mean: 300.0,
+        weeks: 4,
+        dispersion: 0.03,
+        surprise: t,
+        calibrated: t,
+        history: History { active_hours: 900, hours: 1_500 },
+    };
+    Closed { scores: Vec::new(), drift: Some(drift), ..closed(hour, 0.0, DECRYPTS, false) }
+}
+
+#[test]
+fn growth_is_told_once_in_four_weeks_unless_it_goes_on_growing() {
+    let told = |heights: &dyn Fn(i64) -> f64| {
+        let mut judge = judge(&[]);
+        for day in 40..80 {
+            // Not every hour of the day is active, and not every day.
+            let hour = day * 24 + day * 7 % 11;
+            begin(&mut judge, hour);
+            if day % 3 != 0 {
+                let who = role();
+                judge.take(&who, &who, &grown(hour, heights(day)), &Hour::default());
+            }
+        }
+        judge.episodes().iter().map(|one| (one.first - START) / 24).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&|_| 9.0), [40, 70]);
+    let growing = told(&|day| 6.0 + (day - 40) as f64 / 5.0);
+    assert!((45..65).contains(&growing[1]) && growing.len() < 5, "{growing:?}");
+}
+
+#[test]
+fn a_burst_is_as_unusual_when_it_comes_again_within_two_weeks() {
+    let judge =
+        judge(&[(80, 9.0, DECRYPTS, false), (130, 9.0, DECRYPTS, false), (180, 9.0, DECRYPTS, false)]);
+    let episodes = judge.episodes();
+    assert_eq!(episodes.iter().map(|one| one.first - START).collect::<Vec<_>>(), [80, 130, 180]);
+}
+
 #[test]
 fn what_happens_often_is_no_anomaly() {
-    let hours: Vec<_> = (0..40).map(|n| (n * 7, 9.0, DECRYPTS, false)).collect();
-    let judge = judge(&hours);
+    // By somebody else each time: of one alone the stream itself learns it.
+    let mut judge = judge(&[]);
+    for n in 0..40 {
+        let who = Entity::Principal(format!("arn:aws:iam::111122223333:role/{n}"));
+        begin(&mut judge, n * 7);
+        judge.take(&who, &who, &closed(n * 7, 9.0, DECRYPTS, false), &Hour::default());
+    }
     let last = judge.episodes().iter().map(|one| one.last - START).max().unwrap_or_default();
     assert!(last < 200, "{last}");
 }
@@ -270,6 +318,7 @@ fn families_of_one_group_tell_the_same() {
     assert_ne!(group("principal/decrypts", Span::Day), group("principal/denied_calls", Span::Hour));
     assert_ne!(group("principal/decrypts", Span::Day), group("principal/decrypts", Span::Drift));
     assert_eq!(group("principal/first_uses", Span::Novelty), Group::FirstUses as u8);
+    assert_eq!(group("principal/denied_share", Span::Hour), group("principal/keys_denied", Span::Hour));
 }
 
 #[test]

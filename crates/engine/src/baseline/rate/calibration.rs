@@ -59,6 +59,11 @@ pub(super) fn calibrated(score: f64, window: Window, number: f64, sum: f64, hour
     at_threshold + (number + PRIOR_EXCEEDANCES) * libm::log10(1.0 + (score - THRESHOLD) / spread)
 }
 
+/// The same for what is judged without a history of its own scores.
+pub(in crate::baseline) fn heavy_tailed(score: f64) -> f64 {
+    calibrated(score, Window::Hour, 0.0, 0.0, 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,9 +7,8 @@
 //! dispersion, with a prior.
 
 use super::Profile;
-use super::calibration::calibrated;
+use super::calibration::heavy_tailed;
 use super::score::History;
-use super::windows::Window;
 use crate::baseline::quantity::Half;
 use crate::baseline::tail;
 use serde::{Deserialize, Serialize};
@@ -120,7 +119,7 @@ impl Profile {
             weeks: weeks.len(),
             dispersion,
             surprise,
-            calibrated: calibrated(surprise, Window::Hour, 0.0, 0.0, 0),
+            calibrated: heavy_tailed(surprise),
             history: self.history(),
         })
     }

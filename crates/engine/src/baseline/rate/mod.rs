@@ -38,6 +38,7 @@ mod laws;
 #[cfg(test)]
 mod synthetic;
 
+pub(super) use calibration::heavy_tailed;
 pub use drift::Drift;
 pub use encoding::DecodeError;
 pub use score::{History, Maturity, Score};
