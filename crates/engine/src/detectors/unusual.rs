@@ -128,6 +128,7 @@ fn key_of(part: &Anomaly) -> &str {
 fn score_unit(part: &Anomaly) -> &'static str {
     match &part.sign {
         Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.unit,
+        Sign::Share { .. } => "calls refused",
         Sign::FirstUses { .. } => "first uses",
     }
 }
