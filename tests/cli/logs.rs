@@ -121,7 +121,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn of(output: Output) -> Said {
+    pub(crate) fn of(output: Output) -> Said {
         Said {
             status: output.status.code().expect("not ended by a signal"),
             out: String::from_utf8(output.stdout).expect("UTF-8"),

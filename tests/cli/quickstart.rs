@@ -141,6 +141,43 @@ fn what_breaks_by_a_deletion_is_who_really_used_the_key() {
     assert!(broken > 3, "keys in use were scheduled for deletion");
 }
 
+/// `labels.json` also names those who only looked at a key, so the two sets cannot be the same: nobody may be said who is
+/// not in it, no workload of it may be missing, and what the key protects must be said by kind.
+#[test]
+fn what_breaks_by_a_deletion_is_what_the_labels_say() {
+    let (findings, labels) = (findings(), labels());
+    let of_arn =
+        |arn: &str| labels["keys"].as_array().unwrap().iter().find(|key| key["arn"] == *arn).unwrap();
+    let is_workload = |id: &str| {
+        let who = labels["principals"].as_array().unwrap().iter().find(|who| who["id"] == *id);
+        who.is_some_and(|who| who["kind"] == "workload" || who["kind"] == "job")
+    };
+    let mut compared = 0;
+    for finding in findings.iter().filter(|finding| finding["detector"] == "key_deletion_scheduled") {
+        let (details, key) =
+            (&finding["evidence"]["details"], of_arn(finding["key"]["arn"].as_str().unwrap()));
+        let used_by = details["used_by"].as_array().into_iter().flatten();
+        let said: BTreeSet<&str> = used_by.map(|user| user["principal"].as_str().unwrap()).collect();
+        let users: BTreeSet<&str> = key["users"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert!(said.is_subset(&users), "{said:?} and {users:?}");
+        let workloads: BTreeSet<&str> = users.into_iter().filter(|id| is_workload(id)).collect();
+        assert!(workloads.is_subset(&said), "{workloads:?} and {said:?}");
+        for family in texts(&key["resources"]) {
+            let n = |kind: &str| details["resources"][kind].as_u64().unwrap_or_default();
+            match family.split_once(": ").unwrap() {
+                ("s3", _) => assert!(n("object") > 0, "{family}"),
+                ("dynamodb", _) => assert_eq!(n("table"), 1, "{family}"),
+                ("application", name) => {
+                    assert!(said.iter().any(|who| who.ends_with(&format!(":role/{name}"))), "{family}");
+                }
+                other => panic!("{other:?}"),
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 5, "keys in use were scheduled for deletion");
+}
+
 #[test]
 fn the_attack_is_one_incident_and_alerts_a_few_times() {
     let said = run(&["replay", "--incidents", "--format", "jsonl", sample().to_str().unwrap()]);

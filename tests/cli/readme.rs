@@ -11,9 +11,10 @@ fn the_output_in_the_readme_is_real() {
     let sample = top.join("samples/quickstart");
     let blocks: Vec<&str> =
         readme.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let commands: [(&[&str], i32); 3] = [
+    let commands: [(&[&str], i32); 4] = [
         (&["replay", "--format", "text"], 1),
         (&["replay", "--format", "text", "--incidents"], 1),
+        (&["report", "--key", "alias/payments/card-data"], 0),
         (&["tune"], 0),
     ];
     assert_eq!(blocks.len(), commands.len());

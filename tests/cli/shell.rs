@@ -42,6 +42,8 @@ fn there_is_a_page_for_every_command() {
         let text = fs::read_to_string(files.path().join(format!("{page}.1"))).unwrap();
         assert!(text.starts_with(".ie") && text.contains(words), "{page}: {text}");
     }
+    let shown = run(&["man"]);
+    assert_eq!(shown.out, fs::read_to_string(files.path().join("kmswatch.1")).unwrap());
     let said = run(&["man", "--out", "/nowhere"]);
     assert_eq!(said.status, 2);
     assert!(said.err.contains("cannot write to /nowhere"), "{}", said.err);

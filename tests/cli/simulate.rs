@@ -56,3 +56,39 @@ fn the_same_arguments_write_the_same_logs() {
     }
     assert_eq!(outputs[0], outputs[1]);
 }
+
+/// Attacks that a rule or a fact tells, each staged once, on days apart.
+#[test]
+fn what_rules_can_find_is_found() {
+    let logs = Logs::new();
+    let folder = logs.path().join("sample");
+    let kinds = [
+        "key_store_disrupted@15T01:00",
+        "grants_revoked@15T03:00",
+        "shared_by_ram@15T05:00",
+        "tagged_in@15T07:00",
+        "debug_enclave@16T01:00",
+        "service_key_direct@16T03:00",
+        "ciphertext_probing@16T05:00",
+        "quota_exhausted@16T07:00",
+        "watch_cut@16T09:00",
+        "rotation_disabled@16T11:00",
+    ];
+    let mut arguments = vec!["simulate", "--out", folder.to_str().unwrap(), "--days", "17"];
+    kinds.iter().for_each(|kind| arguments.extend(["--attack", kind]));
+    let said = run(&arguments);
+    assert_eq!((said.status, said.err.as_str()), (0, ""));
+    let truth: Value = serde_json::from_slice(&fs::read(folder.join("labels.json")).unwrap()).unwrap();
+    let findings = replay(&[&folder], &[]).0.findings();
+    let labels = truth["attacks"].as_array().unwrap();
+    assert_eq!(labels.len(), kinds.len());
+    for label in labels {
+        let expected = label["expected_detectors"].as_array().unwrap();
+        let events = label["event_ids"].as_array().unwrap();
+        let found = findings.iter().find(|finding| {
+            let cited = finding["evidence"]["event_ids"].as_array().unwrap();
+            expected.contains(&finding["detector"]) && cited.iter().any(|id| events.contains(id))
+        });
+        assert!(found.is_some(), "{}", label["id"]);
+    }
+}

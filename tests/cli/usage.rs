@@ -12,6 +12,7 @@ fn help_names_every_command_and_gives_examples() {
         "explain",
         "baseline",
         "detectors",
+        "rules",
         "config",
         "schema",
         "simulate",

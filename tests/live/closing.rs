@@ -1,12 +1,14 @@
 //! Hours close and rates are judged as in a replay of the same logs, whatever dies in between.
 
 use crate::logs::{BUCKET, Log, notification};
-use crate::world::{World, deliver, moment, settings, task};
+use crate::world::{World, deliver, ids, moment, settings, task};
+use kmswatch_aws::alert::Alert;
 use kmswatch_aws::failing::{Failure, Plan};
 use kmswatch_aws::metrics;
 use kmswatch_aws::objects::ObjectRef;
 use kmswatch_engine::estate::Estate;
-use kmswatch_engine::finding::FindingKind;
+use kmswatch_engine::finding::{Finding, FindingKind, stored};
+use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::{Filter, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::object_key;
@@ -15,7 +17,7 @@ use kmswatch_scenario::{Objects, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Six days of a small organisation, with a burst on the fifth; by moment of delivery.
-fn days() -> BTreeMap<Timestamp, Vec<Log>> {
+pub(crate) fn days() -> BTreeMap<Timestamp, Vec<Log>> {
     let mut scenario = Scenario {
         name: "burst".to_owned(),
         seed: 20_260_504,
@@ -39,11 +41,19 @@ fn days() -> BTreeMap<Timestamp, Vec<Log>> {
     by_stamp
 }
 
-/// Rates and first uses that a watch tells of.
-fn unusual(watch: &Watch) -> BTreeSet<String> {
-    let mut findings = watch.findings();
-    findings.retain(|finding| matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
-    findings.into_iter().map(|finding| finding.id).collect()
+pub(crate) fn is_unusual(finding: &Finding) -> bool {
+    matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty)
+}
+
+pub(crate) fn of_ids<'f>(findings: impl Iterator<Item = &'f Finding>) -> BTreeSet<String> {
+    findings.map(|finding| finding.id.clone()).collect()
+}
+
+/// What the closer has found unusual.
+pub(crate) fn left_by_the_closer(world: &World) -> BTreeSet<String> {
+    let items = world.store.items();
+    let left = items.get("found#unusual").map(|item| stored::decode(&item.body).unwrap());
+    of_ids(left.unwrap_or_default().iter())
 }
 
 #[tokio::test]
@@ -54,8 +64,9 @@ async fn the_closer_finds_what_a_replay_finds_and_stores_what_a_replay_knows() {
     let estate = Estate::new(settings().engine);
     let mut watch = Watch::new(estate.clone());
     let mut worker = Worker::default();
-    let mut expected = BTreeSet::new();
-    let mut closed = 0;
+    // Every incident that a replay up to some delivery tells of.
+    let mut expected: Vec<Incident> = Vec::new();
+    let (mut closed, mut unusual) = (0, 0);
     for (delivered, logs) in &days {
         world.clock.set(*delivered);
         let tasks: Vec<_> = logs
@@ -72,23 +83,33 @@ async fn the_closer_finds_what_a_replay_finds_and_stores_what_a_replay_knows() {
             watch.absorb(worker.process(bytes.as_slice(), &estate, &Filter::default()));
         }
         watch.advance(*delivered);
-        expected.extend(unusual(&watch));
+        let findings = watch.findings();
+        unusual = unusual.max(findings.iter().filter(|finding| is_unusual(finding)).count());
+        assert_eq!(left_by_the_closer(&world), of_ids(findings.iter().filter(|finding| is_unusual(finding))));
+        let now = world.incidents(findings);
+        // Those of a replay that goes on are the same incidents, or better known.
+        let gone: Vec<Incident> =
+            expected.drain(..).filter(|known| !now.iter().any(|now| now.is_called(&known.id))).collect();
+        expected = now;
+        expected.extend(gone);
     }
     assert!(closed > 100, "{closed} hours closed");
-    assert!(!expected.is_empty(), "nothing was unusual: this shows nothing");
-    let mut told: BTreeMap<String, &str> = BTreeMap::new();
-    let alerts = world.sinks[0].alerts();
-    for alert in &alerts {
-        told.insert(alert.id.clone(), alert.detector);
-    }
-    let told: BTreeSet<String> =
-        told.into_iter().filter(|(_, detector)| detector.starts_with("unusual")).map(|(id, _)| id).collect();
-    assert_eq!(told, expected);
+    assert!(unusual > 0, "nothing was unusual: this shows nothing");
+    assert_eq!(world.heard(&expected), [ids(&expected), ids(&expected)]);
     let stored = world.stored();
     for entity in watch.states().ids() {
         let body = watch.states().encode(&entity).unwrap().unwrap();
         assert_eq!(stored.get(&kmswatch_aws::entities::item_of(&entity)), Some(&body), "{entity}");
     }
+}
+
+/// Why each incident was told, each reason once.
+fn news(world: &World) -> BTreeSet<(String, String)> {
+    let of = |alert: Alert| {
+        let id = alert.id;
+        alert.reasons.into_iter().map(move |reason| (id.clone(), reason))
+    };
+    world.sinks[0].alerts().into_iter().flat_map(of).collect()
 }
 
 #[tokio::test]
@@ -125,6 +146,7 @@ async fn a_closer_that_dies_at_any_call_is_finished_by_the_next() {
                 copy.clock.set(delivered.plus(1_000));
                 assert_eq!(copy.live("heir").close(None).await.outcome, Ok(()), "{failure:?} at {at}");
                 assert_eq!(copy.told(), after.told(), "{failure:?} at {at}");
+                assert_eq!(news(&copy), news(&after), "{failure:?} at {at}");
                 let (mut got, mut wanted) = (copy.stored(), after.stored());
                 // Which of the two sets of the judge holds depends on how often it was written.
                 for stored in [&mut got, &mut wanted] {

@@ -7,7 +7,10 @@ use kmswatch_aws::memory::{MemoryQueue, MemoryStore};
 use kmswatch_aws::queue::{Message, Queue};
 use kmswatch_aws::store::{Item, LARGEST_BODY, Put, Store, StoreError, Write};
 use kmswatch_engine::estate::Estate;
+use kmswatch_engine::finding::Finding;
+use kmswatch_engine::incident::{Member, incidents};
 use kmswatch_engine::pipeline::{Filter, Watch, Worker};
+use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,7 +59,7 @@ pub(crate) async fn of_a_store(store: &dyn Store) {
     assert_eq!(get(store, &["c"]).await.remove(0).map(|item| item.body == largest), Some(true));
 }
 
-/// Alerts about findings of made-up logs, each with an id of its own.
+/// Alerts about incidents of made-up logs, each with an id of its own.
 pub(crate) fn some_alerts(n: u32) -> Vec<Alert> {
     let mut watch = Watch::new(Estate::default());
     let events: Vec<Value> = (0..n)
@@ -70,7 +73,12 @@ pub(crate) fn some_alerts(n: u32) -> Vec<Alert> {
     watch.absorb(Worker::default().process(bytes.as_slice(), &Estate::default(), &Filter::default()));
     let findings = watch.findings();
     let alerts = findings.iter().filter(|finding| finding.detector == "key_deletion_scheduled");
-    alerts.map(|finding| Alert::of(finding, &Context::default())).collect()
+    let alone = |finding: &Finding| {
+        let member = Member { finding: finding.clone(), muted: false };
+        incidents([member], &Settings::default(), Timestamp(1_777_890_000), &BTreeSet::new()).remove(0)
+    };
+    let opened = BTreeSet::from(["opened".to_owned()]);
+    alerts.map(|finding| Alert::of(&alone(finding), &opened, &Context::default())).collect()
 }
 
 /// Ids of alerts.

@@ -4,10 +4,14 @@
 
 mod closing;
 mod contract;
+mod cost;
 mod crash;
 mod disorder;
+mod history;
 mod inputs;
 mod logs;
+mod partial;
 mod pipeline;
+mod silence;
 mod stack;
 mod world;

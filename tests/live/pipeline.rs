@@ -25,7 +25,8 @@ async fn a_deletion_is_told_to_every_sink_once() {
     assert!(result.failed.is_empty(), "{:?}", result.failed);
     assert_eq!(result.sent.len(), 1);
     let alert = world.sinks[0].alerts().remove(0);
-    assert_eq!((alert.detector, alert.severity), ("key_deletion_scheduled", Severity::High), "{alert:?}");
+    assert_eq!((alert.analytics[0].as_str(), alert.severity), ("key_deletion_scheduled", Severity::High));
+    assert_eq!((alert.news, alert.reasons.len()), ("new", 1));
     assert!(alert.text.contains(logs::KEY), "{}", alert.text);
     assert_eq!(result.counts.get(metrics::KMS_EVENTS), 2);
     assert_eq!(result.counts.get(metrics::LAG_SECONDS), 600);

@@ -7,7 +7,10 @@ use kmswatch_aws::live::{BatchResult, Live, Ports, Task};
 use kmswatch_aws::memory::{MemoryClock, MemoryObjects, MemorySink, MemoryStore};
 use kmswatch_aws::settings::LiveSettings;
 use kmswatch_aws::sinks::Sink;
+use kmswatch_engine::finding::Finding;
+use kmswatch_engine::incident::{self, Incident, Member};
 use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::tuning;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -83,7 +86,7 @@ impl World {
         Live::new(ports, self.settings.clone(), owner)
     }
 
-    /// Ids of the alerts that each sink has taken, each once.
+    /// Ids of the incidents of which each sink has heard, each once.
     pub(crate) fn told(&self) -> [BTreeSet<String>; 2] {
         self.sinks.each_ref().map(|sink| sink.alerts().into_iter().map(|alert| alert.id).collect())
     }
@@ -93,14 +96,48 @@ impl World {
         self.sinks.each_ref().map(|sink| sink.alerts().len())
     }
 
-    /// What is stored, without what says who stored it when: bodies of all items but records of publication.
+    /// What is stored, without what says who stored it when: bodies of all items but those of telling.
     pub(crate) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         let items = self.store.items().into_iter();
-        items
-            .filter(|(name, _)| !name.starts_with("finding#") && !name.starts_with("lease#"))
-            .map(|(name, item)| (name, item.body))
-            .collect()
+        items.filter(|(name, _)| !is_of_telling(name)).map(|(name, item)| (name, item.body)).collect()
     }
+
+    /// The incidents of which each sink has heard, by the ids that a replay gives them: an incident is called after the
+    /// first of its findings that became known. Nothing else may have been told.
+    pub(crate) fn heard(&self, incidents: &[Incident]) -> [BTreeSet<String>; 2] {
+        self.told().map(|told| {
+            let called = |id: &String| {
+                let incident = incidents.iter().find(|incident| incident.is_called(id));
+                incident.map_or_else(
+                    || format!("{id}, of which a replay knows nothing"),
+                    |known| known.id.clone(),
+                )
+            };
+            told.iter().map(called).collect()
+        })
+    }
+
+    /// The incidents of these findings that are worth an alert, as `kmswatch replay --incidents` tells them.
+    pub(crate) fn incidents(&self, findings: Vec<Finding>) -> Vec<Incident> {
+        let (settings, now) = (&self.settings.engine, self.clock.now());
+        let tuned = tuning::tune(findings, settings, now);
+        let told = tuned.told.into_iter().map(|finding| Member { finding, muted: false });
+        let muted = tuned.muted.into_iter().map(|finding| Member { finding, muted: true });
+        let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
+        incidents.retain(|incident| !incident.alerts.is_empty());
+        incidents
+    }
+}
+
+/// Items that say who was told what, and what is still to be told: they depend on who came first.
+pub(crate) fn is_of_telling(name: &str) -> bool {
+    let lists = ["found#entities", "found#settled", "found#incidents", "incident#", "lease#"];
+    lists.iter().any(|begin| name.starts_with(begin))
+}
+
+/// Ids of incidents.
+pub(crate) fn ids(incidents: &[Incident]) -> BTreeSet<String> {
+    incidents.iter().map(|incident| incident.id.clone()).collect()
 }
 
 pub(crate) fn task(id: &str, body: &str) -> Task {

@@ -2,7 +2,8 @@
 
 use crate::text::plain;
 use kmswatch_engine::finding::{Actor, Evidence, Finding, KeyName, Severity, Technique};
-use kmswatch_engine::incident::{AlertKind, Incident, Step};
+use kmswatch_engine::incident::{AlertKind, Incident, Stage, Step};
+use kmswatch_engine::settings::AlertSettings;
 use kmswatch_engine::time::Timestamp;
 
 /// What the shell knows beside the incident.
@@ -22,13 +23,27 @@ pub struct Context {
     pub logs: String,
 }
 
+impl Context {
+    /// The context that these settings give, with `logs` as the place of the logs.
+    pub fn of(settings: &AlertSettings, now: Timestamp, logs: &str) -> Context {
+        let store = &settings.lake_store;
+        Context {
+            now,
+            athena_table: settings.athena_table.clone(),
+            lake_store: (!store.is_empty()).then(|| store.clone()),
+            logs: logs.to_owned(),
+            ..Context::default()
+        }
+    }
+}
+
 impl Default for Context {
     fn default() -> Self {
         Context {
             now: Timestamp::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             home: None,
-            athena_table: "cloudtrail_logs".to_owned(),
+            athena_table: AlertSettings::default().athena_table,
             lake_store: None,
             logs: "./AWSLogs".to_owned(),
         }
@@ -66,6 +81,8 @@ pub struct Line {
     pub severity: Severity,
     /// What happened.
     pub text: String,
+    /// Id of the detector.
+    pub detector: &'static str,
     /// Distinct events.
     pub count: u64,
     /// Whether what makes the incident bad rests on it.
@@ -118,10 +135,14 @@ pub struct Alert {
     pub unknown: Vec<String>,
     /// What happened, in order of time; of a finding empty.
     pub timeline: Vec<Line>,
+    /// Findings in all.
+    pub finding_count: usize,
     /// Distinct events.
     pub count: u64,
     /// Ids of some events, the worst first, then the earliest.
     pub event_ids: Vec<String>,
+    /// What it is in the course of an attack.
+    pub stages: Vec<Stage>,
     /// Techniques of MITRE ATT&CK.
     pub mitre: Vec<Technique>,
     /// Detectors and combinations behind it.
@@ -148,22 +169,25 @@ impl Alert {
                 analytics.push(step.detector.to_owned());
             }
         }
+        let reasons = moment.into_iter().flat_map(|moment| &moment.reasons).map(|reason| reason.why.clone());
         let mut worst_first: Vec<&Step> = incident.timeline.iter().collect();
         worst_first.sort_by_key(|step| std::cmp::Reverse(step.severity));
         let line = |step: &Step| Line {
             time: step.time,
             severity: step.severity,
             text: step.title.clone(),
+            detector: step.detector,
             count: step.count,
             leads: incident.rests_on(&step.finding),
         };
         let breaks = incident.losses.iter().map(|loss| format!("{}: {}", loss.key.label(), loss.sentence()));
-        let why = incident.combinations.iter().filter(|found| !found.muted).map(|found| found.why.to_owned());
+        let mut events = std::collections::BTreeSet::new();
+        let event_ids = worst_first.iter().filter_map(|step| step.event_id.clone());
         Alert {
             id: incident.id.clone(),
             is_incident: true,
             news,
-            reasons: moment.iter().flat_map(|at| &at.reasons).map(|reason| reason.why.clone()).collect(),
+            reasons: reasons.collect(),
             severity: incident.severity,
             title: incident.title.clone(),
             summary: incident.summary.clone(),
@@ -175,14 +199,16 @@ impl Alert {
             principal_count: incident.principal_count,
             keys: incident.keys.clone(),
             key_count: incident.key_count,
-            why: why.collect(),
+            why: incident.why.clone(),
             breaks: breaks.collect(),
             steps: incident.steps.clone(),
             look: incident.look_further.clone(),
             unknown: incident.unknown.clone(),
             timeline: incident.timeline.iter().map(line).collect(),
-            count: incident.timeline.iter().map(|step| step.count).sum(),
-            event_ids: worst_first.iter().filter_map(|step| step.event_id.clone()).collect(),
+            finding_count: incident.finding_count,
+            count: incident.event_count,
+            event_ids: event_ids.filter(|id| events.insert(id.clone())).collect(),
+            stages: incident.stages.clone(),
             mitre: incident.mitre.clone(),
             analytics,
             evidence: None,
@@ -215,8 +241,10 @@ impl Alert {
             look: Vec::new(),
             unknown: Vec::new(),
             timeline: Vec::new(),
+            finding_count: 1,
             count: finding.evidence.count,
             event_ids: finding.evidence.event_ids.clone(),
+            stages: Stage::of(finding).into_iter().collect(),
             mitre: finding.mitre.to_vec(),
             analytics: vec![finding.detector.to_owned()],
             evidence: Some(finding.evidence.clone()),
@@ -257,8 +285,12 @@ pub(crate) fn who(actor: &Actor) -> (String, Vec<(&'static str, String)>) {
         ("from", &actor.source),
         ("agent", &actor.user_agent),
     ];
+    // A service that calls for somebody tells neither his address nor his agent.
+    let says_nothing = |value: &str| value == "AWS Internal" || value.ends_with(".amazonaws.com");
     for (name, value) in named {
-        if let Some(value) = value {
+        if let Some(value) = value
+            && !(matches!(name, "from" | "agent") && says_nothing(value))
+        {
             facts.push((name, plain(value, 120)));
         }
     }

@@ -10,6 +10,7 @@ use crate::body::set;
 use crate::text::{cut, id, plain};
 use crate::{body, links};
 use kmswatch_engine::finding::{Actor, Severity};
+use kmswatch_engine::incident::Stage;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
@@ -80,26 +81,25 @@ pub fn finding(alert: &Alert, context: &Context) -> Value {
     finding
 }
 
-/// Namespace/category/classifier, as Security Hub lists them.
+/// Namespace/category/classifier, as Security Hub lists them, for what happened.
 fn types(alert: &Alert) -> Vec<&'static str> {
     let mut types = Vec::new();
-    for name in &alert.analytics {
-        let of = match name.as_str() {
-            name if name.contains("destr") || name.contains("delet") || name.contains("lockout") => {
-                "Effects/Data Destruction"
-            }
-            "foreign_key_used" | "imported_key_material" | "key_disabled" => "TTPs/Impact",
-            "trail_blinded" => "TTPs/Defense Evasion",
-            "key_policy_opened" | "grant_to_foreign_account" | "replica_in_new_region" => {
-                "Effects/Data Exfiltration"
-            }
-            "self_extending_grant" => "TTPs/Persistence",
-            "unusual_denials" => "TTPs/Discovery",
-            _ => "Unusual Behaviors/User",
+    for stage in &alert.stages {
+        let of = match stage {
+            Stage::Probing => "TTPs/Discovery",
+            Stage::Taking | Stage::FirstUse => "Unusual Behaviors/User",
+            Stage::Blinding => "TTPs/Defense Evasion",
+            Stage::Opening | Stage::ForeignUse => "Effects/Data Exfiltration",
+            Stage::ForeignKey | Stage::Impact => "TTPs/Impact",
+            Stage::Destruction => "Effects/Data Destruction",
+            Stage::Root => "TTPs/Privilege Escalation",
         };
         if !types.contains(&of) {
             types.push(of);
         }
+    }
+    if types.is_empty() {
+        types.push("Unusual Behaviors/User");
     }
     types
 }

@@ -1,14 +1,21 @@
-//! The body that all formats for people have in common: sections in the order in which somebody asks.
+//! The body that all formats for people have in common: a few lines for whoever was just woken, what to do now, and then
+//! sections to look things up in.
 
-use crate::alert::{Alert, Context, key_names, moment, span, who, words_and_command};
+use crate::alert::{Alert, Context, News, key_names, moment, span, who, words_and_command};
 use crate::links::{self, Link};
 use crate::queries;
 use crate::text::plain;
+use kmswatch_engine::finding::KeyName;
+use kmswatch_engine::incident::Stage;
+use kmswatch_engine::state::distinct::Distinct;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A part of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
+    /// Words with a label, such as "Who".
+    Labelled(&'static str, String),
     /// Words.
     Text(String),
     /// Words that stand in a list.
@@ -21,12 +28,15 @@ pub(crate) enum Part {
     Link(Link),
 }
 
-/// A section with its heading.
+/// A section with its heading, which the first has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
     pub(crate) parts: Vec<Part>,
 }
+
+/// Lines of a timeline by one detector: after so many a reader knows the pattern.
+const ALIKE: usize = 5;
 
 /// How much of each list a format takes.
 #[derive(Clone, Copy, Debug)]
@@ -44,16 +54,95 @@ pub(crate) struct Amount {
     pub(crate) code: usize,
 }
 
+/// What happened, who, which key, why it matters, what breaks: each with its label, at most a line for each.
+fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    // What is simply new needs no reason, and what is said below is not said twice.
+    let is_said = |text: &String| alert.why.contains(text) || text.ends_with(&alert.title);
+    // Of many at once none is worth a name.
+    let is_crowd = alert.analytics.iter().any(|name| name == "crowd");
+    let is_news = |text: &&String| alert.news != News::New && !is_crowd && !is_said(text);
+    let reasons = alert.reasons.iter().filter(is_news);
+    lines.extend(reasons.take(amount.reasons).map(|text| ("News", plain(text, amount.text))));
+    lines.push(("What", what(alert, amount)));
+    for actor in alert.principals.iter().take(amount.principals) {
+        let (id, facts) = who(actor);
+        let facts: Vec<String> = facts
+            .into_iter()
+            .map(|(name, value)| if name == "kind" { value } else { format!("{name} {value}") })
+            .collect();
+        lines.push(("Who", format!("{id} ({})", facts.join(", "))));
+    }
+    add_more(&mut lines, alert.principal_count, amount.principals);
+    let keys: Vec<String> = alert.keys.iter().take(amount.keys).map(|key| key_label(key, alert)).collect();
+    if !keys.is_empty() && (!is_crowd || !alert.breaks.is_empty()) {
+        lines.push(("Key", keys.join(", ")));
+        add_more(&mut lines, alert.key_count, amount.keys);
+    } else if alert
+        .stages
+        .iter()
+        .any(|stage| matches!(stage, Stage::Probing | Stage::Taking | Stage::FirstUse))
+    {
+        lines.push((
+            "Key",
+            "None in particular: the calls of the principal, below, tell which it used.".to_owned(),
+        ));
+    }
+    let why = if alert.is_incident { alert.why.first() } else { Some(&alert.summary) };
+    lines.extend(why.filter(|why| !why.is_empty()).map(|why| ("Why", plain(why, amount.text))));
+    lines.extend(alert.breaks.iter().take(amount.losses).map(|text| ("Breaks", plain(text, amount.text))));
+    add_more(&mut lines, alert.breaks.len(), amount.losses.min(alert.breaks.len()));
+    if alert.is_incident && alert.breaks.is_empty() {
+        lines.extend(breaks_nothing(&alert.stages).map(|text| ("Breaks", text.to_owned())));
+    }
+    lines.into_iter().map(|(label, text)| Part::Labelled(label, text)).collect()
+}
+
+/// The name of a key, with its owner if that is not an account of this alert.
+fn key_label(key: &KeyName, alert: &Alert) -> String {
+    let label = plain(key.label(), 120);
+    match &key.account {
+        Some(owner) if alert.is_incident && !alert.accounts.contains(owner) => {
+            format!("{label} of account {}", plain(owner, 30))
+        }
+        _ => label,
+    }
+}
+
+/// What it means where no key was taken away. `None` where a key is missed all the same, and where nothing is known.
+fn breaks_nothing(stages: &[Stage]) -> Option<&'static str> {
+    let has = |stage| stages.contains(&stage);
+    if stages.is_empty() || has(Stage::Impact) || has(Stage::Destruction) {
+        None
+    } else if has(Stage::ForeignKey) {
+        Some(
+            "No key of yours was taken away, but the owner of the foreign key can take that one away at any time.",
+        )
+    } else if has(Stage::Opening) || has(Stage::ForeignUse) {
+        Some("No key was taken away; what is encrypted under it can be read from outside.")
+    } else {
+        Some("No key was taken away.")
+    }
+}
+
+/// Says in the last line that there are more of its kind.
+fn add_more(lines: &mut [(&'static str, String)], all: usize, told: usize) {
+    let more = all.saturating_sub(told);
+    if let Some((_, last)) = lines.last_mut().filter(|_| more > 0) {
+        last.push_str(&format!(" and {more} more"));
+    }
+}
+
 /// The sections of an alert.
 pub(crate) fn sections(alert: &Alert, context: &Context, amount: &Amount) -> Vec<Section> {
+    let rest =
+        |texts: &[String], told: usize, n: usize| list(texts.get(told..).unwrap_or_default(), n, amount.text);
     let sections = [
-        ("What", what(alert, amount)),
-        ("Who", principals(alert, amount)),
-        ("Key", keys(alert, amount)),
-        ("Why", list(&alert.why, amount.reasons, amount.text)),
-        ("What breaks", list(&alert.breaks, amount.losses, amount.text)),
+        ("", brief(alert, amount)),
         ("Do now", steps(&alert.steps, amount.steps, amount)),
         ("Timeline", timeline(alert, amount)),
+        ("More on why", rest(&alert.why, 1, amount.reasons)),
+        ("Keys", keys(alert, amount)),
         ("Look further", look(alert, context, amount)),
         ("Not known", list(&alert.unknown, amount.reasons, amount.text)),
     ];
@@ -77,44 +166,27 @@ pub(crate) fn footer(alert: &Alert, context: &Context) -> [String; 2] {
     ]
 }
 
-fn what(alert: &Alert, amount: &Amount) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for reason in alert.reasons.iter().take(amount.reasons) {
-        parts.push(Part::Item(plain(reason, amount.text)));
+fn what(alert: &Alert, amount: &Amount) -> String {
+    if alert.is_incident {
+        return plain(&alert.summary, amount.text);
     }
-    parts.push(Part::Text(plain(&alert.summary, amount.text)));
-    if !alert.is_incident {
-        parts.push(Part::Text(format!("{}. {}", span(alert.start, alert.end), events(alert.count))));
-    }
+    let mut text = format!("{}. {}.", span(alert.start, alert.end), events(alert.count));
     if let Some(evidence) = &alert.evidence
         && let (Some(observed), Some(expected)) = (evidence.observed, evidence.expected)
     {
         let odds = evidence.probability.map(|p| format!(", probability {p:.1e}")).unwrap_or_default();
-        parts.push(Part::Text(format!("Observed {observed:.0}, expected {expected:.2}{odds}.")));
+        text.push_str(&format!(" Observed {observed:.0}, expected {expected:.2}{odds}."));
     }
-    parts
+    text
 }
 
-/// "1 event", "about 4,310 events".
+/// "1 event", "about 4310 events".
 pub(crate) fn events(n: u64) -> String {
     match n {
         1 => "1 event".to_owned(),
+        n if n > Distinct::EXACT as u64 => format!("about {n} events"),
         n => format!("{n} events"),
     }
-}
-
-fn principals(alert: &Alert, amount: &Amount) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for actor in alert.principals.iter().take(amount.principals) {
-        let (id, facts) = who(actor);
-        let facts: Vec<String> = facts
-            .into_iter()
-            .map(|(name, value)| if name == "kind" { value } else { format!("{name} {value}") })
-            .collect();
-        parts.push(Part::Item(format!("{id} ({})", facts.join(", "))));
-    }
-    parts.extend(more(alert.principal_count, amount.principals));
-    parts
 }
 
 fn keys(alert: &Alert, amount: &Amount) -> Vec<Part> {
@@ -173,6 +245,12 @@ fn timeline(alert: &Alert, amount: &Amount) -> Vec<Part> {
     }
     // The least severe are left out first.
     lines.sort_by_key(|(at, line)| (!line.leads, std::cmp::Reverse(line.severity), *at));
+    let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
+    lines.retain(|(_, line)| {
+        let told = alike.entry(line.detector).or_default();
+        *told += 1;
+        *told <= ALIKE
+    });
     lines.truncate(amount.timeline);
     lines.sort_by_key(|(at, _)| *at);
     let shown = lines.iter().map(|(_, line)| {
@@ -181,7 +259,8 @@ fn timeline(alert: &Alert, amount: &Amount) -> Vec<Part> {
         let at = at.get(5..16).unwrap_or(&at);
         Part::Item(format!("{at} {}: {}{times}", line.severity.name().to_uppercase(), plain(&line.text, 160)))
     });
-    shown.chain(more(alert.timeline.len(), amount.timeline)).collect()
+    let left_out = alert.finding_count.saturating_sub(lines.len());
+    shown.chain(more(left_out, 0)).collect()
 }
 
 fn look(alert: &Alert, context: &Context, amount: &Amount) -> Vec<Part> {

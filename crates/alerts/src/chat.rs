@@ -4,7 +4,7 @@
 //! `description` 8,000, each of `nextSteps` 350, each of `keywords` 75. What does not keep to the schema is dropped by
 //! the service without a word. The text is Markdown of the client: bold is `*x*`, code is in backticks.
 
-use crate::alert::{Alert, Context, News, span};
+use crate::alert::{Alert, Context, News};
 use crate::body::set;
 use crate::body::{self, Amount, Part, Section};
 use crate::text::{cut, id, plain};
@@ -96,13 +96,19 @@ fn next_step(step: &str) -> Option<String> {
 fn description(alert: &Alert, context: &Context) -> String {
     let [name, rest] = body::footer(alert, context);
     let end = format!("\n{name}\n{rest}");
-    let mut out = format!("{} · {}\n", alert.place(), span(alert.start, alert.end));
-    let mut left_out = Vec::new();
+    let mut out = format!("{}\n", alert.place());
     // The steps stand below.
-    for section in body::sections(alert, context, &AMOUNT).iter().filter(|section| section.title != "Do now")
-    {
+    let sections = body::sections(alert, context, &AMOUNT);
+    write(sections.iter().filter(|section| section.title != "Do now"), &end, &mut out);
+    cut(&(out + &end), DESCRIPTION)
+}
+
+/// Writes sections, those that fit before `end`, and names those that do not.
+pub(crate) fn write<'s>(sections: impl Iterator<Item = &'s Section>, end: &str, out: &mut String) {
+    let mut left_out = Vec::new();
+    for section in sections {
         let text = written(section);
-        // Room for the end and for the line that says what was cut.
+        // Room for the line that says what was cut.
         if out.chars().count() + text.chars().count() + end.chars().count() + 150 > DESCRIPTION {
             left_out.push(section.title);
         } else {
@@ -112,13 +118,13 @@ fn description(alert: &Alert, context: &Context) -> String {
     if !left_out.is_empty() {
         out.push_str(&format!("\n(left out for length: {})\n", left_out.join(", ")));
     }
-    cut(&(out + &end), DESCRIPTION)
 }
 
 fn written(section: &Section) -> String {
-    let mut out = format!("\n*{}*\n", section.title);
+    let mut out = if section.title.is_empty() { String::new() } else { format!("\n*{}*\n", section.title) };
     for part in &section.parts {
         match part {
+            Part::Labelled(label, text) => out.push_str(&format!("*{label}* {}\n", words(text))),
             Part::Text(text) => out.push_str(&format!("{}\n", words(text))),
             Part::Item(text) => out.push_str(&format!("• {}\n", words(text))),
             Part::Step(n, text) => out.push_str(&format!("{n}. {}\n", words(text))),

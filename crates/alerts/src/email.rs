@@ -3,8 +3,8 @@
 //! Limits (SNS): a subject of 1 to 99 printable ASCII characters that begins with a letter; a message of at most
 //! 256 KiB. Lines are not wrapped, the phone does that; commands stand on lines of their own.
 
-use crate::alert::{Alert, Context, News, span};
-use crate::body::{self, Amount, Part};
+use crate::alert::{Alert, Context, News};
+use crate::body::{self, Amount, Part, Section};
 use crate::text::{self, ascii, plain};
 
 /// Most characters of a subject.
@@ -13,14 +13,14 @@ pub const SUBJECT: usize = 99;
 pub const BODY: usize = 64 << 10;
 
 const AMOUNT: Amount = Amount {
-    principals: 4,
+    principals: 3,
     keys: 8,
     reasons: 4,
-    losses: 8,
+    losses: 6,
     steps: 15,
     timeline: 20,
     looks: 3,
-    queries: 2,
+    queries: 3,
     text: 1_500,
     code: 1_500,
 };
@@ -62,17 +62,29 @@ fn subject(alert: &Alert) -> String {
 
 fn text(alert: &Alert, context: &Context) -> String {
     let mut out = format!(
-        "{}\n{}, {}. {}. {}.\n",
+        "{}\n{}, {}. {}.\n",
         plain(&alert.title, 300),
         alert.severity.name().to_uppercase(),
         alert.news.name(),
         alert.place(),
-        span(alert.start, alert.end),
     );
-    for section in body::sections(alert, context, &AMOUNT) {
-        let mut part_of = format!("\n{}\n", section.title.to_uppercase());
-        for part in section.parts {
+    write(&body::sections(alert, context, &AMOUNT), &mut out);
+    let [id, rest] = body::footer(alert, context);
+    out.push_str(&format!("\n-- \n{id}\n{rest}\n"));
+    out
+}
+
+/// Writes sections, those that fit.
+pub(crate) fn write(sections: &[Section], out: &mut String) {
+    for section in sections {
+        let heading = section.title.to_uppercase();
+        let mut part_of = String::new();
+        if !heading.is_empty() {
+            part_of.push_str(&format!("\n{heading}\n"));
+        }
+        for part in &section.parts {
             match part {
+                Part::Labelled(label, text) => part_of.push_str(&format!("{label}: {text}\n")),
                 Part::Text(text) => part_of.push_str(&format!("{text}\n")),
                 Part::Item(text) => part_of.push_str(&format!("- {text}\n")),
                 Part::Step(n, text) => part_of.push_str(&format!("{n}. {text}\n")),
@@ -81,15 +93,9 @@ fn text(alert: &Alert, context: &Context) -> String {
             }
         }
         if out.len() + part_of.len() > BODY {
-            out.push_str(&format!(
-                "\n{}\n(left out: too long for an e-mail)\n",
-                section.title.to_uppercase()
-            ));
+            out.push_str(&format!("\n{heading}\n(left out: too long for an e-mail)\n"));
         } else {
             out.push_str(&part_of);
         }
     }
-    let [id, rest] = body::footer(alert, context);
-    out.push_str(&format!("\n-- \n{id}\n{rest}\n"));
-    out
 }

@@ -42,7 +42,8 @@ pub fn event(id: &str, region: &str) -> Option<Link> {
         return None;
     }
     let url = format!("{}/cloudtrailv2/home?region={region}#/events/{id}", console(region)?);
-    Some(Link { text: format!("event {id}"), url })
+    // The beginning tells the three apart, and the address holds all of it.
+    Some(Link { text: format!("event {}", id.get(..8).unwrap_or(id)), url })
 }
 
 /// The console of a Region: each partition has its own domain. `None` for what is no Region, and for partitions whose

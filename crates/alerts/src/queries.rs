@@ -14,7 +14,7 @@ pub struct Query {
     pub text: String,
 }
 
-/// The queries of an alert: Athena, CloudTrail Lake (where there is a store), and kmswatch.
+/// The queries of an alert: Athena, and CloudTrail Lake where there is a store.
 pub fn of(alert: &Alert, context: &Context) -> Vec<Query> {
     let mut queries = Vec::new();
     let (from, to) = (alert.start.plus(-DAY), alert.end.plus(DAY));
@@ -52,7 +52,6 @@ pub fn of(alert: &Alert, context: &Context) -> Vec<Query> {
         );
         queries.push(Query { title: "CloudTrail Lake: all that the principal did".into(), text });
     }
-    queries.push(Query { title: "kmswatch: the whole story".into(), text: replay(alert, context) });
     queries
 }
 
@@ -128,12 +127,11 @@ mod tests {
     #[test]
     fn queries_name_time_principal_and_key() {
         let texts = texts(&samples::attack());
-        assert_eq!(texts.len(), 4);
+        assert_eq!(texts.len(), 3);
         assert!(texts[0].contains("sessionissuer.username = 'ci-deploy'"), "{}", texts[0]);
         assert!(texts[0].contains("BETWEEN '2026-05-03T") && texts[0].contains("accountid = '111122223333'"));
         assert!(texts[1].contains("resource.arn = 'arn:aws:kms:eu-west-1:111122223333:key/"), "{}", texts[1]);
         assert!(texts[2].contains("FROM 11111111-2222") && texts[2].contains("timestamp '2026-05-03 "));
-        assert!(texts[3].starts_with("kmswatch replay --incidents --verbose --only ki-"), "{}", texts[3]);
     }
 
     #[test]
@@ -142,7 +140,7 @@ mod tests {
         let mut alert = samples::attack();
         alert.principals[0].id = "arn:aws:iam::111122223333:role/x' OR '1'='1".into();
         alert.keys[0].arn = "arn:aws:kms:eu-west-1:111122223333:key/x') OR (1=1".into();
-        assert_eq!(texts(&alert).len(), 1, "only the replay is left");
+        assert!(texts(&alert).is_empty());
         assert_eq!(quoted_name("db.\"t\"; --"), "\"db.\"\"t\"\"; --\"");
     }
 }

@@ -1,10 +1,11 @@
 //! Alerts for the tests of formats.
 
-use crate::{Alert, Context};
+use crate::{Alert, Context, Digest};
 use kmswatch_engine::finding::{Actor, Finding, FindingKind, KeyName, Severity, Span, Technique, finding_id};
 use kmswatch_engine::incident::{Incident, Member, incidents};
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::tuning::RuleUse;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -102,6 +103,44 @@ pub(crate) fn findings() -> [Alert; 2] {
     let mut story = story();
     let (deletion, denied) = (story.remove(2), story.remove(0));
     [Alert::of_finding(&deletion), Alert::of_finding(&denied)]
+}
+
+/// An incident of statistics alone, with all that their evidence holds.
+pub(crate) fn unusual() -> Alert {
+    let mut denied = story().remove(0);
+    let details = &mut denied.evidence.details;
+    details.insert("entity", json!("arn:aws:iam::111122223333:role/ci-deploy"));
+    details.insert("until", json!("2026-05-04T11:00:00Z"));
+    details.insert("c", json!(6.4));
+    details.insert("others", json!(["arn:aws:iam::111122223333:role/ci-deploy: 13 dry runs, usually none"]));
+    details.insert("first_uses", json!([{"what": "network", "value": "203.0.113.0/24", "peers": null}]));
+    Alert::of_incident(&one_incident(vec![denied]))
+}
+
+/// A digest in which everything comes from `text`, in `n` copies.
+pub(crate) fn digest(text: &str, n: usize) -> Digest {
+    let incident = |at: usize| {
+        let mut incident = one_incident(story());
+        incident.id = format!("ki-{at}");
+        incident.title = format!("Key {text} was used");
+        incident
+    };
+    let rule = |expired| RuleUse {
+        kind: "suppression",
+        reason: text.to_owned(),
+        owner: text.to_owned(),
+        expires: at("2026-05-04T00:00:00Z"),
+        expired,
+        muted: 3,
+    };
+    let incidents: Vec<Incident> = (0..n).map(incident).collect();
+    let (from, to) = (at("2026-05-01T00:00:00Z"), context().now);
+    let mut digest = Digest::of(&story(), &incidents, &Settings::default(), from, to);
+    digest.muting = vec![rule(false); n];
+    digest.useless = vec![rule(true); n];
+    digest.muted = 3 * n as u64;
+    digest.staged.insert("root_use", 2);
+    digest
 }
 
 /// A finding with as little in it as there can be.

@@ -5,7 +5,7 @@
 //! button, 3,000 of a link. `&`, `<` and `>` are escaped; texts are marked `verbatim`, so that Slack makes no links,
 //! mentions or channels of what they hold.
 
-use crate::alert::{Alert, Context, News, span};
+use crate::alert::{Alert, Context, News};
 use crate::body::{self, Amount, Part, Section};
 use crate::links;
 use crate::text::{cut, plain};
@@ -46,22 +46,12 @@ pub fn message(alert: &Alert, context: &Context) -> Value {
     let mut blocks = vec![
         json!({"type": "header", "text": {"type": "plain_text", "text": title, "emoji": true}}),
         json!({"type": "context", "elements": [mrkdwn(&format!(
-            "*{severity}*, {} · {} · {}",
+            "*{severity}*, {} · {}",
             news(alert.news),
             escaped(&alert.place()),
-            span(alert.start, alert.end),
         ))]}),
     ];
-    let (mut length, mut left_out) = (0, 0);
-    for text in body::sections(alert, context, &AMOUNT).iter().flat_map(chunks) {
-        length += text.chars().count();
-        // Buttons and footer stay.
-        if length <= MESSAGE && blocks.len() < BLOCKS - 2 {
-            blocks.push(json!({"type": "section", "text": mrkdwn(&text)}));
-        } else {
-            left_out += 1;
-        }
-    }
+    let left_out = write(&body::sections(alert, context, &AMOUNT), &mut blocks);
     let buttons: Vec<Value> = links::of(alert)
         .into_iter()
         .enumerate()
@@ -83,6 +73,20 @@ pub fn message(alert: &Alert, context: &Context) -> Value {
     json!({"text": cut(&escaped(&fallback), FALLBACK), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
+/// Adds sections as blocks, those that fit beside buttons and footer; gives how many do not.
+pub(crate) fn write(sections: &[Section], blocks: &mut Vec<Value>) -> usize {
+    let (mut length, mut left_out) = (0, 0);
+    for text in sections.iter().flat_map(chunks) {
+        length += text.chars().count();
+        if length <= MESSAGE && blocks.len() < BLOCKS - 2 {
+            blocks.push(json!({"type": "section", "text": mrkdwn(&text)}));
+        } else {
+            left_out += 1;
+        }
+    }
+    left_out
+}
+
 fn news(news: News) -> &'static str {
     match news {
         News::New => "new",
@@ -100,15 +104,17 @@ fn sign(severity: Severity) -> &'static str {
     }
 }
 
-fn mrkdwn(text: &str) -> Value {
+pub(crate) fn mrkdwn(text: &str) -> Value {
     json!({"type": "mrkdwn", "text": text, "verbatim": true})
 }
 
 /// The section in texts that each fit a block, cut between parts.
 fn chunks(section: &Section) -> Vec<String> {
-    let mut chunks = vec![format!("*{}*\n", section.title)];
+    let heading = if section.title.is_empty() { String::new() } else { format!("*{}*\n", section.title) };
+    let mut chunks = vec![heading.clone()];
     for part in &section.parts {
         let line = match part {
+            Part::Labelled(label, text) => format!("*{label}* {}\n", words(text)),
             Part::Text(text) => format!("{}\n", words(text)),
             Part::Item(text) => format!("• {}\n", words(text)),
             Part::Step(n, text) => format!("{n}. {}\n", words(text)),
@@ -123,7 +129,8 @@ fn chunks(section: &Section) -> Vec<String> {
             _ => chunks.push(line),
         }
     }
-    chunks.retain(|chunk| chunk.lines().count() > 1 || !chunk.starts_with(&format!("*{}*", section.title)));
+    // A heading under which all that stood are links.
+    chunks.retain(|chunk| *chunk != heading);
     chunks
 }
 
@@ -152,6 +159,6 @@ fn words(text: &str) -> String {
 }
 
 /// What Slack asks to be escaped.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,6 +1,7 @@
 //! What holds of all formats: golden files, published schemas, limits of services, and hostile text.
 
-use crate::{Alert, asff, chat, email, eventbridge, ocsf, pagerduty, samples, slack};
+use crate::{Alert, asff, chat, digest, drill, email, eventbridge, ocsf, pagerduty, samples, slack};
+use kmswatch_engine::finding::Severity;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -24,7 +25,9 @@ fn formats(alert: &Alert) -> Vec<(&'static str, Value)> {
 }
 
 fn all_alerts() -> Vec<Alert> {
-    let mut alerts = vec![samples::attack(), samples::bare(), samples::large()];
+    let now = samples::context().now;
+    let drill = Alert::of_incident(&drill::incident(Severity::Critical, now));
+    let mut alerts = vec![samples::attack(), samples::unusual(), samples::bare(), samples::large(), drill];
     alerts.extend(samples::findings());
     alerts.extend(samples::corpus().iter().flat_map(|nasty| samples::hostile(nasty)));
     alerts
@@ -108,47 +111,9 @@ fn length(value: &Value) -> usize {
 fn no_limit_of_a_service_is_crossed() {
     for alert in all_alerts() {
         let context = samples::context();
-        let mail = email::email(&alert, &context);
-        assert!((1..=email::SUBJECT).contains(&mail.subject.len()), "{}", mail.subject);
-        assert!(mail.subject.bytes().all(|b| (0x20..0x7f).contains(&b)), "{}", mail.subject);
-        assert!(mail.subject.starts_with(|c: char| c.is_ascii_alphabetic()));
-        assert!(mail.body.len() <= 256 << 10);
-
-        let note = chat::notification(&alert, &context);
-        let content = &note["content"];
-        assert_eq!((&note["version"], &note["source"]), (&json!("1.0"), &json!("custom")));
-        assert!(length(&content["title"]) <= chat::TITLE);
-        assert!((1..=chat::DESCRIPTION).contains(&length(&content["description"])));
-        let list = |name: &str| content[name].as_array().into_iter().flatten();
-        assert!(list("nextSteps").all(|step| (1..=chat::NEXT_STEP).contains(&length(step))));
-        assert!(list("keywords").all(|word| (1..=chat::KEYWORD).contains(&length(word))));
-
-        let message = slack::message(&alert, &context);
-        let blocks = message["blocks"].as_array().unwrap();
-        assert!(blocks.len() <= slack::BLOCKS);
-        assert!(length(&message["text"]) <= slack::FALLBACK);
-        for block in blocks {
-            match block["type"].as_str().unwrap() {
-                "header" => assert!((1..=slack::HEADER).contains(&length(&block["text"]["text"]))),
-                "section" => assert!((1..=slack::SECTION).contains(&length(&block["text"]["text"]))),
-                "context" => {
-                    let elements = block["elements"].as_array().unwrap();
-                    assert!(elements.len() <= 10);
-                    assert!(elements.iter().all(|element| (1..=2_000).contains(&length(&element["text"]))));
-                }
-                "actions" => {
-                    let elements = block["elements"].as_array().unwrap();
-                    assert!((1..=25).contains(&elements.len()));
-                    for button in elements {
-                        assert!((1..=slack::BUTTON).contains(&length(&button["text"]["text"])));
-                        assert!(length(&button["url"]) <= 3_000);
-                    }
-                }
-                other => panic!("{other}"),
-            }
-        }
-        let sizes = blocks.iter().map(|block| block["text"]["text"].as_str().map_or(0, str::len));
-        assert!(sizes.sum::<usize>() <= 4 * 13_000);
+        fits_mail(&email::email(&alert, &context));
+        fits_chat(&chat::notification(&alert, &context));
+        fits_slack(&slack::message(&alert, &context));
 
         let event = pagerduty::event(&alert, &context);
         assert!((1..=pagerduty::SUMMARY).contains(&length(&event["payload"]["summary"])));
@@ -156,13 +121,103 @@ fn no_limit_of_a_service_is_crossed() {
         assert!(event.to_string().len() <= pagerduty::EVENT);
 
         assert!(asff::finding(&alert, &context).to_string().len() <= asff::FINDING);
-        let entry = eventbridge::entry(&alert, &context);
-        let size = entry.source.len()
-            + entry.detail_type.len()
-            + entry.resources.iter().map(String::len).sum::<usize>()
-            + entry.detail.to_string().len();
-        assert!(size <= eventbridge::ENTRY, "{size}");
-        assert!(!entry.source.starts_with("aws."));
+        fits_bus(&eventbridge::entry(&alert, &context));
+    }
+}
+
+fn fits_bus(entry: &eventbridge::Entry) {
+    let size = entry.source.len()
+        + entry.detail_type.len()
+        + entry.resources.iter().map(String::len).sum::<usize>()
+        + entry.detail.to_string().len();
+    assert!(size <= eventbridge::ENTRY, "{size}");
+    assert!(!entry.source.starts_with("aws."));
+}
+
+fn fits_mail(mail: &email::Email) {
+    assert!((1..=email::SUBJECT).contains(&mail.subject.len()), "{}", mail.subject);
+    assert!(mail.subject.bytes().all(|b| (0x20..0x7f).contains(&b)), "{}", mail.subject);
+    assert!(mail.subject.starts_with(|c: char| c.is_ascii_alphabetic()));
+    assert!(mail.body.len() <= 256 << 10);
+}
+
+fn fits_chat(note: &Value) {
+    let content = &note["content"];
+    assert_eq!((&note["version"], &note["source"]), (&json!("1.0"), &json!("custom")));
+    assert!(length(&content["title"]) <= chat::TITLE);
+    assert!((1..=chat::DESCRIPTION).contains(&length(&content["description"])));
+    let list = |name: &str| content[name].as_array().into_iter().flatten();
+    assert!(list("nextSteps").all(|step| (1..=chat::NEXT_STEP).contains(&length(step))));
+    assert!(list("keywords").all(|word| (1..=chat::KEYWORD).contains(&length(word))));
+}
+
+fn fits_slack(message: &Value) {
+    let blocks = message["blocks"].as_array().unwrap();
+    assert!(blocks.len() <= slack::BLOCKS);
+    assert!(length(&message["text"]) <= slack::FALLBACK);
+    for block in blocks {
+        match block["type"].as_str().unwrap() {
+            "header" => assert!((1..=slack::HEADER).contains(&length(&block["text"]["text"]))),
+            "section" => assert!((1..=slack::SECTION).contains(&length(&block["text"]["text"]))),
+            "context" => {
+                let elements = block["elements"].as_array().unwrap();
+                assert!(elements.len() <= 10);
+                assert!(elements.iter().all(|element| (1..=2_000).contains(&length(&element["text"]))));
+            }
+            "actions" => {
+                let elements = block["elements"].as_array().unwrap();
+                assert!((1..=25).contains(&elements.len()));
+                for button in elements {
+                    assert!((1..=slack::BUTTON).contains(&length(&button["text"]["text"])));
+                    assert!(length(&button["url"]) <= 3_000);
+                }
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let sizes = blocks.iter().map(|block| block["text"]["text"].as_str().map_or(0, str::len));
+    assert!(sizes.sum::<usize>() <= 4 * 13_000);
+}
+
+#[test]
+fn a_digest_keeps_to_the_limits_and_comes_out_harmless_whatever_is_in_it() {
+    let context = samples::context();
+    let usual = samples::digest("a drill", 2);
+    let mail = usual.email(&context);
+    golden("digest.email.txt", &format!("Subject: {}\n\n{}", mail.subject, mail.body));
+    golden("digest.slack.json", &format!("{:#}\n", usual.slack(&context)));
+    golden("digest.eventbridge.json", &format!("{:#}\n", usual.entry().detail));
+    let nasty = samples::corpus().into_iter().flat_map(|text| [(text.clone(), 1), (text, 200)]);
+    let digests: Vec<_> =
+        nasty.chain([("a drill".to_owned(), 0)]).map(|(text, n)| samples::digest(&text, n)).collect();
+    for digest in &digests {
+        let (mail, entry) = (digest.email(&context), digest.entry());
+        let [chat, slack] = [digest.chat(&context), digest.slack(&context)];
+        fits_mail(&mail);
+        fits_chat(&chat);
+        fits_slack(&slack);
+        fits_bus(&entry);
+        let mail = json!([mail.subject, mail.body]);
+        for (format, value) in [("email", &mail), ("chat", &chat), ("slack", &slack), ("bus", &entry.detail)]
+        {
+            let mut all = Vec::new();
+            texts(value, &mut all);
+            all.into_iter().for_each(|text| harmless(format, text));
+        }
+    }
+    keeps_to(digest::SCHEMA, digests.iter().map(|digest| digest.entry().detail));
+}
+
+#[test]
+fn a_test_alert_says_at_once_that_it_is_none() {
+    let alert = Alert::of_incident(&drill::incident(Severity::Info, samples::context().now));
+    for (format, value) in formats(&alert) {
+        let mut all = Vec::new();
+        texts(&value, &mut all);
+        assert!(
+            all.iter().any(|text| text.contains("TEST of kmswatch alerts: nothing has happened")),
+            "{format}"
+        );
     }
 }
 
@@ -288,7 +343,7 @@ fn the_example_rules_match_what_they_say() {
     let mut attack = samples::attack();
     attack.news = crate::News::New;
     assert_eq!(matched(&attack), ["wake-somebody", "one-account", "deletions"]);
-    attack.severity = kmswatch_engine::finding::Severity::High;
+    attack.severity = Severity::High;
     assert_eq!(matched(&attack), ["look-today", "one-account", "deletions"]);
     assert!(matched(&samples::bare()).is_empty());
 }

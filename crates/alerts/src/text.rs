@@ -98,9 +98,16 @@ fn broken(text: &str) -> String {
     for name in ["channel", "here", "everyone", "all"] {
         out = out.replace(&format!("@{name}"), &format!("@ {name}"));
     }
-    // The one link that a runbook of ours holds: a file of the reader.
-    out.replace("file[:]//last-good-policy.json", "file://last-good-policy.json")
+    // What looks like a link in commands of ours: files of the reader.
+    for file in OWN_FILES {
+        out = out.replace(&file.replace("://", "[:]//"), file);
+    }
+    out
 }
+
+/// Files of the reader that the commands of runbooks name.
+pub(crate) const OWN_FILES: [&str; 3] =
+    ["file://last-good-policy.json", "fileb://material.bin", "fileb://token.bin"];
 
 #[cfg(test)]
 mod tests {

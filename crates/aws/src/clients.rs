@@ -1,6 +1,7 @@
 //! The ports on AWS: clients, built once.
 
 use crate::clock::SystemClock;
+use crate::fault::describe;
 use crate::live::Ports;
 use crate::objects::s3::S3Objects;
 use crate::objects::{ObjectError, ObjectRef, Objects};
@@ -62,6 +63,37 @@ impl Clients {
     /// Log objects.
     pub fn objects(&self) -> S3Objects {
         S3Objects::new(aws_sdk_s3::Client::new(&self.config))
+    }
+
+    /// Objects of this bucket, asked for in the Region where it is.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or nobody says where it is.
+    pub async fn objects_of(&self, bucket: &str) -> Result<S3Objects, ObjectError> {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        let region = match client.head_bucket().bucket(bucket).send().await {
+            Ok(answer) => answer.bucket_region,
+            Err(error) => {
+                let answer = error.raw_response();
+                // S3 says where a bucket is also to those who asked in the wrong place, or may not see it.
+                let region = answer.and_then(|answer| answer.headers().get("x-amz-bucket-region"));
+                match (region, answer.map(|answer| answer.status().as_u16())) {
+                    (Some(region), _) => Some(region.to_owned()),
+                    (None, Some(404)) => {
+                        return Err(ObjectError::Failed(format!("there is no bucket {bucket:?}")));
+                    }
+                    (None, Some(403)) => return Err(ObjectError::AccessDenied(describe(&error))),
+                    _ => return Err(ObjectError::Failed(describe(&error))),
+                }
+            }
+        };
+        let known = self.config.region().map(ToString::to_string);
+        let Some(region) = region.filter(|region| Some(region) != known.as_ref()) else {
+            return Ok(S3Objects::new(client));
+        };
+        let config = aws_sdk_s3::config::Builder::from(&self.config);
+        let config = config.region(aws_sdk_s3::config::Region::new(region)).build();
+        Ok(S3Objects::new(aws_sdk_s3::Client::from_conf(config)))
     }
 
     /// Settings with those from the object that they name.

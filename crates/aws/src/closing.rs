@@ -10,28 +10,36 @@
 //! holds the hours open that it belongs to, and while nothing comes, nothing closes.
 //!
 //! **Any step may be the last.** First the judge and the clock are stored, at once or not at all; then the States with
-//! their hours closed; then the entities leave the list of what is open; then alerts are sent. Whoever comes next finds hours
-//! in the list that the clock has closed already, and closes them in the States without judging them a second time.
-//! Alerts follow from the stored judge, whose episodes are told again and again, and sent once.
+//! their hours closed; then the entities leave the list of what is open; then it is noted that all of this is done; then
+//! alerts are sent. Whoever comes next and finds that it was not done closes the hours that the clock has closed already
+//! in the States without judging them a second time. Alerts follow from the stored judge, whose episodes are told again
+//! and again, and sent once.
+//!
+//! **Late.** What comes when its hour is closed opens it again for those that were silent since, and is judged with the
+//! next hours, as in a replay.
 //!
 //! **Silence.** A trail delivers objects even for quiet accounts. When nothing has come for hours, either nothing
 //! happens any more, or somebody has switched the trail, the notifications or the function's access off. The schedule
-//! keeps running and says for how long it has been silent; an alarm hangs on it.
+//! keeps running and says for how long it has been silent; an alarm hangs on it. That a single account falls silent while
+//! others are heard is found here, by the detector `account_fell_silent`: its rhythm is in the account's State.
 
 use crate::context;
 use crate::entities::Known;
+use crate::found::{self, Found};
 use crate::hours::{self, Index};
+use crate::incidents::{Teller, is_unusual};
 use crate::judge::StoredRates;
 use crate::lease::Lease;
 use crate::live::{Live, TaskError};
 use crate::metrics::{self, Counts};
 use kmswatch_engine::baseline::judge::Judge;
+use kmswatch_engine::detectors::account_fell_silent;
 use kmswatch_engine::estate::Estate;
-use kmswatch_engine::finding::{Finding, FindingKind};
+use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_engine::pipeline::rates::{self, Clock, OpenHours};
 use kmswatch_engine::state::States;
-use kmswatch_engine::state::stored::EntityId;
+use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::time::{HOUR, Timestamp};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -96,10 +104,22 @@ impl Live {
         let entities: BTreeSet<EntityId> = index.open.values().flatten().cloned().collect();
         let mut known = Known::default();
         known.load(store, entities.iter().cloned()).await?;
-        let judged = judge(estate, std::mem::take(&mut known.states), &stored, delivered).await?;
+        if delivered.is_some_and(|delivered| stored.clock.moves_by(delivered)) {
+            // Accounts have no open hours. Whether they are still heard is asked of all, once an hour.
+            let accounts = estate.own_accounts().map(|account| EntityId::new(EntityKind::Account, account));
+            known.load(store, accounts.collect::<Vec<_>>()).await?;
+        }
+        if !stored.unfinished {
+            let late = index.open.iter().filter(|(hour, _)| stored.clock.is_closed(**hour));
+            counts.add(metrics::ENTITIES_LATE, late.map(|(_, entities)| entities.len() as u64).sum());
+        }
+        // What rules explain is not usual.
+        let events = Found::read(store).await?.events;
+        let states = std::mem::take(&mut known.states);
+        let judged = judge(estate.clone(), states, &stored, events, delivered).await?;
         let is_closed = |hour: &i64| judged.watch.clock().is_closed(*hour);
         if index.open.keys().any(is_closed) {
-            stored.replace(store, judged.watch.judge(), judged.watch.clock(), now).await?;
+            let replaced = stored.replace(store, judged.watch.judge(), judged.watch.clock(), now).await?;
             known.states = judged.watch.states().clone();
             let saves = known.save(store, entities.iter().cloned(), now).await;
             counts.add(metrics::CONFLICTS, saves.conflicts);
@@ -116,13 +136,33 @@ impl Live {
                 counts.add(metrics::HOURS_CLOSED, 1);
                 counts.add(metrics::ENTITIES_CLOSED, done.len() as u64);
             }
+            if saves.failed.is_empty() {
+                replaced.finish(store).await?;
+            }
         }
-        let findings = self.named(judged).await?;
-        let published = self.publish(&findings, now, counts).await;
-        match published.failed.into_values().next() {
+        let unusual = self.named(judged).await?;
+        self.count_findings(&unusual, now, counts);
+        found::replace_unusual(store, &unusual, now).await?;
+        if !self.tells {
+            return Ok(());
+        }
+        let told = self.tell(Teller::Closer, &[], &estate, now, counts).await?;
+        match told.published.failed.into_values().next() {
             None => Ok(()),
             Some(why) => Err(TaskError::Alert(why)),
         }
+    }
+
+    /// Notes that what is known by now was told to everybody: after a history was read, before anybody listens.
+    ///
+    /// # Errors
+    /// As the ports.
+    pub async fn pass_over(&self) -> Result<usize, TaskError> {
+        let now = self.ports.clock.now();
+        let (estate, _) = self.estate().await?;
+        let told = self.tell(Teller::Historian, &[], &estate, now, &mut Counts::default()).await?;
+        found::settle(self.ports.store.as_ref(), told.standing.iter(), now).await?;
+        Ok(told.standing.len())
     }
 
     /// What there is to say about rates and first uses, once the names of the keys are known.
@@ -156,12 +196,16 @@ async fn judge(
     estate: Estate,
     mut states: States,
     stored: &StoredRates,
+    events: Vec<Finding>,
     delivered: Option<Timestamp>,
 ) -> Result<Judged, TaskError> {
-    let (clock, judge) = (stored.clock, stored.judge.clone());
+    let (clock, judge, unfinished) = (stored.clock, stored.judge.clone(), stored.unfinished);
     let work = tokio::task::spawn_blocking(move || {
-        fold(&mut states, clock, &judge, &estate);
+        if unfinished {
+            fold(&mut states, clock, &judge, &estate);
+        }
         let mut watch = Watch::resumed(estate, states, clock, judge);
+        watch.recall(events);
         if let Some(delivered) = delivered {
             watch.advance(delivered);
         }
@@ -172,7 +216,7 @@ async fn judge(
 }
 
 /// Closes in the States what the clock has closed already, for a judge that nobody asks: it was judged when the clock
-/// went on, or came too late for that.
+/// went on.
 fn fold(states: &mut States, clock: Clock, judge: &Judge, estate: &Estate) {
     let entities: Vec<EntityId> = states.ids().collect();
     let open = hours::open_hours(states, &entities);
@@ -183,6 +227,7 @@ fn fold(states: &mut States, clock: Clock, judge: &Judge, estate: &Estate) {
 
 fn findings(watch: &Watch) -> Vec<Finding> {
     let mut findings = watch.findings();
-    findings.retain(|finding| matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
+    let by_clock = |finding: &Finding| finding.detector == account_fell_silent::DETECTOR.id;
+    findings.retain(|finding| by_clock(finding) || is_unusual(finding));
     findings
 }

@@ -52,6 +52,8 @@ pub struct Known {
 pub struct Saves {
     /// States written.
     pub written: u64,
+    /// Bytes of the largest of them.
+    pub largest: u64,
     /// Writes that were repeated because somebody else had written in between.
     pub conflicts: u64,
     /// Entities whose State somebody else had written, so that it may hold more than ours.
@@ -61,6 +63,11 @@ pub struct Saves {
 }
 
 impl Known {
+    /// States of which nobody knows what is stored.
+    pub(crate) fn of(states: States) -> Known {
+        Known { states, ..Known::default() }
+    }
+
     /// Loads the States of `entities` that are not loaded yet, into [`Known::states`].
     ///
     /// # Errors
@@ -115,6 +122,7 @@ impl Known {
                 Ok(Saved { item: None, .. }) => {}
                 Ok(Saved { item: Some(item), conflicts, .. }) => {
                     saves.written += 1;
+                    saves.largest = saves.largest.max(item.body.len() as u64);
                     saves.conflicts += conflicts;
                     if conflicts > 0 {
                         saves.met.insert(entity.clone());

@@ -55,7 +55,7 @@ fn set_name(hour: i64, shard: u64) -> String {
 }
 
 /// A member: the kind's letter, then the id.
-fn member(entity: &EntityId) -> String {
+pub(crate) fn member(entity: &EntityId) -> String {
     let kind = match entity.kind {
         EntityKind::Key => 'k',
         EntityKind::Principal => 'p',
@@ -64,7 +64,8 @@ fn member(entity: &EntityId) -> String {
     format!("{kind}{}", entity.id)
 }
 
-fn entity(member: &str) -> Option<EntityId> {
+/// The entity of a [`member`].
+pub(crate) fn entity(member: &str) -> Option<EntityId> {
     let kind = match member.get(..1)? {
         "k" => EntityKind::Key,
         "p" => EntityKind::Principal,

@@ -23,6 +23,9 @@ struct Pointer {
     set: u8,
     /// Up to which hour all is closed.
     clock: Clock,
+    /// Whether the States of the hours closed last may not all be saved.
+    #[serde(default)]
+    unfinished: bool,
 }
 
 /// A judge and a clock, as they were read.
@@ -30,6 +33,8 @@ struct Pointer {
 pub(crate) struct StoredRates {
     pub(crate) clock: Clock,
     pub(crate) judge: Judge,
+    /// Whether whoever closed last may have died before all States were saved.
+    pub(crate) unfinished: bool,
     set: u8,
     pointer: Option<u64>,
     /// Versions of the items of the set that does not hold.
@@ -51,16 +56,22 @@ impl StoredRates {
         let pointer = store.get(&[POINTER.to_owned()]).await?.into_iter().flatten().next();
         let said: Option<Pointer> =
             pointer.as_ref().map(|item| codec::read(POINTER, &item.body)).transpose()?;
-        let Pointer { set, clock } = said.clone().unwrap_or_default();
+        let Pointer { set, clock, unfinished } = said.clone().unwrap_or_default();
         let wanted: Vec<String> = names(set).into_iter().chain(names(1 - set.min(1))).collect();
         let mut items = store.get(&wanted).await?;
         let others = items.split_off(wanted.len() / 2);
         let judge = if said.is_some() { restored(items)? } else { Judge::default() };
         let others = others.into_iter().map(|item| item.map(|item| item.version)).collect();
-        Ok(StoredRates { clock, judge, set, pointer: pointer.map(|item| item.version), others })
+        Ok(StoredRates { clock, judge, unfinished, set, pointer: pointer.map(|item| item.version), others })
     }
 
-    /// Puts another judge and clock into their place.
+    /// Whether anybody has ever closed an hour.
+    pub(crate) fn exists(&self) -> bool {
+        self.pointer.is_some()
+    }
+
+    /// Puts another judge and clock into their place. Until [`Replaced::finish`] the States of what was closed may not
+    /// all be saved.
     ///
     /// # Errors
     /// [`StoreError::Contended`] if somebody else has done so since this was read; then nothing has changed.
@@ -70,7 +81,7 @@ impl StoredRates {
         judge: &Judge,
         clock: Clock,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Replaced, StoreError> {
         let stored = judge.store().map_err(|error| StoreError::Unwritable {
             name: POINTER.to_owned(),
             reason: error.to_string(),
@@ -82,8 +93,27 @@ impl StoredRates {
         for ((name, body), read) in parts.zip(self.others) {
             put(store, Write { name, body, read, expires }).await?;
         }
-        let body = codec::write(&Pointer { set, clock });
-        put(store, Write { name: POINTER.to_owned(), body, read: self.pointer, expires }).await
+        let pointer = Pointer { set, clock, unfinished: true };
+        let body = codec::write(&pointer);
+        put(store, Write { name: POINTER.to_owned(), body, read: self.pointer, expires }).await?;
+        Ok(Replaced { pointer, version: self.pointer.unwrap_or(0) + 1, expires })
+    }
+}
+
+/// A judge and a clock that were put into their place.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    pointer: Pointer,
+    version: u64,
+    expires: Timestamp,
+}
+
+impl Replaced {
+    /// Notes that the States of all that was closed are saved: what is open from now on in a closed hour came late.
+    pub(crate) async fn finish(self, store: &dyn Store) -> Result<(), StoreError> {
+        let body = codec::write(&Pointer { unfinished: false, ..self.pointer });
+        let read = Some(self.version);
+        put(store, Write { name: POINTER.to_owned(), body, read, expires: self.expires }).await
     }
 }
 

@@ -9,10 +9,12 @@
 //! 3. [`live`]: objects → saved States and findings, with [`entities`], [`hours`] (what is open) and `context`
 //!    (which alias means which key) as items of the table;
 //! 4. [`closing`]: hours that are over → what is usual, and findings about what is not; silence;
-//! 5. [`publications`]: each [`alert`] to each sink, by whomever it is found;
+//! 5. `found` (what was found, kept), [`incidents`]: what belongs together, and what of it is news;
+//! 6. [`publications`]: each [`alert`] to each sink, whoever has the news;
 //!
-//! Beside them [`clients`] (the ports on AWS, built once), [`settings`] (read once), [`metrics`] (every name in one
-//! place) and [`worker`] (the loop of those who run without Lambda).
+//! Beside them [`history`] (what was learned before anything live came), [`clients`] (the ports on AWS, built once),
+//! [`settings`] (read once), [`metrics`] (every name in one place) and [`worker`] (the loop of those who run without
+//! Lambda).
 //!
 //! Nothing here decides what is a finding, and nothing below the ports knows of AWS.
 
@@ -26,7 +28,10 @@ mod context;
 pub mod entities;
 pub mod failing;
 mod fault;
+mod found;
+pub mod history;
 pub mod hours;
+pub mod incidents;
 mod judge;
 mod lease;
 pub mod live;

@@ -1,7 +1,8 @@
 //! The live pipeline: from notifications to saved States and sent alerts.
 //!
 //! ```text
-//! notifications ─ read and process objects ─ load States, merge, save ─ note open hours ─ judge ─ send alerts
+//! notifications ─ read and process objects ─ load States, merge, save ─ note open hours ─ judge
+//!               ─ keep what was found ─ put together to incidents ─ tell what is news
 //! ```
 //!
 //! **Any step may be the last.** A message is acknowledged only after everything that follows from it is stored and
@@ -14,30 +15,29 @@
 //! **Rates are not judged here.** Whom the use of a key is laid to depends on what all its users did in that hour; a
 //! worker sees some of them. [`crate::closing`] sees all, and finds what a replay of the same logs finds.
 
-use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::context;
 use crate::entities::Known;
+use crate::found;
 use crate::hours;
+use crate::incidents::{Teller, is_unusual};
 use crate::metrics::{self, Counts};
 use crate::objects::{ObjectError, ObjectRef, Objects};
-use crate::publications::{Published, Publisher};
 use crate::sets::{self, Change};
 use crate::settings::LiveSettings;
 use crate::sinks::Sink;
 use crate::store::{Item, Store, StoreError};
 use crate::trigger::{self, TriggerError, Work};
 use futures_util::{StreamExt, stream};
-use kmswatch_alerts::Context;
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::estate::Estate;
-use kmswatch_engine::finding::{Finding, FindingKind};
+use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::state::{Merge, States};
 use kmswatch_engine::time::{DAY, Timestamp};
 use kmswatch_engine::trail::ObjectKind;
 use kmswatch_engine::trail::object_key::{self, KeyKind};
-use kmswatch_engine::tuning::{self, Tuned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -127,7 +127,7 @@ pub struct BatchResult {
     pub failed: BTreeMap<String, TaskError>,
     /// What was counted.
     pub counts: Counts,
-    /// Ids of the alerts that were sent.
+    /// Ids of the incidents of which alerts were sent.
     pub sent: BTreeSet<String>,
 }
 
@@ -143,7 +143,10 @@ pub struct Live {
     pub(crate) settings: LiveSettings,
     /// A name that no other running pipeline has: it holds leases.
     pub(crate) owner: String,
+    /// Whether what is found is told. A history is only learned from.
+    pub(crate) tells: bool,
     workers: Mutex<Vec<Worker>>,
+    rules: Option<Arc<dyn UserRules>>,
 }
 
 /// What one task gave.
@@ -158,7 +161,17 @@ struct Done {
 impl Live {
     /// A pipeline over `ports`. `owner` is a name that no other running pipeline has.
     pub fn new(ports: Ports, settings: LiveSettings, owner: &str) -> Live {
-        Live { ports, settings, owner: owner.to_owned(), workers: Mutex::default() }
+        Live { ports, settings, owner: owner.to_owned(), tells: true, workers: Mutex::default(), rules: None }
+    }
+
+    /// A pipeline that tells nobody of anything: States, rates and findings are stored all the same.
+    pub fn silent(ports: Ports, settings: LiveSettings, owner: &str) -> Live {
+        Live { tells: false, ..Live::new(ports, settings, owner) }
+    }
+
+    /// The same pipeline, asking rules of the user, too, if there are any.
+    pub fn with_rules(self, rules: Option<Arc<dyn UserRules>>) -> Live {
+        Live { rules, ..self }
     }
 
     /// Does the tasks of a batch. One that fails does not keep the others from being done. Objects that are not
@@ -366,8 +379,8 @@ impl Live {
 
     /// Processes bytes beside the tasks that wait for the network. A panic ends this object alone.
     async fn process(&self, bytes: Vec<u8>, estate: &Arc<Estate>) -> Result<ObjectOutcome, TaskError> {
-        let mut worker =
-            self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let idle = self.workers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = idle.unwrap_or_else(|| Worker::with_rules(self.rules.clone()));
         let estate = Arc::clone(estate);
         let work = tokio::task::spawn_blocking(move || {
             let outcome = worker.process(bytes.as_slice(), &estate, &Filter::default());
@@ -399,6 +412,9 @@ impl Live {
         result.counts.add(metrics::INDEX_FULL, left_out);
         let saves = known.save(store, touched.iter().cloned(), now).await;
         result.counts.add(metrics::STATES_SAVED, saves.written);
+        if saves.written > 0 {
+            result.counts.largest(metrics::STATE_BYTES, saves.largest);
+        }
         result.counts.add(metrics::CONFLICTS, saves.conflicts);
         result.counts.add(metrics::STATES_FAILED, saves.failed.len() as u64);
         for (entity, error) in &saves.failed {
@@ -411,9 +427,15 @@ impl Live {
         if let Some(delivered) = done.iter().filter_map(|done| done.delivered).max() {
             hours::clock::advance(store, clock, delivered, now.plus(KEPT_DAYS * DAY)).await?;
         }
+        // Before they are told: whoever puts an incident together later has them.
+        let events = shown(&outcomes);
+        result.counts.add(metrics::INDEX_FULL, found::keep(store, &events, now).await?);
         let (findings, estate) = self.judge(outcomes, &touched, known, estate).await?;
         self.save_accounts(&estate, now).await?;
-        self.tell(&done, findings, now, result).await;
+        self.count_findings(&findings, now, &mut result.counts);
+        if self.tells && !findings.is_empty() && !found::are_settled(store, &findings).await? {
+            self.tell_findings(&done, &findings, &events, &estate, now, result).await?;
+        }
         Ok(())
     }
 
@@ -432,7 +454,7 @@ impl Live {
             watch.join(&known.states);
             outcomes.into_iter().for_each(|outcome| watch.absorb(outcome));
             let mut findings = watch.findings();
-            findings.retain(|finding| !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
+            findings.retain(|finding| !is_unusual(finding));
             (findings, watch.estate().clone())
         });
         judging.await.map_err(|_| TaskError::Fault)
@@ -452,63 +474,59 @@ impl Live {
         sets::change(store, &read, change).await.map(|_| ())
     }
 
-    /// Sends the alerts about findings; whatever could not be sent fails the tasks that it may come from.
-    async fn tell(&self, done: &[Done], findings: Vec<Finding>, now: Timestamp, result: &mut BatchResult) {
-        let published = self.publish(&findings, now, &mut result.counts).await;
-        for finding in findings.iter().filter(|finding| published.failed.contains_key(&finding.id)) {
-            let why = published.failed.get(&finding.id).cloned().unwrap_or_default();
-            let about: BTreeSet<EntityId> = entities_of(finding);
+    /// Tells what is new in findings. Whatever could not be told fails the tasks that it may come from.
+    async fn tell_findings(
+        &self,
+        done: &[Done],
+        findings: &[Finding],
+        events: &[Finding],
+        estate: &Estate,
+        now: Timestamp,
+        result: &mut BatchResult,
+    ) -> Result<(), TaskError> {
+        let store = self.ports.store.as_ref();
+        let entities: BTreeSet<EntityId> = findings.iter().flat_map(entities_of).collect();
+        result.counts.add(metrics::INDEX_FULL, found::note_entities(store, &entities, now).await?);
+        let told = self.tell(Teller::Worker, events, estate, now, &mut result.counts).await?;
+        for incident in &told.failed {
+            let why = told.published.failed.get(&incident.id).cloned().unwrap_or_default();
+            let is_part = |finding: &&Finding| {
+                incident.timeline_left_out > 0
+                    || incident.timeline.iter().any(|step| step.finding == finding.id)
+            };
+            let about: BTreeSet<EntityId> = findings.iter().filter(is_part).flat_map(entities_of).collect();
             let concerns = |done: &&Done| about.iter().any(|entity| done.touched.contains(entity));
             let mut concerned: Vec<&Done> = done.iter().filter(concerns).collect();
-            if concerned.is_empty() {
+            // Nothing of this batch is in it: the schedule tries it again.
+            if concerned.is_empty() && !about.is_empty() {
                 concerned = done.iter().collect();
             }
             concerned.iter().for_each(|done| result.fail(&done.id, TaskError::Alert(why.clone())));
         }
-        result.sent.extend(published.sent);
-    }
-
-    /// Sends the alerts about findings that are worth telling: not muted, not of staged detectors, severe and recent
-    /// enough. What is not told is counted.
-    pub(crate) async fn publish(
-        &self,
-        findings: &[Finding],
-        now: Timestamp,
-        counts: &mut Counts,
-    ) -> Published {
-        let oldest = now.plus(-self.settings.alert_days * DAY);
-        let is_told =
-            |finding: &Finding| finding.severity >= self.settings.min_severity && finding.time.end >= oldest;
-        let Tuned { told, muted, staged, .. } = tuning::tune(findings.to_vec(), &self.settings.engine, now);
-        let context = Context { now, logs: self.settings.logs.clone(), ..Context::default() };
-        let alerts: Vec<Alert> = told
-            .iter()
-            .filter(|finding| is_told(finding))
-            .map(|finding| Alert::of(finding, &context))
-            .collect();
-        counts.add(metrics::FINDINGS, findings.len() as u64);
-        counts.add(metrics::FINDINGS_MUTED, (muted.len() + told.len() - alerts.len()) as u64);
-        counts.add(metrics::FINDINGS_STAGED, staged.len() as u64);
-        for finding in staged.iter().filter(|finding| is_told(finding)) {
-            tracing::info!(finding_id = finding.id, detector = finding.detector, "staged, not sent");
+        result.sent.extend(told.published.sent);
+        if told.failed.is_empty() {
+            found::settle(store, findings.iter(), now).await?;
         }
-        let publisher =
-            Publisher { store: self.ports.store.as_ref(), sinks: &self.ports.sinks, now, owner: &self.owner };
-        let published = publisher.publish(alerts).await;
-        counts.add(metrics::ALERTS_SENT, published.sent.len() as u64);
-        counts.add(metrics::ALERTS_FAILED, published.failed.len() as u64);
-        for id in &published.sent {
-            tracing::info!(finding_id = id, "alert sent");
-        }
-        for (id, error) in &published.failed {
-            tracing::error!(finding_id = id, error, "alert not sent");
-        }
-        published
+        Ok(())
     }
 }
 
+/// What the single events of all objects have shown, each finding once.
+fn shown(outcomes: &[ObjectOutcome]) -> Vec<Finding> {
+    let mut by_id: BTreeMap<&str, Finding> = BTreeMap::new();
+    for finding in outcomes.iter().flat_map(ObjectOutcome::findings) {
+        match by_id.get_mut(finding.id.as_str()) {
+            Some(known) => known.merge(finding.clone()),
+            None => {
+                by_id.insert(&finding.id, finding.clone());
+            }
+        }
+    }
+    by_id.into_values().collect()
+}
+
 /// The entities that a finding names.
-fn entities_of(finding: &Finding) -> BTreeSet<EntityId> {
+pub(crate) fn entities_of(finding: &Finding) -> BTreeSet<EntityId> {
     let key = finding.key.as_ref().map(|key| EntityId::new(EntityKind::Key, key.arn.as_str()));
     let principal = finding.principal.as_ref();
     let principal = principal.map(|actor| EntityId::new(EntityKind::Principal, actor.id.as_str()));
@@ -526,6 +544,3 @@ fn count_outcome(outcome: &ObjectOutcome, counts: &mut Counts) {
     counts.add(metrics::KMS_EVENTS, report.records.saturating_sub(skipped + report.broken_records));
     counts.add(metrics::PROBLEMS, report.problem_count);
 }
-
-#[cfg(test)]
-mod tests;

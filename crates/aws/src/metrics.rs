@@ -43,19 +43,24 @@ metrics! {
     RECORDS_BROKEN "RecordsBroken" "Count" "Records that could not be read.";
     PROBLEMS "Problems" "Count" "Everything that could not be read, records and parts of objects.";
     STATES_SAVED "StatesSaved" "Count" "Entities whose States were loaded, merged and saved.";
+    STATE_BYTES "StateBytes" "Bytes" "Size of the largest State that was saved.";
     CONFLICTS "Conflicts" "Count" "Writes that were repeated because another worker had written in between.";
     INDEX_FULL "IndexFull" "Count" "Entries that found no place in a set: hours of rates that may close late, unjudged.";
     STATES_FAILED "StatesFailed" "Count" "States that could not be saved.";
     FINDINGS "Findings" "Count" "Findings that stand, told before or not.";
-    FINDINGS_MUTED "FindingsMuted" "Count" "Findings that are not told: muted, too old, or of too little severity.";
+    FINDINGS_MUTED "FindingsMuted" "Count" "Findings that are worth no alert: muted, too old, or of too little severity.";
     FINDINGS_STAGED "FindingsStaged" "Count" "Findings of staged detectors, which are not told.";
-    ALERTS_SENT "AlertsSent" "Count" "Alerts that all sinks have taken.";
-    ALERTS_FAILED "AlertsFailed" "Count" "Alerts that a sink has not taken; they are tried again.";
+    ALERTS_SENT "AlertsSent" "Count" "Incidents of which all sinks have taken an alert.";
+    ALERTS_FAILED "AlertsFailed" "Count" "Incidents of which a sink has not taken an alert; it is tried again.";
     HOURS_CLOSED "HoursClosed" "Count" "Hours of rates closed over the whole estate.";
     ENTITIES_CLOSED "EntitiesClosed" "Count" "Entities of which an hour was closed.";
+    ENTITIES_LATE "EntitiesLate" "Count" "Entities of which something came when its hour was closed.";
     SILENT_HOURS "SilentHours" "None" "Whole hours since the newest log object that was read had been delivered.";
     LAG_SECONDS "LagSeconds" "Seconds" "Time from the delivery of a log object to its States being saved.";
 }
+
+/// Quantities of which the largest counts.
+const LARGEST: [Metric; 3] = [STATE_BYTES, SILENT_HOURS, LAG_SECONDS];
 
 /// Counts of one invocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +90,7 @@ impl Counts {
     /// Takes up the counts of another part of the work.
     pub fn merge(&mut self, other: &Counts) {
         for (metric, n) in &other.counts {
-            self.add(*metric, *n);
+            if LARGEST.contains(metric) { self.largest(*metric, *n) } else { self.add(*metric, *n) }
         }
     }
 
@@ -124,6 +129,16 @@ mod tests {
             assert!(metric.meaning.ends_with('.'), "{metric:?}");
             assert!(["Count", "Bytes", "Seconds", "None"].contains(&metric.unit), "{metric:?}");
         }
+    }
+
+    #[test]
+    fn counts_of_parts_add_up_and_of_quantities_the_largest_counts() {
+        let (mut all, mut part) = (Counts::default(), Counts::default());
+        part.add(OBJECTS, 2);
+        part.largest(LAG_SECONDS, 300);
+        all.merge(&part);
+        all.merge(&part);
+        assert_eq!((all.get(OBJECTS), all.get(LAG_SECONDS)), (4, 300));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The port to log objects: bytes of an object in a bucket.
 
+pub mod listing;
 pub mod s3;
 
 use async_trait::async_trait;

@@ -98,6 +98,21 @@ pub(crate) async fn change(store: &dyn Store, read: &Set, change: Change<'_>) ->
     }
 }
 
+/// Puts other members into the place of those that were read, if nobody else has changed the set since.
+pub(crate) async fn replace(
+    store: &dyn Store,
+    name: &str,
+    read: &Set,
+    members: BTreeSet<String>,
+    expires: Timestamp,
+) -> Result<Put, StoreError> {
+    if members == read.members {
+        return Ok(Put::Written);
+    }
+    let body = codec::write(&members);
+    store.put(Write { name: name.to_owned(), body, read: read.version, expires }).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

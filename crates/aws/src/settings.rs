@@ -3,11 +3,12 @@
 //! Settings of the engine come as one TOML text with the sections that `kmswatch config` prints, in
 //! `KMSWATCH_CONFIG` or in the object that `KMSWATCH_CONFIG_S3` names.
 
-use kmswatch_engine::detectors;
-use kmswatch_engine::estate::is_account_id;
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::finding::Severity;
 use kmswatch_engine::settings::Settings;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the names of all variables begin with.
 pub const PREFIX: &str = "KMSWATCH_";
@@ -26,15 +27,16 @@ pub struct LiveSettings {
     /// `KMSWATCH_OBJECT_BYTES`: objects with more bytes, compressed as they are, are not read. CloudTrail writes at
     /// most 50 MB before compression.
     pub object_bytes: u64,
-    /// `KMSWATCH_MIN_SEVERITY`: what is less severe is counted, but not told.
-    pub min_severity: Severity,
-    /// `KMSWATCH_ALERT_DAYS`: findings whose last event is older are counted, but not told: what a backfill brings
-    /// up is history.
+    /// `KMSWATCH_MIN_SEVERITY`: goes before `incidents.alert_from` of the engine's settings.
+    pub min_severity: Option<Severity>,
+    /// `KMSWATCH_ALERT_DAYS`: what was over for longer is counted, but not told: what a backfill brings up is history.
     pub alert_days: i64,
     /// `KMSWATCH_LOGS`: where the logs lie, for the commands in alerts: an `s3://` address.
     pub logs: String,
     /// `KMSWATCH_CONFIG_S3`: `s3://bucket/key` of the engine's settings, read once at the start.
     pub config_object: Option<(String, String)>,
+    /// `KMSWATCH_RULES`: folder of Sigma rules of the user's own, read once at the start.
+    pub rules: Option<PathBuf>,
     /// `KMSWATCH_CONFIG`: the engine's settings as text.
     pub engine: Settings,
 }
@@ -68,7 +70,7 @@ impl LiveSettings {
             .filter(|(_, value)| !value.trim().is_empty())
             .collect();
         let mut take = |name: &str| given.remove(name);
-        let settings = LiveSettings {
+        let mut settings = LiveSettings {
             table: take("TABLE").ok_or_else(|| wrong("TABLE", "write the name of the table for States"))?,
             topic: take("TOPIC"),
             bus: take("BUS"),
@@ -78,8 +80,10 @@ impl LiveSettings {
             alert_days: number(take("ALERT_DAYS"), "ALERT_DAYS", 30)?,
             logs: take("LOGS").unwrap_or_else(|| "./AWSLogs".to_owned()),
             config_object: take("CONFIG_S3").map(|name| object_name(&name)).transpose()?,
+            rules: take("RULES").map(PathBuf::from),
             engine: take("CONFIG").map_or_else(|| Ok(Settings::default()), |text| engine(&text, "CONFIG"))?,
         };
+        settings.put_first();
         match given.keys().next() {
             Some(name) => Err(wrong(name, "there is no such setting: the README lists them")),
             None => Ok(settings),
@@ -93,7 +97,26 @@ impl LiveSettings {
     pub fn with_config_object(mut self, bytes: &[u8]) -> Result<Self, SettingsError> {
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("CONFIG_S3", "the object is not UTF-8"))?;
         self.engine = engine(text, "CONFIG_S3")?;
+        self.put_first();
         Ok(self)
+    }
+
+    fn put_first(&mut self) {
+        if let Some(severity) = self.min_severity {
+            self.engine.incidents.alert_from = severity;
+        }
+    }
+}
+
+impl LiveSettings {
+    /// The rules of the user, but for those that the engine's settings switch off; `None` if no folder is named.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or any of its rules cannot be used.
+    pub fn user_rules(&self) -> Result<Option<Arc<dyn UserRules>>, SettingsError> {
+        let Some(folder) = &self.rules else { return Ok(None) };
+        let rules = kmswatch_rules::load(folder).map_err(|error| wrong("RULES", error.to_string()))?;
+        Ok(Some(Arc::new(rules.without(&self.engine.detectors.off))))
     }
 }
 
@@ -104,10 +127,12 @@ fn number<N: std::str::FromStr>(text: Option<String>, name: &str, default: N) ->
     }
 }
 
-fn severity(text: Option<String>) -> Result<Severity, SettingsError> {
-    let Some(text) = text else { return Ok(Severity::Low) };
+fn severity(text: Option<String>) -> Result<Option<Severity>, SettingsError> {
+    let Some(text) = text else { return Ok(None) };
     let known = Severity::ALL.into_iter().find(|severity| severity.name() == text.trim());
-    known.ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
+    known
+        .map(Some)
+        .ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
 }
 
 fn object_name(name: &str) -> Result<(String, String), SettingsError> {
@@ -122,23 +147,7 @@ fn object_name(name: &str) -> Result<(String, String), SettingsError> {
 
 fn engine(text: &str, name: &str) -> Result<Settings, SettingsError> {
     let settings: Settings = toml::from_str(text).map_err(|error| wrong(name, error.to_string()))?;
-    let estate = &settings.estate;
-    for account in estate.accounts.iter().chain(&estate.trusted_accounts) {
-        if !is_account_id(account) {
-            return Err(wrong(
-                name,
-                format!("{account:?} is no account id: write its twelve digits in quotes"),
-            ));
-        }
-    }
-    if !(0.01..=1_000.0).contains(&settings.alerts.budget_per_week) {
-        return Err(wrong(name, "alerts.budget_per_week: write 0.01 to 1000"));
-    }
-    for id in &settings.detectors.off {
-        if !detectors::ALL.iter().any(|detector| detector.id == id) {
-            return Err(wrong(name, format!("detectors.off: there is no detector {id:?}")));
-        }
-    }
+    settings.check().map_err(|unfit| wrong(name, unfit.to_string()))?;
     Ok(settings)
 }
 
@@ -158,6 +167,15 @@ mod tests {
         assert_eq!((settings.table.as_str(), settings.topic, settings.alert_days), ("t", None, 30));
         assert_eq!(settings.engine, Settings::default());
         assert_eq!(read(&[]).unwrap_err().name, "KMSWATCH_TABLE");
+    }
+
+    #[test]
+    fn rules_are_read_from_the_folder_that_is_named() {
+        assert!(read(&[("KMSWATCH_TABLE", "t")]).unwrap().user_rules().unwrap().is_none());
+        let named = |folder: &str| read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_RULES", folder)]).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/rules");
+        assert!(named(folder).user_rules().unwrap().is_some());
+        assert_eq!(named("/no/such/folder").user_rules().unwrap_err().name, "KMSWATCH_RULES");
     }
 
     #[test]
@@ -182,5 +200,33 @@ mod tests {
         assert_eq!(settings.config_object, Some(("b".to_owned(), "a/c.toml".to_owned())));
         let settings = settings.with_config_object(b"[alerts]\nbudget_per_week = 3").unwrap();
         assert!((settings.engine.alerts.budget_per_week - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_least_severity_goes_before_that_of_the_text_and_of_the_object() {
+        let text = "[incidents]\nalert_from = \"low\"";
+        let least = |settings: &LiveSettings| settings.engine.incidents.alert_from;
+        let settings = read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG", text)]).unwrap();
+        assert_eq!(least(&settings), Severity::Low);
+        let variables =
+            [("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG", text), ("KMSWATCH_MIN_SEVERITY", "high")];
+        let settings = read(&variables).unwrap();
+        assert_eq!(least(&settings), Severity::High);
+        assert_eq!(least(&settings.with_config_object(text.as_bytes()).unwrap()), Severity::High);
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_meant_is_named_with_what_to_write() {
+        for (text, parts) in [
+            ("[incidents]\nwindow_hours = 0", ["incidents.window_hours", "1 to 336"]),
+            ("[detectors]\nstaged = [\"none\"]", ["detectors.staged", "kmswatch detectors"]),
+            (
+                "[[suppressions]]\nreason = \"r\"\nowner = \"o\"\nexpires = \"2026-12-31\"",
+                ["suppressions: \"r\"", "mute everything"],
+            ),
+        ] {
+            let error = read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG", text)]).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
     }
 }

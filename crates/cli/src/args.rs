@@ -33,7 +33,9 @@ pub(crate) enum Command {
     Alert(AlertArgs),
     Baseline(BaselineArgs),
     Tune(crate::tune::TuneArgs),
+    Report(crate::report::ReportArgs),
     Detectors(DetectorsArgs),
+    Rules(RulesArgs),
     Config(ConfigArgs),
     Schema(SchemaArgs),
     Simulate(SimulateArgs),
@@ -73,8 +75,12 @@ pub(crate) struct WorkerArgs {
         every log file below the folder; own accounts are learned from the paths\n  \
     kmswatch replay --since 7d --severity high ./AWSLogs\n      \
         what was serious in the last seven days\n  \
+    kmswatch replay --since 30d --account 111122223333 s3://trail-logs\n      \
+        straight from the bucket, in a build with --features aws\n  \
     kmswatch replay --incidents ./AWSLogs\n      \
         what belongs together as one, with its timeline and first steps\n  \
+    kmswatch replay --report report.html ./AWSLogs\n      \
+        everything on one page for a browser, which needs no network\n  \
     kmswatch replay --format jsonl ./AWSLogs | jq .title\n      \
         findings for other programs, one a line (see `kmswatch schema finding`)\n  \
     aws cloudtrail lookup-events --output json | kmswatch replay -\n      \
@@ -122,12 +128,16 @@ pub(crate) struct ReplayArgs {
     /// Write an account of the run to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
+
+    /// Write everything to this file as one HTML page: incidents, findings, charts, keys, hygiene. Reads the logs twice
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// Which logs are read, and how
 #[derive(Debug, Parser)]
 pub(crate) struct ReadArgs {
-    /// Files, folders of any depth, or - for standard input
+    /// Files, folders of any depth, s3://bucket/prefix, or - for standard input
     #[arg(required_unless_present = "state", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
@@ -135,9 +145,18 @@ pub(crate) struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
 
+    /// Keep what is read from S3 in this folder, and read again from there
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
+
     /// Settings, a TOML file (`kmswatch config` prints the defaults)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Folder of Sigma rules of your own, asked beside the detectors (`kmswatch rules`)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) rules: Option<PathBuf>,
 
     /// Only events from this moment on: RFC 3339, a date (00:00 UTC), or 12h, 7d, 2w before now
     #[arg(long, value_name = "TIME")]
@@ -162,6 +181,25 @@ pub(crate) struct ReadArgs {
     /// No progress, and no remarks on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+impl ReadArgs {
+    /// Where the logs are, for commands that read them again.
+    pub(crate) fn logs(&self) -> String {
+        self.paths.first().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+
+    /// Where objects from S3 are kept.
+    #[cfg(feature = "aws")]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        self.cache.clone()
+    }
+
+    /// Nowhere: this build does not read from S3.
+    #[cfg(not(feature = "aws"))]
+    pub(crate) fn cache(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Show how a finding came about: the hours that were judged, and what is usual
@@ -189,22 +227,76 @@ pub(crate) struct AlertArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertCommand {
-    /// Print one alert in one format; nothing is sent
+    /// Print one alert as its receivers would get it; nothing is sent
     #[command(after_help = "Examples:\n  \
-        kmswatch alert preview ki-1b2c ./AWSLogs\n  \
-        kmswatch alert preview --format slack kw-1b2c ./AWSLogs")]
+        kmswatch alert preview worst ./AWSLogs\n  \
+        kmswatch alert preview --format slack,email kw-1b2c ./AWSLogs")]
     Preview {
-        /// Id of an incident (ki-...) or of a finding (kw-...), or the beginning of one
+        /// Id of an incident (ki-...) or of a finding (kw-...), the beginning of one, or "worst": the worst incident
         #[arg(value_name = "ID")]
         id: String,
 
-        /// Which format
-        #[arg(long, value_enum, default_value_t = AlertFormat::Email)]
-        format: AlertFormat,
+        /// Which format; several are separated by commas
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [AlertFormat::Email])]
+        format: Vec<AlertFormat>,
 
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// Show a test alert, which says at once that it is none
+    Test(TestArgs),
+    /// Print what was muted, which suppressions nobody needs, and what is still open
+    #[command(after_help = "Example:\n  \
+        kmswatch alert digest --config kmswatch.toml --days 7 ./AWSLogs")]
+    Digest(DigestArgs),
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct TestArgs {
+    /// Which format; several are separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [AlertFormat::Email])]
+    pub(crate) format: Vec<AlertFormat>,
+
+    /// How bad it claims to be: alerts of some severities may go to other people
+    #[arg(long, value_parser = severity(), default_value = "info")]
+    pub(crate) severity: Severity,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct DigestArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = DigestFormat::Email)]
+    pub(crate) format: DigestFormat,
+
+    /// The last so many days of the logs
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub(crate) days: u16,
+
+    /// The moment that counts as now [default: the last event]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Moment>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DigestFormat {
+    /// Plain text, as SNS mails it
+    Email,
+    /// Custom notification of Amazon Q Developer in chat applications
+    Chat,
+    /// Slack Block Kit
+    Slack,
+    /// Detail of an event on the bus, see `kmswatch schema digest`
+    Eventbridge,
+}
+
+impl AlertFormat {
+    /// The word used in arguments.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -255,6 +347,17 @@ pub(crate) enum BaselineCommand {
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// Teach a table of the live pipeline what is usual, from logs of the past; nobody is alerted
+    ///
+    /// Needs KMSWATCH_TABLE, and the same settings as the function. For a table that has not judged live logs yet. It may
+    /// be ended and run again at any time.
+    #[cfg(feature = "aws")]
+    #[command(after_help = "Example:\n  \
+        KMSWATCH_TABLE=kmswatch kmswatch baseline bootstrap --since 60d --cache ./logs s3://trail-logs")]
+    Bootstrap {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -284,6 +387,34 @@ pub(crate) struct DetectorsArgs {
     pub(crate) coverage: bool,
 }
 
+/// Rules of your own, in Sigma: test them, or see what they can name
+///
+/// A rule is a file of the Sigma format about CloudTrail records. It is used by `--rules FOLDER`, and what it finds is
+/// told, staged and muted under its id: `sigma/` and the name of the file.
+#[derive(Debug, Parser)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check the rules of a folder, and that each fires on its cases and on no other
+    #[command(after_help = "Cases of rule.yml stand in rule.cases.json:\n  \
+        {\"record\": {what all have in common},\n   \
+        \"fires\":  [{\"name\": \"a key is disabled\", \"set\": {\"eventName\": \"DisableKey\"}}],\n   \
+        \"silent\": [{\"name\": \"it was denied\", \"set\": {\"errorCode\": \"AccessDenied\"}}]}\n\n\
+        Exit status: 0 all right, 1 a case does what it should not, or none shows that a rule fires,\n\
+        2 a rule cannot be used.")]
+    Test {
+        /// Folder of rules
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// List what a rule can name beside the members of the record
+    Fields,
+}
+
 /// Print the default settings with their explanations, or check a file of settings
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  \
@@ -310,8 +441,12 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `kmswatch replay --incidents --format jsonl`
     Incident,
+    /// What `kmswatch report --format json` prints
+    Inventory,
     /// The detail of an EventBridge event
     Alert,
+    /// The detail of the event that holds a digest
+    Digest,
 }
 
 /// Write the logs of an invented organisation, with labelled attacks

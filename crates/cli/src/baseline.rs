@@ -19,6 +19,8 @@ pub(crate) fn run(args: &BaselineArgs) -> anyhow::Result<u8> {
     match &args.command {
         BaselineCommand::Show { entity, format, read } => show(entity, *format, read),
         BaselineCommand::List { read } => list(read),
+        #[cfg(feature = "aws")]
+        BaselineCommand::Bootstrap { read } => crate::bootstrap::run(read),
     }
 }
 

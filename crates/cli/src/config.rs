@@ -2,11 +2,9 @@
 
 use crate::args::ConfigArgs;
 use crate::terminal;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use kmswatch_engine::detectors;
-use kmswatch_engine::estate::is_account_id;
-use kmswatch_engine::settings::{Settings, Suppression};
-use kmswatch_engine::tuning::Network;
+use kmswatch_engine::settings::Settings;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -67,92 +65,14 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// What has the right type and still cannot be meant.
+/// What has the right type and still cannot be meant, with a guess at what was.
 fn check(settings: &Settings) -> anyhow::Result<()> {
-    let estate = &settings.estate;
-    for (key, accounts) in
-        [("estate.accounts", &estate.accounts), ("estate.trusted_accounts", &estate.trusted_accounts)]
-    {
-        if let Some(account) = accounts.iter().find(|account| !is_account_id(account)) {
-            bail!("{key}: {account:?} is no account id: write its twelve digits in quotes");
-        }
-    }
-    if let Some(organization) = estate.organizations.iter().find(|id| !id.starts_with("o-")) {
-        bail!("estate.organizations: {organization:?} is no organisation id: they begin with \"o-\"");
-    }
-    let budget = settings.alerts.budget_per_week;
-    if !(0.01..=1_000.0).contains(&budget) {
-        bail!(
-            "alerts.budget_per_week: {budget} is outside 0.01 to 1000: write how many false alerts a week you accept"
-        );
-    }
-    let incidents = &settings.incidents;
-    for (key, value, most) in [
-        ("window_hours", incidents.window_hours, 336),
-        ("quiet_hours", incidents.quiet_hours, 336),
-        ("longest_days", incidents.longest_days, 90),
-    ] {
-        if !(1..=most).contains(&value) {
-            bail!("incidents.{key}: {value} is outside 1 to {most}");
-        }
-    }
-    for (key, ids) in
-        [("detectors.off", &settings.detectors.off), ("detectors.staged", &settings.detectors.staged)]
-    {
-        ids.iter().try_for_each(|id| known_detector(key, id))?;
-    }
-    tuning(settings)
-}
-
-fn known_detector(key: &str, id: &str) -> anyhow::Result<()> {
-    let known = || detectors::ALL.iter().map(|detector| detector.id);
-    if !known().any(|known| known == id) {
-        let hint = nearest(id, known()).map_or_else(String::new, |id| format!("did you mean {id:?}? "));
-        bail!("{key}: there is no detector {id:?}: {hint}`kmswatch detectors` lists them");
-    }
-    Ok(())
-}
-
-/// A suppression that mutes everything, or that nobody answers for, is a mistake.
-fn tuning(settings: &Settings) -> anyhow::Result<()> {
-    for suppression in &settings.suppressions {
-        let Suppression { reason, owner, detectors, principals, keys, accounts, networks, .. } = suppression;
-        let name = format!("suppressions: {reason:?}");
-        if reason.trim().is_empty() || owner.trim().is_empty() {
-            bail!("{name}: write a reason and an owner, so that somebody can be asked");
-        }
-        if [detectors, principals, keys, accounts, networks].iter().all(|conditions| conditions.is_empty()) {
-            bail!("{name}: it would mute everything: name detectors, principals, keys, accounts or networks");
-        }
-        detectors.iter().try_for_each(|id| known_detector(&name, id))?;
-        own_accounts(&name, accounts)?;
-        if let Some(network) = networks.iter().find(|network| Network::parse(network).is_none()) {
-            bail!("{name}: {network:?} is no network: write \"203.0.113.0/24\"");
-        }
-        if let (Some(from), Some(until)) = (suppression.from, suppression.until)
-            && from >= until
-        {
-            bail!("{name}: from {from} is not before until {until}");
-        }
-    }
-    for maintenance in &settings.maintenance {
-        let name = format!("maintenance: {:?}", maintenance.reason);
-        if maintenance.reason.trim().is_empty() || maintenance.owner.trim().is_empty() {
-            bail!("{name}: write a reason and an owner, so that somebody can be asked");
-        }
-        if maintenance.from >= maintenance.until {
-            bail!("{name}: from {} is not before until {}", maintenance.from, maintenance.until);
-        }
-        own_accounts(&name, &maintenance.accounts)?;
-    }
-    Ok(())
-}
-
-fn own_accounts(name: &str, accounts: &[String]) -> anyhow::Result<()> {
-    if let Some(account) = accounts.iter().find(|account| !is_account_id(account)) {
-        bail!("{name}: {account:?} is no account id: write its twelve digits in quotes");
-    }
-    Ok(())
+    settings.check().map_err(|unfit| {
+        let known = detectors::ALL.iter().map(|detector| detector.id);
+        let hint = unfit.unknown_detector.as_deref().and_then(|id| nearest(id, known));
+        let hint = hint.map_or_else(String::new, |id| format!(" (did you mean {id:?}?)"));
+        anyhow::anyhow!("{unfit}{hint}")
+    })
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use crate::reading::{Reading, only, read};
 use crate::terminal;
 use anyhow::bail;
 use kmswatch_engine::baseline::judge::Entity;
-use kmswatch_engine::finding::{Finding, FindingKind};
-use kmswatch_engine::measures::{self, Measure};
+use kmswatch_engine::detectors::user_rules::PREFIX;
+use kmswatch_engine::finding::Finding;
 use kmswatch_engine::pipeline::Watch;
-use kmswatch_engine::time::Timestamp;
+use kmswatch_report::page::charts::Judged;
 use std::io::{self, Write};
 
 /// `kmswatch explain FINDING PATH...`. Gives the exit status.
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let Reading { watch, .. } = read(&args.read, &[])?;
     let finding = only(&args.finding, watch.findings(), |finding| &finding.id)?;
     drop(watch);
-    let judged = judged(&finding);
+    let judged = Judged::of(&finding);
     // States keep what was learned and not the hours that taught it, so those of this finding are read again.
     let followed: Vec<Entity> = judged.iter().map(|judged| judged.entity.clone()).collect();
     let Reading { mut watch, troubles } = read(&args.read, &followed)?;
@@ -29,9 +29,9 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let out = &mut io::BufWriter::new(anstream::stdout().lock());
     let layout = text::Layout { columns: terminal::columns(), verbose: true };
     text::full(out, &finding, &layout)?;
-    if let Some(Judged { entity, until, window }) = &judged {
+    if let Some(Judged { entity, until, counted }) = &judged {
         writeln!(out)?;
-        match window {
+        match counted {
             Some(window) => {
                 let history = watch.history(entity);
                 hours::scores(out, window, history)?;
@@ -44,43 +44,16 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
         writeln!(out)?;
         entity::write(out, &entity, watch.states(), layout.columns)?;
     }
-    writeln!(
-        out,
-        "\nHow the detector decides, and when it is wrong: kmswatch detectors {}",
-        finding.detector
-    )?;
+    match finding.detector.strip_prefix(PREFIX) {
+        Some(rule) => writeln!(out, "\nThe rule that decides stands in your rules, in the file {rule}")?,
+        None => writeln!(
+            out,
+            "\nHow the detector decides, and when it is wrong: kmswatch detectors {}",
+            finding.detector
+        )?,
+    }
     out.flush()?;
     told(&troubles)
-}
-
-/// What a statistical finding was judged by.
-struct Judged {
-    entity: Entity,
-    /// The hour with which it ends, whole hours since the epoch.
-    until: i64,
-    /// The window, if something was counted; `None` for first uses.
-    window: Option<hours::Judged>,
-}
-
-fn judged(finding: &Finding) -> Option<Judged> {
-    if !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) {
-        return None;
-    }
-    let details = &finding.evidence.details;
-    let text = |name: &str| details.get(name).and_then(|value| value.as_str());
-    let entity = match text("counted_for")? {
-        "key" => Entity::Key(finding.key.as_ref()?.arn.clone()),
-        _ => Entity::Principal(finding.principal.as_ref()?.id.clone()),
-    };
-    let until = Timestamp::parse(text("until")?)?.hour() - 1;
-    let measure: Option<&'static Measure> =
-        measures::ALL.iter().copied().find(|one| Some(one.id) == text("measure"));
-    let hours = details.get("window_hours").and_then(|value| value.as_i64());
-    let window = measure.zip(hours).map(|(measure, hours)| hours::Judged { measure, until, hours });
-    // The share of refusals is judged by their count as well.
-    let refusals = || hours::Judged { measure: &measures::denied_calls::MEASURE, until, hours: 1 };
-    let window = window.or_else(|| details.contains_key("calls").then(refusals));
-    Some(Judged { entity, until, window })
 }
 
 /// Who and what the finding is about, as far as something is known of them.

@@ -7,6 +7,9 @@
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
 use crate::troubles::{InputProblem, Troubles};
+#[cfg(feature = "aws")]
+use kmswatch_aws::objects::listing::Wanted;
+use kmswatch_engine::pipeline::Filter;
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::{first_event_time, object_key};
 use std::collections::{BTreeSet, HashSet};
@@ -15,6 +18,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+#[cfg(feature = "aws")]
+use crate::bucket::{self, Bucket};
 
 /// Endings of files that a folder is searched for. A file that is named on the command line is always read.
 const ENDINGS: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
@@ -37,7 +43,16 @@ pub(crate) struct Input {
 #[derive(Clone, Debug)]
 enum Place {
     Stdin,
-    File { folder: Arc<Path>, name: Box<OsStr> },
+    File {
+        folder: Arc<Path>,
+        name: Box<OsStr>,
+    },
+    #[cfg(feature = "aws")]
+    Object {
+        bucket: Arc<Bucket>,
+        key: Box<str>,
+        bytes: u64,
+    },
 }
 
 impl Input {
@@ -46,6 +61,8 @@ impl Input {
         match &self.place {
             Place::Stdin => "-".to_owned(),
             Place::File { .. } => self.path().display().to_string(),
+            #[cfg(feature = "aws")]
+            Place::Object { bucket, key, .. } => bucket.address_of(key),
         }
     }
 
@@ -54,6 +71,10 @@ impl Input {
         match &self.place {
             Place::Stdin => Ok(Opened::Stdin(io::stdin())),
             Place::File { .. } => File::open(self.path()).map(Opened::File),
+            #[cfg(feature = "aws")]
+            Place::Object { bucket, key, bytes } => {
+                bucket.get(key, *bytes).map(|bytes| Opened::Bytes(io::Cursor::new(bytes)))
+            }
         }
     }
 
@@ -62,13 +83,24 @@ impl Input {
         match &self.place {
             Place::Stdin => None,
             Place::File { .. } => fs::metadata(self.path()).ok().map(|data| data.len()),
+            #[cfg(feature = "aws")]
+            Place::Object { bytes, .. } => Some(*bytes),
+        }
+    }
+
+    /// Whether it comes over the network, so that more should be read side by side than there are cores.
+    pub(crate) fn is_remote(&self) -> bool {
+        match &self.place {
+            #[cfg(feature = "aws")]
+            Place::Object { .. } => true,
+            Place::Stdin | Place::File { .. } => false,
         }
     }
 
     fn path(&self) -> PathBuf {
         match &self.place {
-            Place::Stdin => PathBuf::new(),
             Place::File { folder, name } => folder.join(&**name),
+            _ => PathBuf::new(),
         }
     }
 }
@@ -79,6 +111,9 @@ pub(crate) enum Opened {
     File(File),
     /// Standard input.
     Stdin(io::Stdin),
+    /// What was fetched.
+    #[cfg(feature = "aws")]
+    Bytes(io::Cursor<Vec<u8>>),
 }
 
 impl Read for Opened {
@@ -86,6 +121,8 @@ impl Read for Opened {
         match self {
             Opened::File(file) => file.read(buffer),
             Opened::Stdin(stdin) => stdin.read(buffer),
+            #[cfg(feature = "aws")]
+            Opened::Bytes(bytes) => bytes.read(buffer),
         }
     }
 }
@@ -99,9 +136,20 @@ pub(crate) struct Inputs {
     pub(crate) accounts: BTreeSet<String>,
 }
 
+/// What is looked for in a bucket, where listing costs time.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "aws"), allow(dead_code))]
+pub(crate) struct Wish {
+    /// Events that are wanted. Files and folders are read whole.
+    pub(crate) filter: Filter,
+    /// Folder in which objects are kept.
+    pub(crate) cache: Option<PathBuf>,
+}
+
 /// Finds the objects below `paths` and puts them in order. What cannot be listed goes to `troubles`.
-pub(crate) fn find(paths: &[PathBuf], threads: usize, troubles: &mut Troubles) -> Inputs {
+pub(crate) fn find(paths: &[PathBuf], wish: &Wish, threads: usize, troubles: &mut Troubles) -> Inputs {
     let mut search = Search {
+        wish,
         troubles,
         named: HashSet::new(),
         folders: HashSet::new(),
@@ -123,6 +171,8 @@ pub(crate) fn find(paths: &[PathBuf], threads: usize, troubles: &mut Troubles) -
 }
 
 struct Search<'a> {
+    #[cfg_attr(not(feature = "aws"), allow(dead_code))]
+    wish: &'a Wish,
     troubles: &'a mut Troubles,
     /// Real paths of the files named on the command line: one that lies in a folder as well is read once.
     named: HashSet<PathBuf>,
@@ -146,6 +196,9 @@ impl Search<'_> {
             }
             return;
         }
+        if path.as_os_str().as_encoded_bytes().starts_with(b"s3://") {
+            return self.bucket(path);
+        }
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             // Only `..` and `/` end without a name, and both are folders where they exist.
             return self.fail(path, "no such file or folder");
@@ -157,6 +210,38 @@ impl Search<'_> {
             Ok(_) => {}
             Err(error) => self.fail(path, &error.to_string()),
         }
+    }
+
+    /// Takes every log below a prefix of a bucket.
+    #[cfg(feature = "aws")]
+    fn bucket(&mut self, path: &Path) {
+        let Some((name, prefix)) = bucket::address(path) else {
+            return self.fail(path, "the address is not UTF-8");
+        };
+        let Filter { since, until, accounts, regions } = self.wish.filter.clone();
+        let wanted = Wanted { since, until, accounts, regions };
+        let (bucket, listed) = match Bucket::list(name, prefix, wanted, self.wish.cache.clone()) {
+            Ok(found) => found,
+            Err(error) => return self.fail(path, &format!("the bucket cannot be listed: {error:#}")),
+        };
+        if listed.is_empty() {
+            self.fail(
+                path,
+                "no log files below this prefix that --since, --until, --account and --region let pass",
+            );
+        }
+        let bucket = Arc::new(bucket);
+        for object in listed {
+            let name = self.learn(&object.key);
+            let place =
+                Place::Object { bucket: Arc::clone(&bucket), key: object.key.into(), bytes: object.bytes };
+            self.add(place, name, Found::InFolder);
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn bucket(&mut self, path: &Path) {
+        self.fail(path, "this kmswatch was built without AWS: build it with --features aws");
     }
 
     /// Takes every log below a folder. A stack instead of recursion, since the depth is not ours to choose.
@@ -209,18 +294,25 @@ impl Search<'_> {
     }
 
     fn take(&mut self, folder: &Arc<Path>, name: &OsStr, found: Found) {
-        let key = name.to_str().and_then(object_key::parse);
-        if let Some(key) = &key
-            && !self.inputs.accounts.contains(key.account)
-        {
+        let key = name.to_str().map(|name| self.learn(name)).unwrap_or_default();
+        self.add(Place::File { folder: Arc::clone(folder), name: name.into() }, key, found);
+    }
+
+    /// Whether CloudTrail writes objects of this name, and when it delivered this one. Learns whose log it is.
+    fn learn(&mut self, name: &str) -> Name {
+        let Some(key) = object_key::parse(name) else { return Name::default() };
+        if !self.inputs.accounts.contains(key.account) {
             self.inputs.accounts.insert(key.account.to_owned());
         }
-        let delivered = key.as_ref().and_then(|key| key.delivered);
+        Name { is_known: true, delivered: key.delivered }
+    }
+
+    fn add(&mut self, place: Place, name: Name, found: Found) {
         self.inputs.list.push(Input {
-            place: Place::File { folder: Arc::clone(folder), name: name.into() },
-            maybe_no_log: key.is_none() && found == Found::InFolder,
-            time: delivered,
-            is_stamped: delivered.is_some(),
+            place,
+            maybe_no_log: !name.is_known && found == Found::InFolder,
+            time: name.delivered,
+            is_stamped: name.delivered.is_some(),
         });
     }
 
@@ -233,6 +325,13 @@ impl Search<'_> {
 fn real(path: &Path) -> PathBuf {
     let named = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     fs::canonicalize(named).unwrap_or_else(|_| path.to_owned())
+}
+
+/// What the name of an object tells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Name {
+    is_known: bool,
+    delivered: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -291,6 +390,9 @@ fn first_event(input: &Input) -> Option<Timestamp> {
     match &input.place {
         // It can be read only once, and so can a pipe with a name, such as the shell makes of `<(zcat log)`.
         Place::Stdin => None,
+        // It would be fetched twice. What CloudTrail has written has its time in its name.
+        #[cfg(feature = "aws")]
+        Place::Object { .. } => None,
         Place::File { .. } if !fs::metadata(input.path()).is_ok_and(|data| data.is_file()) => None,
         Place::File { .. } => {
             let mut head = Vec::new();
@@ -313,7 +415,8 @@ mod tests {
         file("a.json", r#"{"Records":[{"eventTime":"2026-05-09T00:00:00Z"}]}"#);
         file("b.json", "{}");
         let mut troubles = Troubles::default();
-        let inputs = find(&[folder.path().to_owned(), PathBuf::from("-")], 2, &mut troubles);
+        let paths = [folder.path().to_owned(), PathBuf::from("-")];
+        let inputs = find(&paths, &Wish::default(), 2, &mut troubles);
         let names: Vec<String> = inputs
             .list
             .iter()

@@ -7,6 +7,10 @@
 mod alert;
 mod args;
 mod baseline;
+#[cfg(feature = "aws")]
+mod bootstrap;
+#[cfg(feature = "aws")]
+mod bucket;
 mod config;
 mod coverage;
 mod detectors;
@@ -15,9 +19,12 @@ mod explain;
 mod inputs;
 mod moment;
 mod output;
+mod page;
 mod progress;
 mod reading;
 mod replay;
+mod report;
+mod rules;
 mod run;
 mod saved;
 mod schema;
@@ -49,7 +56,9 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Detectors(args) => detectors::run(&args),
+        Command::Rules(args) => rules::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Tune(args) => tune::run(&args),

@@ -2,9 +2,10 @@
 
 use crate::args::ReadArgs;
 use crate::config;
-use crate::inputs;
+use crate::inputs::{self, Wish};
 use crate::progress::Progress;
-use crate::replay::replay;
+use crate::replay::{How, replay};
+use crate::rules;
 use crate::saved;
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
@@ -13,7 +14,12 @@ use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, Watch};
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
+use kmswatch_report::usage::Usage;
 use std::num::NonZeroUsize;
+
+/// Objects that are read side by side if they come over the network: one takes some 50 ms to begin, and a core decodes
+/// one in less.
+const READ_REMOTELY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// What came of reading.
 pub(crate) struct Reading {
@@ -25,8 +31,17 @@ pub(crate) struct Reading {
 
 /// Reads what was asked for. How the hours of the `followed` entities were judged is kept.
 pub(crate) fn read(args: &ReadArgs, followed: &[Entity]) -> anyhow::Result<Reading> {
+    read_counting(args, followed, None)
+}
+
+/// [`read`], and counts who uses which key, where that is wanted.
+pub(crate) fn read_counting(
+    args: &ReadArgs,
+    followed: &[Entity],
+    usage: Option<&mut Usage>,
+) -> anyhow::Result<Reading> {
     let prepare = |watch: &mut Watch| followed.iter().for_each(|entity| watch.follow(entity.clone()));
-    let (mut watches, troubles) = read_for(args, vec![settings(args)?], prepare)?;
+    let (mut watches, troubles) = read_for(args, vec![settings(args)?], prepare, usage)?;
     Ok(Reading { watch: watches.pop().unwrap_or_default(), troubles })
 }
 
@@ -40,12 +55,23 @@ pub(crate) fn read_for(
     args: &ReadArgs,
     settings: Vec<Settings>,
     mut prepare: impl FnMut(&mut Watch),
+    usage: Option<&mut Usage>,
 ) -> anyhow::Result<(Vec<Watch>, Troubles)> {
     let filter = filter(args)?;
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let rules = args
+        .rules
+        .as_deref()
+        .map(|folder| rules::load(folder, settings.first().unwrap_or(&Settings::default())))
+        .transpose()?;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut troubles = Troubles::default();
-    let inputs = inputs::find(&args.paths, threads.get(), &mut troubles);
+    let wish = Wish { filter: filter.clone(), cache: args.cache() };
+    let inputs = inputs::find(&args.paths, &wish, args.threads.unwrap_or(cores).get(), &mut troubles);
+    let threads = match args.threads {
+        Some(threads) => threads,
+        None if inputs.list.iter().any(inputs::Input::is_remote) => cores.max(READ_REMOTELY),
+        None => cores,
+    };
     let progress = if args.quiet {
         Progress::hidden()
     } else {
@@ -61,11 +87,13 @@ pub(crate) fn read_for(
             Some((file, bytes)) => Watch::restored(estate, bytes)
                 .with_context(|| format!("cannot use the saved state in {}", file.display()))?,
         };
+        watch = watch.until(filter.until);
         prepare(&mut watch);
         Ok(watch)
     };
     let watches = settings.into_iter().map(watch_of).collect::<anyhow::Result<_>>()?;
-    let watches = replay(&inputs.list, watches, &filter, threads, &progress, &mut troubles);
+    let how = How { filter: &filter, rules: rules.as_ref(), threads, progress: &progress };
+    let watches = replay(&inputs.list, watches, &how, &mut troubles, usage);
     progress.finish();
     Ok((watches, troubles))
 }

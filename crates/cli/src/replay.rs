@@ -9,45 +9,65 @@
 //! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
 //! end of a run: all the smaller ones before them would have to wait in memory.
 //!
-//! A panic while one object is read or absorbed becomes a problem of this object, and the run goes on.
+//! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
+//! while several are absorbed together.
 
 use crate::inputs::Input;
 use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
+use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
+use kmswatch_report::usage::{Part, Usage};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 
 /// Objects that a thread may be ahead of the one whose turn it is. Fewer make threads wait behind one large
 /// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
 const WAITING: usize = 16;
 
+/// How inputs are read.
+pub(crate) struct How<'a> {
+    /// Which events are looked at.
+    pub(crate) filter: &'a Filter,
+    /// Rules of the user.
+    pub(crate) rules: Option<&'a Arc<dyn UserRules>>,
+    /// Threads that read.
+    pub(crate) threads: NonZeroUsize,
+    /// What is told of every byte read.
+    pub(crate) progress: &'a Progress,
+}
+
 /// Reads all inputs into `watches`, each of them once: single events are judged by the estate of the first one, so the
-/// others may differ from it in their budget alone. Whatever cannot be read is in `troubles`.
+/// others may differ from it in their budget alone. Who uses which key is counted in `usage`, where that is wanted.
+/// Whatever cannot be read is in `troubles`.
 pub(crate) fn replay(
     inputs: &[Input],
     watches: Vec<Watch>,
-    filter: &Filter,
-    threads: NonZeroUsize,
-    progress: &Progress,
+    how: &How<'_>,
     troubles: &mut Troubles,
+    usage: Option<&mut Usage>,
 ) -> Vec<Watch> {
     keep_panics_quiet();
-    let threads = threads.get().min(inputs.len()).max(1);
+    let threads = how.threads.get().min(inputs.len()).max(1);
     let order = Order::new(inputs.len(), threads * WAITING);
     let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
-    let end = Mutex::new(End { watches, delivered: None, troubles });
+    let counts_usage = usage.is_some();
+    let end = Mutex::new(End { watches, delivered: None, troubles, usage });
     let work = || {
-        let mut worker = Worker::default();
+        let mut worker = Worker::with_rules(how.rules.cloned());
         while let Some(at) = order.take() {
             let Some(input) = inputs.get(at) else { break };
-            let read = read(&mut worker, input, estate, filter, progress);
+            let read = read(&mut worker, input, estate, how, counts_usage);
+            if read.is_err() {
+                // Its buffers may be in any state.
+                worker = Worker::with_rules(how.rules.cloned());
+            }
             order.bring(at, read, |at, read| {
                 if let Some(input) = inputs.get(at) {
                     locked(&end).absorb(input, read);
@@ -66,14 +86,18 @@ pub(crate) fn replay(
     end.watches
 }
 
-/// What came of one object: an outcome, or why there is none.
-type Read = Result<ObjectOutcome, String>;
+/// What came of one object: an outcome with what counts for keys, or why there is none.
+type Read = Result<(ObjectOutcome, Option<Part>), String>;
 
-fn read(worker: &mut Worker, input: &Input, estate: &Estate, filter: &Filter, progress: &Progress) -> Read {
-    let source = input.open().map_err(|error| error.to_string())?;
-    caught(|| worker.process(progress.watch(source), estate, filter)).inspect_err(|_| {
-        // Its buffers may be in any state.
-        *worker = Worker::default();
+fn read(worker: &mut Worker, input: &Input, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
+    let filter = how.filter;
+    let source = how.progress.watch(input.open().map_err(|error| error.to_string())?);
+    caught(|| {
+        if !counts_usage {
+            return (worker.process(source, estate, filter), None);
+        }
+        let mut part = Part::default();
+        (worker.process_with(source, estate, filter, |event| part.take(event)), Some(part))
     })
 }
 
@@ -83,6 +107,8 @@ struct End<'a> {
     /// Time of the last log absorbed.
     delivered: Option<Timestamp>,
     troubles: &'a mut Troubles,
+    /// Counts of keys and their users, where they are wanted.
+    usage: Option<&'a mut Usage>,
 }
 
 impl End<'_> {
@@ -102,6 +128,11 @@ impl End<'_> {
         if let Some(moment) = self.delivered.max(last_event) {
             self.advance(moment);
         }
+        for watch in &mut self.watches {
+            if let Err(message) = caught(|| watch.settle()) {
+                self.troubles.problems.push(InputProblem::whole("-".to_owned(), message));
+            }
+        }
     }
 
     fn absorb(&mut self, input: &Input, read: Read) {
@@ -111,8 +142,8 @@ impl End<'_> {
         {
             self.advance(before);
         }
-        let mut outcome = match read {
-            Ok(outcome) => outcome,
+        let (mut outcome, part) = match read {
+            Ok(read) => read,
             Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
         };
         let report = &mut outcome.report;
@@ -139,11 +170,15 @@ impl End<'_> {
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
         let Some((last, others)) = self.watches.split_last_mut() else { return };
-        let absorbed = caught(|| {
-            others.iter_mut().for_each(|watch| watch.absorb(outcome.clone()));
-            last.absorb(outcome);
-        });
-        if let Err(message) = absorbed {
+        let usage = self.usage.as_deref_mut().zip(part);
+        let absorb = || {
+            others.iter_mut().for_each(|watch| watch.gather(outcome.clone()));
+            last.gather(outcome);
+            if let Some((usage, part)) = usage {
+                usage.absorb(part);
+            }
+        };
+        if let Err(message) = caught(absorb) {
             self.troubles.problems.push(InputProblem::whole(input.name(), message));
         }
     }

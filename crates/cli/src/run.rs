@@ -2,14 +2,15 @@
 
 use crate::args::{Format, ReplayArgs};
 use crate::output::{self, Outcome, jsonl, summary, text};
-use crate::reading::{Reading, read};
+use crate::page::Page;
+use crate::reading::{Reading, read_counting};
 use crate::replay::caught;
 use crate::saved;
 use crate::terminal;
 use kmswatch_alerts::{Alert, Context, asff, ocsf};
-use kmswatch_engine::incident::{self, Member};
+use kmswatch_engine::incident;
 use kmswatch_engine::time::Timestamp;
-use kmswatch_engine::tuning;
+use kmswatch_engine::tuning::{self, Tuned};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -22,7 +23,8 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let summary_file = args.summary.as_deref().map(summary::create).transpose()?;
     let saved =
         args.save.as_deref().map(|file| Ok::<_, anyhow::Error>((file, saved::create(file)?))).transpose()?;
-    let Reading { watch, troubles } = read(&args.read, &[])?;
+    let mut page = args.report.as_deref().map(Page::create).transpose()?;
+    let Reading { watch, troubles } = read_counting(&args.read, &[], page.as_mut().map(Page::usage))?;
     let (mut account, findings) = caught(|| {
         let findings = watch.findings();
         (watch.summary_with(&findings), findings)
@@ -33,13 +35,10 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let settings = &watch.estate().settings;
     let tuned = tuning::tune(findings, settings, now);
     let notes = output::Tuning::of(&tuned);
-    let mut findings = if args.staged { tuned.staged } else { tuned.told };
-    let muted = if args.staged { Vec::new() } else { tuned.muted };
+    let tuned = if args.staged { Tuned { told: tuned.staged, ..Tuned::default() } } else { tuned };
     let mut less_severe = 0;
     let incidents = args.incidents.then(|| {
-        let told = findings.iter().map(|finding| Member { finding: finding.clone(), muted: false });
-        let muted = muted.into_iter().map(|finding| Member { finding, muted: true });
-        let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
+        let mut incidents = incident::incidents(tuned.members(), settings, now, &BTreeSet::new());
         // What is muted as a whole is counted with the suppressions.
         incidents.retain(|incident| incident.muted_count < incident.finding_count);
         if let Some(id) = &args.only {
@@ -48,6 +47,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         less_severe += keep(&mut incidents, |incident| incident.severity >= args.severity);
         incidents
     });
+    let mut findings = tuned.told;
     if incidents.is_none() {
         if let Some(id) = &args.only {
             findings.retain(|finding| finding.id == *id);
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let outcome = Outcome {
         findings,
         incidents,
-        now,
+        context: Context::of(&settings.alerts, now, &args.read.logs()),
         tuning: notes,
         less_severe,
         summary: account,
@@ -66,6 +66,9 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     };
     if let Some(file) = summary_file {
         summary::write(file, &outcome, begun.elapsed())?;
+    }
+    if let Some(page) = page {
+        page.write(args, &watch, &outcome)?;
     }
     let status = outcome.status();
     match print(args, &outcome) {
@@ -118,14 +121,12 @@ fn programs(
 
 /// The findings, or incidents, in a format of alerts.
 fn alerts(outcome: &Outcome, format: fn(&Alert, &Context) -> Value) -> Vec<Value> {
-    let context = Context { now: outcome.now, ..Context::default() };
+    let context = &outcome.context;
     match &outcome.incidents {
         Some(incidents) => {
-            incidents.iter().map(|incident| format(&Alert::of_incident(incident), &context)).collect()
+            incidents.iter().map(|incident| format(&Alert::of_incident(incident), context)).collect()
         }
-        None => {
-            outcome.findings.iter().map(|finding| format(&Alert::of_finding(finding), &context)).collect()
-        }
+        None => outcome.findings.iter().map(|finding| format(&Alert::of_finding(finding), context)).collect(),
     }
 }
 

@@ -19,14 +19,15 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Write the manual pages: one for the command and one for each of its subcommands
+/// Print the manual page, or write one for each command
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  \
+#[command(after_help = "Examples:\n  \
+    kmswatch man | man -l -\n  \
     kmswatch man --out ~/.local/share/man/man1 && man kmswatch-replay")]
 pub(crate) struct ManArgs {
-    /// Folder to write to; it must be there
+    /// Folder to write a page for each command to; it must be there
     #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
+    out: Option<PathBuf>,
 }
 
 /// `kmswatch completions SHELL`. Gives the exit status.
@@ -37,9 +38,16 @@ pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<u8> {
     Ok(crate::NOTHING_FOUND)
 }
 
-/// `kmswatch man --out FOLDER`. Gives the exit status.
+/// `kmswatch man`. Gives the exit status.
 pub(crate) fn man(args: &ManArgs) -> anyhow::Result<u8> {
-    clap_mangen::generate_to(Args::command(), &args.out)
-        .with_context(|| format!("cannot write to {}", args.out.display()))?;
+    match &args.out {
+        Some(folder) => clap_mangen::generate_to(Args::command(), folder)
+            .with_context(|| format!("cannot write to {}", folder.display()))?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Args::command()).render(&mut page)?;
+            io::stdout().lock().write_all(&page)?;
+        }
+    }
     Ok(crate::NOTHING_FOUND)
 }

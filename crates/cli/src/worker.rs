@@ -22,7 +22,8 @@ async fn work(args: &WorkerArgs) -> anyhow::Result<u8> {
     let settings = LiveSettings::of_variables(std::env::vars())?;
     let clients = Clients::connect().await;
     let settings = clients.complete(settings).await.context("cannot read the settings")?;
-    let live = Live::new(clients.ports(&settings), settings, &clients::owner());
+    let rules = settings.user_rules()?;
+    let live = Live::new(clients.ports(&settings), settings, &clients::owner()).with_rules(rules);
     let queue = clients.queue(&args.queue_url);
     let had_work = Cell::new(true);
     let goes_on = || !args.until_empty || had_work.replace(false);

@@ -43,8 +43,8 @@ impl Estate {
     ///
     /// Only own accounts deliver logs, so `here` is ours even before it is learned.
     pub fn is_outsider(&self, account: &str, here: &str) -> bool {
-        self.is_foreign(account)
-            && account != here
+        account != here
+            && self.is_foreign(account)
             && !self.settings.estate.trusted_accounts.iter().any(|trusted| trusted == account)
     }
 

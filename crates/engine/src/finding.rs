@@ -5,6 +5,8 @@
 //! the same id, and merging them changes nothing. Counts are never written into its texts: they belong to the
 //! evidence, which grows by union.
 
+pub mod stored;
+
 use crate::event::Event;
 use crate::state::{Act, Merge, Sightings};
 use crate::time::Timestamp;

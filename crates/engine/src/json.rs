@@ -100,6 +100,7 @@ impl<'a> Value<'a> {
     pub fn is_empty(self) -> bool {
         match self.kind() {
             Kind::Null => true,
+            Kind::Object | Kind::Array if self.raw.as_bytes().get(1) == Some(&b'"') => false,
             Kind::Object | Kind::Array => self
                 .raw
                 .get(1..self.raw.len().saturating_sub(1))
@@ -295,8 +296,10 @@ impl Named for Name {
     #[inline(always)]
     fn begins(&self, text: &[u8], near: Option<&Near>) -> bool {
         match near {
-            Some(Near(near)) => {
-                near.iter().zip(&self.mask).zip(&self.words).all(|((near, mask), word)| near & mask == *word)
+            Some(Near([a, b, c, d])) => {
+                // The first word settles nearly all; the others are compared at once.
+                let ([wa, wb, wc, wd], [ma, mb, mc, md]) = (&self.words, &self.mask);
+                a & ma == *wa && ((b & mb) ^ wb) | ((c & mc) ^ wc) | ((d & md) ^ wd) == 0
             }
             None => self.text.begins(text, None),
         }
@@ -375,7 +378,7 @@ impl<'a> Cursor<'a> {
     /// gives its place among them. Begins with the one at `likely`.
     #[inline(always)]
     fn known_name<N: Named>(&mut self, names: &[N], likely: usize) -> Option<usize> {
-        let rest = self.text.as_bytes().get(self.at..)?;
+        let rest = self.rest();
         let near = Near::of(rest);
         let (before, behind) = names.split_at_checked(likely)?;
         let place = match behind.iter().position(|name| name.begins(rest, near.as_ref())) {
@@ -394,6 +397,11 @@ impl<'a> Cursor<'a> {
     /// Goes to the next entry of a container; false at its end.
     #[inline(always)]
     fn step(&mut self, first: &mut bool, close: u8) -> Result<bool, Malformed> {
+        // So it stands behind nearly every member.
+        if self.rest().first_chunk() == Some(b",\"") && !*first {
+            self.at += 1;
+            return Ok(true);
+        }
         self.spaces();
         match self.peek() {
             Some(b) if b == close => {
@@ -417,9 +425,12 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        if self.peek() == Some(b'"') {
+            return self.string_here();
+        }
         self.spaces();
         match self.peek() {
-            Some(b'"') => self.string(),
+            Some(b'"') => self.string_here(),
             Some(b'{' | b'[') => self.container(),
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => self.scalar(),
             _ => self.malformed(),
@@ -428,10 +439,13 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn string(&mut self) -> Result<Value<'a>, Malformed> {
+        if self.peek() == Some(b'"') { self.string_here() } else { self.malformed() }
+    }
+
+    /// The string whose opening quote stands here.
+    #[inline(always)]
+    fn string_here(&mut self) -> Result<Value<'a>, Malformed> {
         let start = self.at;
-        if self.peek() != Some(b'"') {
-            return self.malformed();
-        }
         let bytes = self.text.as_bytes();
         let (mut from, mut found) = (start + 1, Found::PlainString);
         loop {
@@ -489,6 +503,11 @@ impl<'a> Cursor<'a> {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
+    }
+
+    #[inline(always)]
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Worker::process(bytes) → ObjectOutcome     pure work on one object; many workers side by side
-//! Watch::absorb(ObjectOutcome)               merges its Delta into the States
+//! Watch::absorb(ObjectOutcome)               merges its Delta into the States (many: gather them, then settle)
 //! Watch::advance(moment of delivery)         closes the hours that are over, and learns from them
 //! Watch::findings(), Watch::summary()        judges the States: what there is to say so far
 //! ```
@@ -14,9 +14,12 @@
 
 use crate::baseline::judge::{Entity, Judge};
 use crate::baseline::reliability::Reached;
+use crate::baseline::series;
+use crate::detectors::account_fell_silent;
+use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Normalized, Repeats, SkipReason, Source, normalize_with};
+use crate::event::{Event, Left, Repeats, SkipReason, Source, normalize_with};
 use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
@@ -25,10 +28,12 @@ pub use history::{JudgedHour, JudgedUses};
 use indexmap::IndexMap;
 use rates::{Clock, OpenHours, Rates};
 pub use saved::SavedError;
+pub use seen_events::SeenEvents;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Which events are looked at. Empty lists and missing bounds let everything pass.
@@ -82,33 +87,66 @@ pub struct Worker {
     reader: Reader,
     repeats: Repeats,
     patterns: Patterns,
+    rules: Option<Arc<dyn UserRules>>,
 }
 
 impl Worker {
+    /// A worker that asks rules of the user, too, if there are any, about every event.
+    pub fn with_rules(rules: Option<Arc<dyn UserRules>>) -> Worker {
+        Worker { rules, ..Worker::default() }
+    }
+
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
+        self.process_with(source, estate, filter, |_| {})
+    }
+
+    /// [`Worker::process`], with `also` called for each event that passes the filter, in the order of the object.
+    /// Repeated events come repeatedly: [`SeenEvents`] tells which are new.
+    pub fn process_with(
+        &mut self,
+        source: impl Read,
+        estate: &Estate,
+        filter: &Filter,
+        mut also: impl FnMut(&Event<'_>),
+    ) -> ObjectOutcome {
         let mut outcome = ObjectOutcome::default();
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
-        let Worker { reader, repeats, patterns } = self;
+        let mut unasked = 0;
+        let Worker { reader, repeats, patterns, rules } = self;
         let report =
-            reader.read(source, &estate.settings.limits, |record| match normalize_with(&record, repeats) {
-                Normalized::Event(event) if filter.passes(&event) => {
-                    outcome.take(&event, estate, &looks, patterns);
+            reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
+                Ok(event) if filter.passes(event) => {
+                    outcome.take(event, estate, &looks, patterns);
+                    if let Some(rules) = rules
+                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
+                    {
+                        unasked += 1;
+                        if problems.len() < ObjectReport::PROBLEMS {
+                            problems.push(Problem {
+                                record: Some(record.index),
+                                offset: record.offset,
+                                message,
+                            });
+                        }
+                    }
+                    also(event);
                 }
-                Normalized::Event(_) => outcome.skip(SkipReason::Filtered),
-                Normalized::Skip(reason) => outcome.skip(reason),
-                Normalized::Problem(message) => {
+                Ok(_) => outcome.skip(SkipReason::Filtered),
+                Err(Left::Skip(reason)) => outcome.skip(*reason),
+                Err(Left::Problem(message)) => {
                     broken += 1;
                     if problems.len() < ObjectReport::PROBLEMS {
-                        problems.push(Problem { record: Some(record.index), offset: record.offset, message });
+                        let (record, offset) = (Some(record.index), record.offset);
+                        problems.push(Problem { record, offset, message: message.clone() });
                     }
                 }
             });
         outcome.report = report;
         outcome.report.broken_records += broken;
-        outcome.report.problem_count += broken;
+        outcome.report.problem_count += broken + unasked;
         outcome.report.problems.extend(problems);
         outcome.report.problems.sort_by_key(|problem| problem.offset);
         outcome.report.problems.truncate(ObjectReport::PROBLEMS);
@@ -150,6 +188,14 @@ impl ObjectOutcome {
         self.delta.observe(event, estate, patterns);
     }
 
+    /// Takes the findings of the user's rules about an event.
+    fn ask(&mut self, rules: &dyn UserRules, record: &str, event: &Event<'_>) -> Result<(), String> {
+        for rule in rules.holding(record, event)? {
+            merge_finding(&mut self.findings, user_rules::found(rule, event));
+        }
+        Ok(())
+    }
+
     fn skip(&mut self, reason: SkipReason) {
         self.skip_many(reason, 1);
     }
@@ -182,10 +228,27 @@ pub struct Watch {
     rates: Rates,
     seen: SeenEvents,
     summary: Summary,
+    waiting: Waiting,
     /// Time of the last event of which a saved watch knew.
     known_until: Option<Timestamp>,
     /// What its findings have explained.
     understood_before: understood::Before,
+    until: Option<Timestamp>,
+}
+
+/// Groups of events that wait to be taken up together.
+#[derive(Debug, Default)]
+struct Waiting {
+    deltas: Vec<Delta>,
+    bytes: usize,
+    earliest_hour: Option<i64>,
+}
+
+impl Waiting {
+    /// Bytes that may wait: some ten thousand events.
+    const BYTES: usize = 3 << 20;
+    /// Deltas that may wait, however little they hold.
+    const DELTAS: usize = 4_096;
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -242,6 +305,11 @@ impl Watch {
         Watch { estate, states, rates, ..Watch::default() }
     }
 
+    /// The same watch, told that no events from this moment on are given to it: that they are missing means nothing.
+    pub fn until(self, until: Option<Timestamp>) -> Watch {
+        Watch { until, ..self }
+    }
+
     /// Up to which hour all is closed.
     pub fn clock(&self) -> Clock {
         self.rates.clock
@@ -255,13 +323,42 @@ impl Watch {
 
     /// Takes up what an object gave: counts it, and merges its findings and its Delta.
     pub fn absorb(&mut self, outcome: ObjectOutcome) {
+        self.gather(outcome);
+        self.settle();
+    }
+
+    /// [`Watch::absorb`], quicker for many objects: most of what they say of entities waits, within bounds, to be
+    /// taken up together. Call [`Watch::settle`] before asking for anything.
+    pub fn gather(&mut self, mut outcome: ObjectOutcome) {
         self.count(&outcome);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
-        for (_, finding) in outcome.findings {
+        for (_, finding) in std::mem::take(&mut outcome.findings) {
             merge_finding(&mut self.findings, finding);
         }
-        let opened = self.states.absorb(outcome.delta);
-        self.rates.open.note_opened(opened, &self.states);
+        let rare = outcome.delta.take_rare();
+        self.states.merge(&rare);
+        self.rates.open.note(&rare, &self.states);
+        let waiting = &mut self.waiting;
+        let hours = outcome.events.iter().map(|mark| mark.hour);
+        waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
+        if outcome.delta.bytes() > 0 {
+            waiting.bytes += outcome.delta.bytes();
+            waiting.deltas.push(outcome.delta);
+        }
+        if waiting.bytes > Waiting::BYTES || waiting.deltas.len() >= Waiting::DELTAS {
+            self.settle();
+        }
+    }
+
+    /// Takes up what was gathered.
+    pub fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let opened = self.states.absorb_groups(&waiting.deltas);
+        self.rates.open.note_opened(opened);
+    }
+
+    fn assert_settled(&self) {
+        debug_assert!(self.waiting.deltas.is_empty(), "something waits to be settled");
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what
@@ -294,6 +391,7 @@ impl Watch {
     /// How often hours were as unusual as is said, by class of entities. Empty unless
     /// [`Watch::count_unusual_hours`] was called before.
     pub fn reliability(&self) -> Vec<Reached> {
+        self.assert_settled();
         let keys = self.states.keys.iter().map(|(arn, state)| (Entity::Key(arn.clone()), &state.baseline));
         let principals =
             self.states.principals.iter().map(|(id, state)| (Entity::Principal(id.clone()), &state.baseline));
@@ -304,8 +402,35 @@ impl Watch {
     /// Tells that everything delivered up to this moment has been absorbed: closes the hours that ended at least an
     /// hour before, judges them and learns from them. Without it all hours stay open, and memory grows with them.
     pub fn advance(&mut self, delivered: Timestamp) {
+        let before = self.rates.clock;
+        let due = series::due(delivered.hour());
+        // What closes first is judged with all that is known, and closing comes once an hour.
+        if self.rates.clock.moves_by(delivered) || self.waiting.earliest_hour.is_some_and(|hour| hour <= due)
+        {
+            self.settle();
+        }
         let understood = |hour| self.understood_before.and(&self.findings, hour);
         self.rates.advance(delivered, &mut self.states, &self.estate.settings, &understood);
+        if self.rates.clock != before {
+            self.judge_by_clock();
+        }
+    }
+
+    /// What the States say of hours in which nothing came. It is said once, when the clock gets there: later more may
+    /// have come, and States do not remember the silence before it.
+    fn judge_by_clock(&mut self) {
+        let end = self.until.map_or(i64::MAX, |until| until.hour() - 1);
+        let Some(closed) = self.rates.clock.last_closed().map(|closed| closed.min(end)) else { return };
+        let mut found = Vec::new();
+        for detector in detectors::on(&self.estate.settings.detectors) {
+            for look in detector.look.each() {
+                let Look::Clock(judge) = look else { continue };
+                for (id, state) in &self.states.accounts {
+                    judge(id, state, closed, &self.estate, &mut found);
+                }
+            }
+        }
+        found.into_iter().for_each(|finding| merge_finding(&mut self.findings, finding));
     }
 
     fn count(&mut self, outcome: &ObjectOutcome) {
@@ -336,7 +461,7 @@ impl Watch {
             }
         }
         self.seen.forget(self.estate.settings.limits.duplicate_memory_events);
-        summary.duplicates_incomplete = self.seen.forgot;
+        summary.duplicates_incomplete = self.seen.has_forgotten();
     }
 
     /// What is ours, with the accounts learned so far.
@@ -349,8 +474,14 @@ impl Watch {
         self.summary.last_event.max(self.known_until)
     }
 
+    /// Time of the first and of the last event absorbed.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { start: self.summary.first_event?, end: self.summary.last_event? })
+    }
+
     /// The States of all entities.
     pub fn states(&self) -> &States {
+        self.assert_settled();
         &self.states
     }
 
@@ -369,6 +500,11 @@ impl Watch {
             foreign.is_empty() || !foreign.iter().all(|account| self.estate.is_own(account))
         });
         findings.retain_mut(|finding| !finding.sets_policy || self.compare_policy(finding, &names));
+        findings.retain(|finding| {
+            let account = self.states.accounts.get(&finding.account);
+            finding.detector != account_fell_silent::DETECTOR.id
+                || !account.is_some_and(|state| account_fell_silent::is_taken_back(finding, state))
+        });
         for finding in &mut findings {
             self.name(finding, &names);
         }
@@ -418,6 +554,7 @@ impl Watch {
 
     /// What the States say.
     fn judge_states(&self, names: &Names) -> Vec<Finding> {
+        self.assert_settled();
         let mut found = Vec::new();
         let looks: Vec<&Look> = detectors::on(&self.estate.settings.detectors)
             .flat_map(|detector| detector.look.each())
@@ -507,36 +644,10 @@ impl Watch {
     }
 }
 
-/// Ids of events seen, by hour of event time, so that the oldest can be forgotten as a whole.
-#[derive(Debug, Default)]
-struct SeenEvents {
-    hours: BTreeMap<i64, HashSet<u64, foldhash::fast::RandomState>>,
-    total: usize,
-    forgot: bool,
-}
-
-impl SeenEvents {
-    /// Whether the id is new.
-    fn insert(&mut self, hour: i64, id: u64) -> bool {
-        let new = self.hours.entry(hour).or_default().insert(id);
-        self.total += usize::from(new);
-        new
-    }
-
-    /// Forgets the oldest hours until at most `keep` ids are left; the newest hour always stays.
-    fn forget(&mut self, keep: usize) {
-        while self.total > keep && self.hours.len() > 1 {
-            if let Some((_, ids)) = self.hours.pop_first() {
-                self.total -= ids.len();
-                self.forgot = true;
-            }
-        }
-    }
-}
-
 mod history;
 pub mod rates;
 mod saved;
+mod seen_events;
 mod touched;
 mod understood;
 

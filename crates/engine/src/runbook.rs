@@ -2,6 +2,7 @@
 //!
 //! People paste these lines into a shell. Whatever a log holds, a value stays one word of the command.
 
+use crate::finding::Actor;
 use std::borrow::Cow;
 
 /// The text as one word of a POSIX shell.
@@ -61,6 +62,49 @@ pub fn look_up(attribute: &str, value: &str, options: &[(&str, &str)]) -> String
     let options: Vec<(&str, &str)> =
         [("lookup-attributes", by.as_str())].iter().chain(options).copied().collect();
     aws("cloudtrail lookup-events", &options)
+}
+
+/// How to end what a principal can do, in a way that can be taken back; `None` for those that cannot be ended so:
+/// service-linked roles, services, strangers, and root, whom no policy of the account binds.
+///
+/// `until` is the moment up to which sessions are ended, RFC 3339. New ones can be made from then on, unless the way to
+/// them is closed as well.
+pub fn cut_off(actor: &Actor, until: &str) -> Option<String> {
+    let name = actor.id.rsplit(['/', ':']).next().unwrap_or(&actor.id);
+    let command = match actor.kind {
+        "role" => {
+            let deny = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*",
+                "Resource": "*", "Condition": {"DateLessThan": {"aws:TokenIssueTime": until}}}]});
+            let options = [
+                ("role-name", name),
+                ("policy-name", "RevokeOlderSessions"),
+                ("policy-document", &deny.to_string()),
+            ];
+            aws("iam put-role-policy", &options)
+        }
+        "user" => {
+            let key = actor.access_key.as_deref().unwrap_or("ACCESS_KEY_ID");
+            let key = key.get(..128).unwrap_or(key);
+            aws(
+                "iam update-access-key",
+                &[("user-name", name), ("access-key-id", key), ("status", "Inactive")],
+            )
+        }
+        "permission_set" => {
+            return Some(
+                "If nobody knows of it, end the sessions of this person in IAM Identity Center, and disable the user \
+                 there."
+                    .to_owned(),
+            );
+        }
+        _ => return None,
+    };
+    Some(format!("If nobody knows of it, cut it off, which ends its rightful sessions as well: {command}"))
+}
+
+/// Whether a command is one of [`cut_off`].
+pub fn is_cut_off(command: &str) -> bool {
+    ["aws iam put-role-policy", "aws iam update-access-key"].iter().any(|start| command.starts_with(start))
 }
 
 /// Control characters (Unicode Cc), and the format characters that set direction or have no width.

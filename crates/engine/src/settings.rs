@@ -1,7 +1,9 @@
 //! Everything a user can set, with its defaults. Unknown keys are errors, so that a typing mistake is noticed.
 
+mod check;
 mod tuning;
 
+pub use check::Unfit;
 pub use tuning::{Maintenance, Suppression};
 
 use crate::finding::Severity;
@@ -51,6 +53,10 @@ pub struct EstateSettings {
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,
+    /// Tag by which a key says of itself that nobody has a reason to touch it; empty: none.
+    pub canary_tag: String,
+    /// Digests of the enclave images that may use keys, as the log writes them. Empty: any but those of debug mode.
+    pub enclave_images: Vec<String>,
     /// For each key (ARN, id, or alias as calls name it) the principals that are meant to use it: ARNs, names such as
     /// `role/payments-*`, or `service:NAME`. Use of these keys by anybody else is found.
     pub key_users: BTreeMap<String, Vec<String>>,
@@ -67,6 +73,8 @@ impl Default for EstateSettings {
             break_glass: Vec::new(),
             pipeline: vec!["*kmswatch*".to_owned()],
             canary_keys: Vec::new(),
+            canary_tag: "kmswatch:canary".to_owned(),
+            enclave_images: Vec::new(),
             key_users: BTreeMap::new(),
         }
     }
@@ -109,11 +117,19 @@ pub struct AlertSettings {
     /// False statistical alerts a week, for the whole estate, that are accepted so that true ones are not missed:
     /// 0.01 to 1,000. Kept within about a factor of two once the estate has been watched for some weeks.
     pub budget_per_week: f64,
+    /// Table of CloudTrail logs in Athena, for the queries in alerts.
+    pub athena_table: String,
+    /// Id of an event data store of CloudTrail Lake, for the queries in alerts; empty if there is none.
+    pub lake_store: String,
 }
 
 impl Default for AlertSettings {
     fn default() -> Self {
-        AlertSettings { budget_per_week: 1.0 }
+        AlertSettings {
+            budget_per_week: 1.0,
+            athena_table: "cloudtrail_logs".to_owned(),
+            lake_store: String::new(),
+        }
     }
 }
 
@@ -156,6 +172,8 @@ pub struct DetectorSettings {
     pub ended_grants: u64,
     /// `habit_broken`, `log_objects_read`: days that a habit must have lasted before breaking it is a finding.
     pub habit_days: i64,
+    /// `dormant_woke`: days without use after which a use is a finding.
+    pub dormant_days: i64,
     /// `ciphertext_probed`: calls of one principal in an hour that fail since nothing fits.
     pub probing_calls: u64,
     /// `quota_exhausted`: throttled calls in an hour, Region and account that make a finding.
@@ -172,6 +190,7 @@ impl Default for DetectorSettings {
             short_expiry_days: 7,
             ended_grants: 20,
             habit_days: 14,
+            dormant_days: 90,
             probing_calls: 100,
             throttled_calls: 500,
         }

@@ -32,7 +32,7 @@ impl Stage {
     /// What it is, in a list of what happened.
     pub fn words(self) -> &'static str {
         match self {
-            Stage::Probing => "probing",
+            Stage::Probing => "refusals and trials",
             Stage::Taking => "unusual use",
             Stage::FirstUse => "first uses",
             Stage::Blinding => "log switched off",

@@ -5,6 +5,7 @@
 //! gives, so that somebody tidies up.
 
 use crate::finding::{Finding, FindingKind};
+use crate::incident::Member;
 use crate::policy::action::glob;
 use crate::settings::{Maintenance, Settings, Suppression};
 use crate::time::Timestamp;
@@ -22,6 +23,14 @@ pub struct Tuned {
     pub staged: Vec<Finding>,
     /// What each suppression and each maintenance did.
     pub rules: Vec<RuleUse>,
+}
+
+impl Tuned {
+    /// What goes into incidents: the findings that are told, and the muted ones, which no alert rests on.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        let told = self.told.iter().map(|finding| Member { finding: finding.clone(), muted: false });
+        told.chain(self.muted.iter().map(|finding| Member { finding: finding.clone(), muted: true }))
+    }
 }
 
 /// What a suppression or a maintenance did.

@@ -36,7 +36,8 @@ async fn start() -> anyhow::Result<Live> {
     let settings = LiveSettings::of_variables(std::env::vars())?;
     let clients = Clients::connect().await;
     let settings = clients.complete(settings).await.context("cannot read the settings")?;
-    Ok(Live::new(clients.ports(&settings), settings, &clients::owner()))
+    let rules = settings.user_rules()?;
+    Ok(Live::new(clients.ports(&settings), settings, &clients::owner()).with_rules(rules))
 }
 
 async fn handle(live: &Live, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {

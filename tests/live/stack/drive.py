@@ -2,10 +2,15 @@
 
     drive.py deploy TEMPLATE BOOTSTRAP [Parameter=Value ...]    prints the outputs of the stack as JSON
     drive.py invoke FUNCTION < EVENT                             prints the answer; ends with 1 if it is an error
+    drive.py upload FOLDER BUCKET PREFIX [REGION]                puts a folder into a new bucket; prints how many
+    drive.py table NAME                                          makes a table for States
+    drive.py dump NAME                                           prints the bodies of its items, by name
 """
 
+import base64
 import io
 import json
+import os
 import sys
 import zipfile
 
@@ -58,5 +63,34 @@ def invoke(function):
     return payload
 
 
+def upload(folder, bucket, prefix, region="us-east-1"):
+    s3 = boto3.client("s3", region_name=region)
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=bucket, **place)
+    n = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            s3.upload_file(path, bucket, prefix + os.path.relpath(path, folder))
+            n += 1
+    return n
+
+
+def table(name):
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def dump(name):
+    pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=name)
+    items = [item for page in pages for item in page["Items"]]
+    return {item["pk"]["S"]: base64.b64encode(item["body"]["B"]).decode() for item in items}
+
+
 if __name__ == "__main__":
-    json.dump({"deploy": deploy, "invoke": invoke}[sys.argv[1]](*sys.argv[2:]), sys.stdout)
+    commands = {"deploy": deploy, "invoke": invoke, "upload": upload, "table": table, "dump": dump}
+    json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

@@ -1,4 +1,8 @@
 //! An emulator of AWS of our own: installed once beneath `target`, started on a free port, gone with the test.
+//!
+//! Two programs of tests use it, each a part of it.
+
+#![allow(dead_code)]
 
 use std::fs;
 use std::io::Read;
@@ -52,14 +56,28 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
+    /// MiniStack, which runs functions.
     pub(crate) fn start() -> Emulator {
+        Emulator::of("ministack", |_| Vec::new())
+    }
+
+    /// The server of moto, which has more of S3.
+    pub(crate) fn moto() -> Emulator {
+        Emulator::of("moto_server", |port| ["-H", "127.0.0.1", "-p", port].map(str::to_owned).to_vec())
+    }
+
+    fn of(program: &str, args: impl Fn(&str) -> Vec<String>) -> Emulator {
         let python = python();
         // Free now; whoever takes it in between makes this test fail, which is seen.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("emulator-{port}.log"));
         let out = fs::File::create(&log).unwrap();
-        let mut command = Command::new(python.with_file_name("ministack"));
-        command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
+        let mut command = Command::new(python.with_file_name(program));
+        command
+            .args(args(&port.to_string()))
+            .stdin(Stdio::null())
+            .stderr(out.try_clone().unwrap())
+            .stdout(out);
         let mut emulator = Emulator { process: with_aws(&mut command, port).spawn().unwrap(), port, log };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -77,6 +95,11 @@ impl Emulator {
 
     pub(crate) fn region() -> &'static str {
         REGION
+    }
+
+    /// Points a command at it, and nowhere else.
+    pub(crate) fn point<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        with_aws(command, self.port)
     }
 
     /// What the emulator and the functions on it have written.

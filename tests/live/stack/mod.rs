@@ -5,9 +5,10 @@ mod emulator;
 
 use crate::contract;
 use crate::logs::{self, BUCKET, deletion, log, notification, object, story};
-use crate::world::{World, deliver, task};
+use crate::world::{World, deliver, is_of_telling, task};
 use aws_sdk_s3::primitives::ByteStream;
-use emulator::{Emulator, python, root};
+pub(crate) use emulator::root;
+use emulator::{Emulator, python};
 use kmswatch_aws::clients::Clients;
 use kmswatch_aws::objects::{ObjectError, ObjectRef, Objects};
 use kmswatch_aws::settings::LiveSettings;
@@ -226,8 +227,7 @@ async fn a_story_is_stored_as_in_memory(stack: &Stack) {
     let mut stored = loop {
         stack.settle().await;
         let mut stored = stack.stored().await;
-        stored
-            .retain(|name, _| !["finding#", "lease#", "contract#"].iter().any(|kind| name.starts_with(kind)));
+        stored.retain(|name, _| !is_of_telling(name) && !name.starts_with("contract#"));
         if stored == expected || begun.elapsed() > PATIENCE {
             break stored;
         }
@@ -238,13 +238,15 @@ async fn a_story_is_stored_as_in_memory(stack: &Stack) {
     assert!(stored.is_empty(), "stored on AWS alone: {:?}", stored.keys());
 }
 
-/// A log that is delivered now, with a deletion a minute ago.
+/// A log that is delivered now, with a deletion a minute ago, each by somebody else.
 fn fresh(n: u32) -> (ObjectRef, Value) {
     let stamp: String = now().to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     let mut event = deletion(n, &now().plus(-60).to_string());
     let arn = format!("{}{n:04}", &logs::KEY[..logs::KEY.len() - 4]);
     event["resources"][0]["ARN"] = arn.clone().into();
     event["requestParameters"]["keyId"] = arn.into();
+    let role = logs::by(&format!("Admin{n}"), n, "", "", Value::Null);
+    event["userIdentity"] = role["userIdentity"].clone();
     (object(&format!("{}Z", &stamp[..13]), n), event)
 }
 

@@ -1,11 +1,13 @@
 //! Objects in Amazon S3.
 
+use super::listing::{Listed, SIDE_BY_SIDE, Visit};
 use super::{ObjectError, ObjectRef, Objects};
 use crate::fault::{describe, is_throttling};
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 /// Objects in Amazon S3.
 #[derive(Clone, Debug)]
@@ -17,6 +19,42 @@ impl S3Objects {
     /// Objects as `client` sees them.
     pub fn new(client: Client) -> S3Objects {
         S3Objects { client }
+    }
+
+    /// What is directly in these folders, or below them: objects, and folders to step into.
+    pub(super) async fn list_all(
+        &self,
+        bucket: &str,
+        folders: &[(String, Visit)],
+    ) -> Result<Vec<(Vec<Listed>, Vec<String>)>, ObjectError> {
+        let lists: Vec<_> =
+            folders.iter().map(|(folder, visit)| self.list_one(bucket, folder, *visit)).collect();
+        stream::iter(lists).buffered(SIDE_BY_SIDE).try_collect().await
+    }
+
+    async fn list_one(
+        &self,
+        bucket: &str,
+        folder: &str,
+        visit: Visit,
+    ) -> Result<(Vec<Listed>, Vec<String>), ObjectError> {
+        let delimiter = (visit == Visit::Step).then(|| "/".to_owned());
+        let request = self.client.list_objects_v2().bucket(bucket).prefix(folder).set_delimiter(delimiter);
+        let mut pages = request.into_paginator().send();
+        let (mut objects, mut folders) = (Vec::new(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| match error.raw_response().map(|raw| raw.status().as_u16()) {
+                _ if is_throttling(&error) => ObjectError::Throttled,
+                Some(403) => ObjectError::AccessDenied(describe(&error)),
+                _ => ObjectError::Failed(describe(&error)),
+            })?;
+            for object in page.contents.unwrap_or_default() {
+                let bytes = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                objects.extend(object.key.map(|key| Listed { key, bytes }));
+            }
+            folders.extend(page.common_prefixes.unwrap_or_default().into_iter().filter_map(|one| one.prefix));
+        }
+        Ok((objects, folders))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Alerts to an Amazon EventBridge bus. Their form: `crates/alerts/schema`, with example rules.
 
-use super::{Sink, SinkError, all};
+use super::{Sink, SinkError, all, fitting};
 use crate::alert::{Alert, SOURCE};
 use crate::fault::describe;
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
-/// Entries in one call: the most that EventBridge takes. Ten of the largest alerts stay under its 1 MB.
+/// Entries in one call: the most that EventBridge takes.
 const ENTRIES: usize = 10;
+/// Bytes of all entries in one call: of the 1 MB that EventBridge takes, with room for what stands around the details.
+const BYTES: usize = 900_000;
 
 /// A bus.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl Sink for EventBridgeSink {
 
     async fn send(&self, alerts: &[Alert]) -> Vec<Result<(), SinkError>> {
         let mut results = Vec::with_capacity(alerts.len());
-        for some in alerts.chunks(ENTRIES) {
+        for some in fitting(alerts, ENTRIES, BYTES) {
             results.extend(self.send_some(some).await);
         }
         results

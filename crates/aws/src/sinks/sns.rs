@@ -25,9 +25,9 @@ impl SnsSink {
         // Subscribers get the member of their protocol, programs the first; https is how Amazon Q Developer subscribes.
         let message = json!({ "default": alert.json.to_string(), "email": alert.text,
             "https": alert.chat.to_string() });
-        let attribute = |value: &str| {
+        let attribute = |kind: &str, value: &str| {
             MessageAttributeValue::builder()
-                .data_type("String")
+                .data_type(kind)
                 .string_value(value)
                 .build()
                 .map_err(|error| SinkError(error.to_string()))
@@ -39,8 +39,9 @@ impl SnsSink {
             .subject(&alert.subject)
             .message_structure("json")
             .message(message.to_string())
-            .message_attributes("severity", attribute(alert.severity.name())?)
-            .message_attributes("detector", attribute(alert.detector)?);
+            .message_attributes("severity", attribute("String", alert.severity.name())?)
+            .message_attributes("news", attribute("String", alert.news)?)
+            .message_attributes("analytics", attribute("String.Array", &json!(alert.analytics).to_string())?);
         request.send().await.map(|_| ()).map_err(|error| SinkError(describe(&error)))
     }
 }

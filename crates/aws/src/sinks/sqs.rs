@@ -1,6 +1,6 @@
 //! Alerts to an Amazon SQS queue, as JSON.
 
-use super::{Sink, SinkError, all};
+use super::{Sink, SinkError, all, fitting};
 use crate::alert::Alert;
 use crate::fault::describe;
 use async_trait::async_trait;
@@ -8,8 +8,10 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use std::collections::BTreeSet;
 
-/// Messages in one call: the most that SQS takes. Ten of the largest alerts stay under its 1 MiB.
+/// Messages in one call: the most that SQS takes.
 const ENTRIES: usize = 10;
+/// Bytes of all messages in one call, of the 1 MiB that SQS takes.
+const BYTES: usize = 1_000_000;
 
 /// A queue.
 #[derive(Clone, Debug)]
@@ -63,7 +65,7 @@ impl Sink for SqsSink {
 
     async fn send(&self, alerts: &[Alert]) -> Vec<Result<(), SinkError>> {
         let mut results = Vec::with_capacity(alerts.len());
-        for some in alerts.chunks(ENTRIES) {
+        for some in fitting(alerts, ENTRIES, BYTES) {
             results.extend(self.send_some(some).await);
         }
         results

@@ -49,7 +49,9 @@ impl Subject {
                 let truth: Truth = serde_json::from_str(&labels)
                     .with_context(|| format!("cannot use labels.json in {name}"))?;
                 let mut troubles = Troubles::default();
-                let list = inputs::find(std::slice::from_ref(folder), 1, &mut troubles).list;
+                let list =
+                    inputs::find(std::slice::from_ref(folder), &inputs::Wish::default(), 1, &mut troubles)
+                        .list;
                 if troubles.problems.count > 0 {
                     bail!("the logs in {name} cannot all be read: `kmswatch replay` says why");
                 }

@@ -5,9 +5,9 @@ use super::layout::{labelled, wrapped};
 use super::plot::bar;
 use super::{BAD, FAINT};
 use kmswatch_engine::baseline::rate::{Score, Window};
-use kmswatch_engine::measures::Measure;
 use kmswatch_engine::pipeline::JudgedHour;
 use kmswatch_engine::time::{HOUR, Timestamp};
+use kmswatch_report::page::charts::Counted;
 use std::io::{self, Write};
 
 /// Hours shown before the judged window, and after it.
@@ -15,19 +15,8 @@ const AROUND: [i64; 2] = [30, 12];
 /// Columns of the bars.
 const BAR: usize = 20;
 
-/// What is marked: a window of one measure.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Judged {
-    /// What was counted.
-    pub(crate) measure: &'static Measure,
-    /// The last hour of the window, whole hours since the epoch.
-    pub(crate) until: i64,
-    /// Hours of the window.
-    pub(crate) hours: i64,
-}
-
 /// Writes the hours around the judged window, silent ones together.
-pub(crate) fn write(out: &mut impl Write, judged: &Judged, history: &[JudgedHour]) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, judged: &Counted, history: &[JudgedHour]) -> io::Result<()> {
     let first = judged.until - judged.hours + 1;
     let shown = first - AROUND[0]..=judged.until + AROUND[1];
     let hours: Vec<&JudgedHour> =
@@ -71,7 +60,7 @@ fn interval(score: &Score) -> String {
 }
 
 /// How each window that ends with the judged one was scored.
-pub(crate) fn scores(out: &mut impl Write, judged: &Judged, history: &[JudgedHour]) -> io::Result<()> {
+pub(crate) fn scores(out: &mut impl Write, judged: &Counted, history: &[JudgedHour]) -> io::Result<()> {
     let hour = history.iter().find(|hour| hour.measure == judged.measure && hour.hour == judged.until);
     let Some(hour) = hour else { return Ok(()) };
     let lines: Vec<String> = hour

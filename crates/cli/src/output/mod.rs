@@ -3,6 +3,7 @@
 pub(crate) mod entity;
 pub(crate) mod figures;
 pub(crate) mod hours;
+pub(crate) mod inventory;
 pub(crate) mod jsonl;
 pub(crate) mod layout;
 pub(crate) mod numbers;
@@ -18,10 +19,10 @@ use crate::terminal;
 use crate::troubles::{InputProblem, Troubles};
 use anstyle::{AnsiColor, Color, Style};
 use figures::{grouped, plural};
+use kmswatch_alerts::Context;
 use kmswatch_engine::finding::{Finding, Severity};
 use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::Summary;
-use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::tuning::{RuleUse, Tuned};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,8 +44,8 @@ pub(crate) struct Outcome {
     pub(crate) findings: Vec<Finding>,
     /// Incidents to show instead, in order of time.
     pub(crate) incidents: Option<Vec<Incident>>,
-    /// The moment that counts as now.
-    pub(crate) now: Timestamp,
+    /// For formats that are alerts.
+    pub(crate) context: Context,
     /// What was muted, and what was found by staged detectors.
     pub(crate) tuning: Tuning,
     /// Findings, or incidents, left out by `--severity`.

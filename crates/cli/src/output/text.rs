@@ -5,7 +5,7 @@ use super::layout::{Part, beside_label, labelled, paragraphs, parts, wrapped};
 use super::{BAD, COMMAND, FAINT, Outcome, STRONG, problems_to, style_of};
 use crate::terminal::{capped, safe};
 use crate::troubles::First;
-use kmswatch_engine::finding::{Actor, Evidence, Finding, KeyName, Severity};
+use kmswatch_engine::finding::{Actor, Evidence, Finding, FindingKind, KeyName, Severity};
 use kmswatch_engine::state::distinct::Distinct;
 use kmswatch_engine::time::Timestamp;
 use serde_json::Value;
@@ -163,7 +163,7 @@ pub(crate) fn full(out: &mut impl Write, finding: &Finding, layout: &Layout) -> 
         labelled(out, "key", names(key))?;
     }
     labelled(out, "why", paragraphs(&finding.explanation, columns))?;
-    labelled(out, "evidence", evidence_lines(evidence, columns))?;
+    labelled(out, "evidence", evidence_lines(finding, layout, columns))?;
     labelled(out, "events", ids(evidence))?;
     labelled(out, "do now", runbook(&finding.runbook, columns))?;
     let techniques: Vec<String> =
@@ -274,7 +274,8 @@ fn names(key: &KeyName) -> Vec<String> {
     lines
 }
 
-fn evidence_lines(evidence: &Evidence, columns: usize) -> Vec<String> {
+fn evidence_lines(finding: &Finding, layout: &Layout, columns: usize) -> Vec<String> {
+    let evidence = &finding.evidence;
     let mut lines = Vec::new();
     let mut figures = Vec::new();
     if let Some(observed) = evidence.observed {
@@ -289,7 +290,9 @@ fn evidence_lines(evidence: &Evidence, columns: usize) -> Vec<String> {
     if !figures.is_empty() {
         lines.extend(wrapped(&figures.join(", "), columns));
     }
-    for (name, value) in &evidence.details {
+    // The words of a statistical finding hold its figures; beside them they look like others.
+    let told = matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty) && !layout.verbose;
+    for (name, value) in evidence.details.iter().filter(|_| !told) {
         lines.extend(detail(&name.replace('_', " "), value, columns));
     }
     lines

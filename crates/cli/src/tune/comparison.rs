@@ -79,7 +79,7 @@ impl Said {
                 findings.insert(finding.id.clone(), (fate, finding.clone()));
             }
         }
-        let alerts = incidents(tuned, settings, now(watch)).iter().map(|one| one.alerts.len()).sum();
+        let alerts = incidents(&tuned, settings, now(watch)).iter().map(|one| one.alerts.len()).sum();
         Said { findings, alerts }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Logs;
 use kmswatch_engine::finding::{Finding, FindingKind, Severity};
-use kmswatch_engine::incident::{self, Incident, Member};
+use kmswatch_engine::incident::{self, Incident};
 use kmswatch_engine::pipeline::Watch;
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
@@ -37,10 +37,8 @@ pub(super) fn now(watch: &Watch) -> Timestamp {
 }
 
 /// The incidents that a replay shows.
-pub(super) fn incidents(tuned: Tuned, settings: &Settings, now: Timestamp) -> Vec<Incident> {
-    let told = tuned.told.into_iter().map(|finding| Member { finding, muted: false });
-    let muted = tuned.muted.into_iter().map(|finding| Member { finding, muted: true });
-    let mut incidents = incident::incidents(told.chain(muted), settings, now, &BTreeSet::new());
+pub(super) fn incidents(tuned: &Tuned, settings: &Settings, now: Timestamp) -> Vec<Incident> {
+    let mut incidents = incident::incidents(tuned.members(), settings, now, &BTreeSet::new());
     incidents.retain(|incident| incident.muted_count < incident.finding_count);
     incidents
 }
@@ -61,7 +59,7 @@ impl Forecast {
             statistical += usize::from(is_statistical(finding));
         }
         let mut alerts_by_severity = BTreeMap::new();
-        for incident in incidents(tuned, settings, now(watch)) {
+        for incident in incidents(&tuned, settings, now(watch)) {
             for alert in incident.alerts {
                 *alerts_by_severity.entry(alert.severity).or_default() += 1;
             }

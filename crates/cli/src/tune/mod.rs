@@ -126,7 +126,7 @@ pub(crate) fn run(args: &TuneArgs) -> anyhow::Result<u8> {
         settings
     };
     let all = budgets.iter().map(with_budget).collect();
-    let (watches, troubles) = read_for(&args.read, all, Watch::count_unusual_hours)?;
+    let (watches, troubles) = read_for(&args.read, all, Watch::count_unusual_hours, None)?;
     let Some(watch) = watches.iter().find(|watch| budget_of(watch) == own) else { bail!("no budget") };
     let logs = Logs::of(watch);
     let against = changed.map(|changed| against(args, watch, changed)).transpose()?;
@@ -155,7 +155,7 @@ fn budget_of(watch: &Watch) -> f64 {
 
 /// Reads the logs again with changed settings: they may change how single events are judged.
 fn against(args: &TuneArgs, watch: &Watch, changed: Settings) -> anyhow::Result<Comparison> {
-    let (watches, _) = read_for(&args.read, vec![changed], |_| {})?;
+    let (watches, _) = read_for(&args.read, vec![changed], |_| {}, None)?;
     let Some(other) = watches.first() else { bail!("nothing was read") };
     Ok(Comparison::of(watch, other))
 }

@@ -61,7 +61,7 @@ pub(super) fn noisiest(watch: &Watch) -> Vec<Noise> {
         let mut settings = settings.clone();
         settings.suppressions.extend(suppression.cloned());
         let tuned = tuning::tune(findings.clone(), &settings, now(watch));
-        incidents(tuned, &settings, now(watch)).iter().map(|incident| incident.alerts.len()).sum::<usize>()
+        incidents(&tuned, &settings, now(watch)).iter().map(|incident| incident.alerts.len()).sum::<usize>()
     };
     let present = alerts(None);
     noisy

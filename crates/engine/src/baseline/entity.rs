@@ -176,7 +176,8 @@ impl Merge for Baseline {
 }
 
 /// Counts events that are alike for the measures that `concerns` picks, in the baseline that `baseline` finds. It is
-/// asked for only if there is something to count. `event` is the first of them; only their resources may differ.
+/// asked for only if there is something to count. `event` is the first of them; only their resources may differ, and
+/// either all have one or none.
 ///
 /// Tells whether this has opened the hour: then whoever closes hours has to know.
 pub(crate) fn count<'s, 'a>(
@@ -190,21 +191,10 @@ pub(crate) fn count<'s, 'a>(
     let mut find = Some(baseline);
     let mut found: Option<(&mut Baseline, bool)> = None;
     for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
-        let mut counted = Counted::Nothing;
-        let values = occurrences.all.iter().enumerate().filter_map(|(n, one)| {
-            // What does not depend on the resource is the same for all.
-            if n == 0 || one.resource.is_some() || event.resource.is_some() {
-                event.resource.clone_from(&one.resource);
-                counted = (measure.count)(event);
-            }
-            match counted {
-                Counted::Nothing => None,
-                Counted::Act => Some((one, None)),
-                Counted::Value(value) => Some((one, Some(value))),
-            }
-        });
-        let mut values = values.peekable();
-        if values.peek().is_none() {
+        event.resource = occurrences.all.first().and_then(|one| one.resource.clone());
+        let counted = (measure.count)(event);
+        // Either all of them have a resource or none has.
+        if counted == Counted::Nothing {
             continue;
         }
         if let Some(find) = find.take() {
@@ -214,7 +204,14 @@ pub(crate) fn count<'s, 'a>(
         }
         let Some((baseline, _)) = &mut found else { continue };
         let Some(open) = baseline.hour(measure.code, hour) else { continue };
-        values.for_each(|(one, value)| open.add(one, value));
+        if measure.by_resource {
+            for one in occurrences.all {
+                event.resource.clone_from(&one.resource);
+                open.add(one, (measure.count)(event));
+            }
+        } else {
+            open.add_all(occurrences, counted);
+        }
         open.note_first(event, kept);
     }
     found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))

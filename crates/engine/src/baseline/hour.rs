@@ -2,7 +2,8 @@
 //! say who it was.
 
 use crate::event::Event;
-use crate::state::delta::Occurrence;
+use crate::measures::Counted;
+use crate::state::delta::{Occurrence, Occurrences};
 use crate::state::distinct::Distinct;
 use crate::state::{By, Merge, Sightings, seen::bounded};
 use crate::time::Timestamp;
@@ -77,26 +78,50 @@ impl Hour {
         }
     }
 
-    /// Counts an event: its act, or the value with this hash behind it.
-    pub(crate) fn add(&mut self, one: &Occurrence<'_>, value: Option<u64>) {
-        match value {
-            None => self.things.add_hash(one.act),
-            Some(value) => {
+    /// Counts an event: its act, or the value behind it.
+    pub(crate) fn add(&mut self, one: &Occurrence<'_>, counted: Counted) {
+        match counted {
+            Counted::Nothing => return,
+            Counted::Act => self.things.add_hash(one.act),
+            Counted::Value(value) => {
                 self.things.add_hash(value);
                 self.acts.get_or_insert_default().add_hash(one.act);
             }
         }
+        let _ = self.note_earliest(one);
         self.last = self.last.max(Some(one.time));
+    }
+
+    /// Counts events that all count for the same: their acts, or one value behind them.
+    pub(crate) fn add_all(&mut self, occurrences: Occurrences<'_, '_>, counted: Counted) {
+        let acts = match counted {
+            Counted::Nothing => return,
+            Counted::Act => &mut self.things,
+            Counted::Value(value) => {
+                self.things.add_hash(value);
+                self.acts.get_or_insert_default()
+            }
+        };
+        acts.reserve(occurrences.all.len());
+        occurrences.all.iter().for_each(|one| acts.add_hash(one.act));
+        // They are in order: behind one that comes too late to be kept, all do.
+        let _ = occurrences.all.iter().try_for_each(|one| self.note_earliest(one));
+        self.last = self.last.max(Some(occurrences.last));
+    }
+
+    /// Keeps an event if it is one of the earliest; `None` if enough are earlier.
+    fn note_earliest(&mut self, one: &Occurrence<'_>) -> Option<()> {
         let key = (one.time, one.id);
         if self.earliest.len() >= SAMPLE
-            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) <= key)
+            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) < key)
         {
-            return;
+            return None;
         }
         if let Err(at) = self.earliest.binary_search_by(|(time, id)| (*time, id.as_ref()).cmp(&key)) {
             self.earliest.insert(at, (one.time, one.id.into()));
             self.earliest.truncate(SAMPLE);
         }
+        Some(())
     }
 
     fn take_first(&mut self, trace: &Arc<Trace>) {

@@ -375,6 +375,11 @@ fn hash(parts: &[&str]) -> u32 {
     parts.iter().fold(0u64, |hash, part| hash.rotate_left(7) ^ xxh3_64(part.as_bytes())) as u32
 }
 
+/// The address that stands for the network of an address: it shows what every address of the network shows.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    Network::of(ip).base
+}
+
 /// The block of addresses that counts as one place.
 struct Network {
     base: IpAddr,

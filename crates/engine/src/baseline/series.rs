@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
+    use crate::measures::Counted;
     use crate::state::delta::Occurrence;
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
@@ -184,7 +185,8 @@ mod tests {
             if let Some(open) = series.hour(event.time.hour()) {
                 let name = format!("e{id}");
                 open.note_first(event, &mut Kept::default());
-                open.add(&Occurrence { time: event.time, act: id, id: &name, resource: None }, None);
+                let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
+                open.add(&one, Counted::Act);
             }
         });
     }

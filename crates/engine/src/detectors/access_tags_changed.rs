@@ -211,4 +211,13 @@ mod tests {
                 .is_empty()
         );
     }
+
+    #[test]
+    fn within_one_second_a_policy_counts_as_before_and_a_use_as_after() {
+        let at_once = tag("Team").at("2026-05-01T10:00:00Z");
+        assert_eq!(only(&DETECTOR, &[by_tag(), at_once]).severity, Severity::Medium);
+        let others = used_by("alice", "2026-05-03T10:00:00Z");
+        let same = used_by("mallory", "2026-05-04T10:00:00Z");
+        assert_eq!(findings(&DETECTOR, &[others, tag("x"), same]).len(), 1);
+    }
 }

@@ -266,4 +266,11 @@ mod tests {
         let bare = moved().set("requestParameters", Value::Null).resource(0, OTHER_KEY);
         assert!(findings(&DETECTOR, &[used(), bare]).is_empty());
     }
+
+    #[test]
+    fn an_alias_that_was_used_in_the_second_of_its_move_meant_the_old_key() {
+        let same = used().at("2026-05-04T10:00:00Z").id("00000000-0000-4000-8000-000000000001");
+        let finding = only(&DETECTOR, &[same, moved().id("00000000-0000-4000-8000-000000000002")]);
+        assert!(finding.explanation.contains(&format!("before it meant {KEY}")), "{}", finding.explanation);
+    }
 }

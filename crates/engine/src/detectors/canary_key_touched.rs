@@ -4,8 +4,9 @@
 //!
 //! ## What it finds
 //!
-//! Any call on a key that is declared in `estate.canary_keys`: done, denied, tried as a dry run, or failed for
-//! another reason.
+//! * Any call on a key that is declared in `estate.canary_keys`: done, denied, tried as a dry run, or failed for
+//!   another reason;
+//! * of a key that has the tag `estate.canary_tag`: the first use or change by each principal but the one who tagged it.
 //!
 //! ## Why it matters
 //!
@@ -20,6 +21,7 @@
 //!
 //! ## Parameters
 //!
+//! * `estate.canary_tag` (`kmswatch:canary`): the tag, whatever its value. It needs no settings once it is there.
 //! * `estate.canary_keys` (empty): key ARNs, key ids or aliases (`alias/...`). A key id or ARN is better: by its alias a
 //!   key is known only in calls that name the alias.
 //!
@@ -29,6 +31,7 @@
 //!
 //! ## What it cannot see
 //!
+//! Of a key that only its tag declares: denied calls, and reading. Tags from before the logs at hand begin.
 //! `ListKeys` and `ListAliases`, which name no key. Attempts from other accounts that are denied: those stand in the
 //! log of the caller's account alone.
 //!
@@ -42,13 +45,16 @@
 //! * MITRE ATT&CK T1580, Cloud Infrastructure Discovery; T1078.004, Valid Accounts: Cloud Accounts
 
 use super::deed::{self, Deed};
-use super::impact::short;
+use super::impact::{look_further, short};
 use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::operation::Category;
 use crate::event::{Event, Form, Key, PrincipalKind, Source};
-use crate::finding::{self, Finding, FindingKind, Severity, Technique};
+use crate::finding::{self, Actor, Finding, FindingKind, Severity, Span, Technique};
+use crate::runbook::look_up;
 use crate::stage::Stage;
+use crate::state::{ActKind, Detail, KeyState};
+use crate::time::Timestamp;
 use serde_json::json;
 
 /// See the page.
@@ -65,7 +71,7 @@ pub const DETECTOR: Detector = Detector {
     covers: &["M12", "N38"],
     reads: Reads::All,
     page: page(include_str!("canary_key_touched.rs")),
-    look: Look::Event(look),
+    look: Look::Several(&[Look::Event(look), Look::Key(tagged)]),
 };
 
 fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
@@ -117,18 +123,69 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
     Some(finding)
 }
 
+/// First uses and changes of a key that has the tag of a canary.
+fn tagged(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>) {
+    let settings = &estate.settings.estate;
+    let id = key.rsplit('/').next().unwrap_or(key);
+    let declared = |name: &String| name == key || name == id || state.aliases().contains(name);
+    if settings.canary_tag.is_empty() || settings.canary_keys.iter().any(declared) {
+        return;
+    }
+    for (who, once) in state.touched.iter().filter(|(who, _)| !is_service(who)) {
+        let Some(by) = tagged_by(state, &settings.canary_tag, once.time) else { continue };
+        if by.is_some_and(|by| by == who) {
+            continue;
+        }
+        let event_id = once.event_id();
+        let mut finding = finding::of_key(&DETECTOR, key, &[key, who, "tagged"]);
+        finding.evidence.add(once.time, &event_id);
+        finding.time = Span { start: once.time, end: once.time };
+        finding.principal = Some(Actor { id: who.to_owned(), kind: "unknown", ..Actor::default() });
+        finding.severity = Severity::High;
+        finding.title = "Canary key {key} touched".to_owned();
+        finding.explanation = format!(
+            "{} used or changed {{key}} at {}, for the first time. By its tag {} the key is a canary, which nobody has a \
+             reason to touch: whoever does went through the keys of the account.",
+            short(who),
+            once.time,
+            deed::clip(&settings.canary_tag)
+        );
+        finding.evidence.details.insert("canary_tag", json!(settings.canary_tag));
+        finding.runbook = vec![
+            format!("See the call: {}", look_up("EventId", &event_id, &[("region", &finding.region)])),
+            look_further(&finding),
+        ];
+        found.push(finding);
+    }
+}
+
+/// Who gave the key the tag that it had at this moment, if it had it; of tags that it was made with nobody is known.
+fn tagged_by<'s>(state: &'s KeyState, tag: &str, at: Timestamp) -> Option<Option<&'s str>> {
+    let names = |names: &[String]| names.iter().any(|name| name == tag);
+    let mut changes = state.tags.values().filter(|act| matches!(&act.detail, Detail::Names(of) if names(of)));
+    match changes.rfind(|act| act.time <= at) {
+        Some(act) => (act.kind == ActKind::Tag).then_some(Some(act.by.id.as_str())),
+        None => state.born_with.get().is_some_and(|of| names(of)).then(|| {
+            // Whoever made it touched it first.
+            state.touched.iter().next().map(|(who, _)| who)
+        }),
+    }
+}
+
+fn is_service(principal: &str) -> bool {
+    principal.starts_with("service:") || principal.contains(":role/AWSServiceRoleFor")
+}
+
 /// Whether a declared name means this key: its ARN, its id, or the alias by which the call named it.
 fn is_key(name: &str, key: &Key<'_>) -> bool {
-    *name == *key.arn
-        || *name == *key.id
-        || (name.starts_with("alias/") && key.arn.ends_with(&format!(":{name}")))
+    *name == *key.arn || *name == *key.id
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::testing::{KEY, OTHER_KEY, RecordBuilder, kms};
-    use crate::pipeline::testing::findings_with;
+    use crate::event::testing::{ACCOUNT, KEY, OTHER_KEY, RecordBuilder, kms};
+    use crate::pipeline::testing::{findings, findings_with, only};
     use crate::settings::Settings;
     use serde_json::Value;
 
@@ -222,5 +279,70 @@ mod tests {
         assert!(found(KEY, &kms("Decrypt").set("resources", Value::Null)).is_none());
         let nothing = findings_with(&DETECTOR, &[kms("Decrypt")], &Settings::default());
         assert!(nothing.is_empty());
+    }
+
+    const TAG: &str = "kmswatch:canary";
+
+    fn at(record: RecordBuilder, minute: u32) -> RecordBuilder {
+        record.at(&format!("2026-05-04T10:{minute:02}:00Z"))
+    }
+
+    fn tag(minute: u32) -> RecordBuilder {
+        at(
+            kms("TagResource").set("requestParameters.tags", json!([{"tagKey": TAG, "tagValue": "yes"}])),
+            minute,
+        )
+    }
+
+    fn thief(minute: u32) -> RecordBuilder {
+        at(kms("Decrypt").by_user(ACCOUNT, "mallory"), minute)
+    }
+
+    #[test]
+    fn a_key_that_is_tagged_as_a_canary_needs_no_settings() {
+        let finding = only(&DETECTOR, &[tag(1), thief(5), thief(6)]);
+        assert_eq!((finding.severity, finding.evidence.count), (Severity::High, 1));
+        assert!(finding.principal.as_ref().unwrap().id.ends_with("user/mallory"));
+        assert!(finding.explanation.contains(TAG) && finding.runbook[0].contains("lookup-events"));
+        let born = kms("CreateKey").set("requestParameters.tags", json!([{"tagKey": TAG, "tagValue": ""}]));
+        assert_eq!(findings(&DETECTOR, &[at(born, 1), thief(5)]).len(), 1);
+    }
+
+    #[test]
+    fn what_was_before_the_tag_or_after_it_was_taken_away_is_silent() {
+        let untag = |minute| at(kms("UntagResource").set("requestParameters.tagKeys", json!([TAG])), minute);
+        assert!(findings(&DETECTOR, &[thief(1), tag(5), thief(6)]).is_empty());
+        assert!(findings(&DETECTOR, &[tag(1), untag(3), thief(5)]).is_empty());
+        assert_eq!(findings(&DETECTOR, &[tag(1), thief(5), untag(6)]).len(), 1);
+        let other = json!([{"tagKey": "team", "tagValue": TAG}]);
+        let tagged = at(kms("TagResource").set("requestParameters.tags", other), 1);
+        assert!(findings(&DETECTOR, &[tagged, thief(5)]).is_empty());
+    }
+
+    #[test]
+    fn who_tagged_it_services_and_readers_are_silent() {
+        let born = kms("CreateKey").set("requestParameters.tags", json!([{"tagKey": TAG}]));
+        for quiet in [
+            at(kms("DisableKey"), 5),
+            at(kms("DescribeKey").by_user(ACCOUNT, "mallory"), 5),
+            at(kms("Decrypt").by_service("config"), 5),
+            thief(5).denied(),
+        ] {
+            assert!(findings(&DETECTOR, &[tag(1), quiet.clone()]).is_empty());
+            assert!(findings(&DETECTOR, &[at(born.clone(), 1), quiet]).is_empty());
+        }
+    }
+
+    #[test]
+    fn the_tag_is_a_setting_and_a_declared_key_is_told_once() {
+        let mut settings = Settings::default();
+        settings.estate.canary_keys = vec![KEY.to_owned()];
+        let found = findings_with(&DETECTOR, &[tag(1), thief(5)], &settings);
+        assert!(found.iter().all(|finding| finding.title.contains("touched by")), "{found:#?}");
+        settings = Settings::default();
+        settings.estate.canary_tag = String::new();
+        assert!(findings_with(&DETECTOR, &[tag(1), thief(5)], &settings).is_empty());
+        settings.estate.canary_tag = "team".to_owned();
+        assert!(findings_with(&DETECTOR, &[tag(1), thief(5)], &settings).is_empty());
     }
 }

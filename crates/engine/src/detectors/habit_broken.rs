@@ -33,7 +33,7 @@
 //!
 //! ## What it cannot see
 //!
-//! Calls that failed. Habits that others had already broken when the logs at hand begin. Whether the context that is
+//! Calls that failed. A context with other names than usual, or with other values. Habits that others had already broken when the logs at hand begin. Whether the context that is
 //! missing was ever checked.
 //!
 //! ## What to do

@@ -2,6 +2,7 @@
 
 use crate::estate::Estate;
 use crate::finding::{Finding, Severity};
+use crate::measures::decrypts;
 use crate::runbook::{self, aws};
 use crate::state::{Act, KeyState, Sight};
 use crate::time::{DAY, Timestamp};
@@ -114,6 +115,9 @@ impl<'s> Impact<'s> {
         if let Some((_, last)) = self.state.used() {
             details.insert("last_used", json!(last));
         }
+        if let Some(n) = self.decrypts_a_week() {
+            details.insert("decrypts_a_week", n.into());
+        }
         let kinds: serde_json::Map<String, Value> =
             self.state.resources.kinds().map(|(kind, n)| (kind.to_owned(), n.into())).collect();
         if !kinds.is_empty() {
@@ -125,6 +129,16 @@ impl<'s> Impact<'s> {
         if self.state.users.is_full() {
             details.insert("users_incomplete", true.into());
         }
+    }
+
+    /// How often data is decrypted with it, or data keys are made, in a week as it was learned.
+    fn decrypts_a_week(&self) -> Option<u64> {
+        let mut series = self.state.baseline.series();
+        let (_, series) = series.find(|(measure, _)| measure.id == decrypts::MEASURE.id)?;
+        let profile = series.profile()?;
+        // From a few hours no week can be told.
+        let is_known = profile.history().hours >= 7 * 24;
+        is_known.then(|| profile.week().iter().sum::<f64>().round() as u64)
     }
 
     /// Distinct principals, those who used it last first.
@@ -236,5 +250,25 @@ mod tests {
             (plural(1, "secret"), plural(2, "secret")),
             ("1 secret".to_owned(), "2 secrets".to_owned())
         );
+    }
+
+    #[test]
+    fn as_many_users_as_are_named_are_not_more_and_services_stand_beside_them() {
+        use crate::detectors::key_disabled;
+        use crate::event::testing::{ACCOUNT, kms};
+        use crate::pipeline::testing::only;
+        let found = |n: u32| {
+            let used = |n| kms("Decrypt").by_user(ACCOUNT, &format!("u{n}")).at("2026-05-04T09:00:00Z");
+            let mut records: Vec<_> = (0..n).map(used).collect();
+            records.push(kms("Decrypt").by_user(ACCOUNT, "u0").through("s3").at("2026-05-04T09:30:00Z"));
+            records.push(kms("DisableKey").by_user(ACCOUNT, "mallory").at("2026-05-04T10:00:00Z"));
+            only(&key_disabled::DETECTOR, &records)
+        };
+        assert!(found(5).explanation.contains(", who can no longer decrypt"));
+        assert!(
+            !found(5).explanation.contains(" more, who") && found(6).explanation.contains(" and 1 more, who")
+        );
+        let users = &found(1).evidence.details["used_by"];
+        assert_eq!((&users[0]["via"], &users[1]["via"]), (&json!("s3"), &Value::Null));
     }
 }

@@ -321,4 +321,20 @@ mod tests {
             assert!(findings(&DETECTOR, &[record]).is_empty());
         }
     }
+
+    #[test]
+    fn a_log_that_rests_on_the_key_is_told_until_the_material_is_back() {
+        let context =
+            serde_json::json!({"aws:cloudtrail:arn": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main"});
+        let logged = kms("GenerateDataKey")
+            .by_service("cloudtrail")
+            .set("requestParameters.encryptionContext", context)
+            .at("2026-05-04T09:00:00Z");
+        let gone = only(&DETECTOR, &[logged.clone(), delete()]);
+        assert!(gone.evidence.details.contains_key("watch_rests_on"));
+        let again = import("Jun 4, 2027, 10:00:00 AM").at("2026-05-04T11:00:00Z");
+        let back = only(&DETECTOR, &[logged, delete(), again]);
+        assert_eq!(back.severity, Severity::Medium);
+        assert!(!back.evidence.details.contains_key("watch_rests_on"));
+    }
 }

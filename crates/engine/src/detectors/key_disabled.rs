@@ -249,4 +249,14 @@ mod tests {
     fn two_disablings_are_two_findings() {
         assert_eq!(findings(&DETECTOR, &[disable(), disable().at("2026-05-05T10:00:00Z")]).len(), 2);
     }
+
+    #[test]
+    fn an_attempt_on_a_key_that_is_not_named_names_none() {
+        let denied = kms("DisableKey").failed("AccessDenied", "");
+        let attempt = denied.remove("resources").remove("requestParameters.keyId");
+        let finding = only(&DETECTOR, &[attempt]);
+        assert_eq!(finding.evidence.details["keys"], serde_json::json!([]));
+        let named = only(&DETECTOR, &[kms("DisableKey").denied()]);
+        assert_eq!(named.evidence.details["keys"].as_array().unwrap().len(), 1);
+    }
 }

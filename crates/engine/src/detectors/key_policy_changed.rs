@@ -418,4 +418,27 @@ mod tests {
             list(Actions::of_class(Class::Use))
         );
     }
+
+    #[test]
+    fn only_cloudtrail_without_its_data_keys_is_blinded() {
+        let context = json!({"aws:cloudtrail:arn": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main"});
+        let logged = kms("GenerateDataKey")
+            .by_service("cloudtrail")
+            .set("requestParameters.encryptionContext", context)
+            .at("2026-05-04T09:00:00Z");
+        let service = |name: &str, action: &str| allow(json!({"Service": name}), json!(action));
+        let (trail, keys) = ("cloudtrail.amazonaws.com", "kms:GenerateDataKey*");
+        let told = |gone: Value, logged: &[RecordBuilder]| {
+            let puts = [put(10, &[root(), gone]), put(11, &[root()])];
+            let found = findings(&DETECTOR, &[logged, &puts].concat());
+            found.first().is_some_and(|finding| {
+                finding.severity == Severity::Critical || finding.explanation.contains("CloudTrail")
+            })
+        };
+        let logged = std::slice::from_ref(&logged);
+        assert!(told(service(trail, keys), logged));
+        assert!(!told(service(trail, "kms:DescribeKey"), logged));
+        assert!(!told(service("s3.amazonaws.com", keys), logged));
+        assert!(!told(service(trail, keys), &[]));
+    }
 }

@@ -245,7 +245,7 @@ fn runbook(left: &Left, key: Option<&KeyName>, event: &Event<'_>, done: bool) ->
     };
     if done {
         steps.push(format!(
-            "Put the last good policy back{who}: {} --policy file://last-good-policy.json",
+            "Put the last good policy back{who} (from code, or from the previous PutKeyPolicy in the logs): {} --policy file://last-good-policy.json",
             runbook::aws("kms put-key-policy", &policy)
         ));
     }
@@ -432,5 +432,30 @@ mod tests {
     fn what_was_denied_needs_no_policy_put_back() {
         let finding = find(&put(json!([])).denied()).unwrap();
         assert!(!finding.runbook.iter().any(|step| step.contains("put-key-policy")), "{:?}", finding.runbook);
+    }
+
+    #[test]
+    fn what_was_refused_is_told_as_an_attempt_and_sets_no_policy() {
+        let refused = put(nobody()).failed("MalformedPolicyDocumentException", "");
+        let attempt = find(&refused).unwrap();
+        assert_eq!(attempt.evidence.details.get("denied"), Some(&json!(true)));
+        let done = find(&put(nobody())).unwrap();
+        assert_eq!(done.evidence.details.get("denied"), None);
+        assert!(done.sets_policy && !find(&put(nobody()).denied()).unwrap().sets_policy);
+        let unreadable = testing::kms("PutKeyPolicy")
+            .set("requestParameters.policy", "{")
+            .failed("MalformedPolicyDocumentException", "");
+        assert!(find(&bypassing(unreadable)).is_none());
+    }
+
+    #[test]
+    fn who_is_to_put_the_policy_back_is_said_of_those_who_can() {
+        let named = find(&put(json!([allow(ADMIN)]))).unwrap();
+        assert!(named.runbook[0].contains("as one of those who are left"), "{}", named.runbook[0]);
+        let nobody_left = find(&put(nobody())).unwrap();
+        assert!(!nobody_left.runbook[0].contains("as one of"));
+        let support = |finding: &Finding| finding.runbook.iter().any(|step| step.contains("AWS Support"));
+        assert!(support(&nobody_left) && !support(&named));
+        assert!(!support(&find(&put(nobody()).denied()).unwrap()));
     }
 }

@@ -576,4 +576,20 @@ mod tests {
         assert_eq!(finding.evidence.details["opened_to_count"], 60);
         assert_eq!(finding.rests_on_foreign.len(), 60);
     }
+
+    #[test]
+    fn a_policy_that_was_set_may_turn_out_to_be_the_old_one_and_an_attempt_may_not() {
+        let record = put(allow(json!("*"), json!("kms:Decrypt")));
+        assert!(find(&record).unwrap().sets_policy);
+        assert!(!find(&record.denied()).unwrap().sets_policy);
+    }
+
+    #[test]
+    fn that_kms_takes_no_administration_from_others_is_said_where_it_is_given() {
+        let said = |action: &str| {
+            let finding = find(&put(allow(json!({"AWS": "444455556666"}), json!(action)))).unwrap();
+            finding.explanation.contains("takes administration only")
+        };
+        assert!(said("kms:PutKeyPolicy") && !said("kms:Decrypt"));
+    }
 }

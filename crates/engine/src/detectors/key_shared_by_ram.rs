@@ -209,4 +209,19 @@ mod tests {
         let policy = other("iam", "PutRolePolicy", json!({"resourceArns": [KEY]}));
         assert!(findings(&DETECTOR, &[policy]).is_empty());
     }
+
+    #[test]
+    fn an_alias_and_keys_of_other_services_are_no_keys() {
+        for arn in [
+            "arn:aws:kms:eu-west-1:111122223333:alias/payments",
+            "arn:aws:payment-cryptography:eu-west-1:111122223333:key/abcd",
+        ] {
+            let record = other(
+                "ram",
+                "CreateResourceShare",
+                json!({"resourceArns": [arn], "principals": ["444455556666"]}),
+            );
+            assert!(findings(&DETECTOR, &[record]).is_empty(), "{arn}");
+        }
+    }
 }

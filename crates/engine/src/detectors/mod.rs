@@ -6,6 +6,7 @@
 //! walk the list and say what a new file still lacks.
 
 pub mod access_tags_changed;
+pub mod account_fell_silent;
 pub mod alias_moved;
 pub mod break_glass_use;
 pub mod canary_key_touched;
@@ -14,6 +15,7 @@ pub mod coverage;
 pub mod debug_enclave;
 mod deed;
 mod denied;
+pub mod dormant_woke;
 pub mod foreign_key_used;
 pub mod grant_to_foreign_account;
 pub mod grants_ended;
@@ -45,6 +47,9 @@ mod unusual;
 pub mod unusual_denials;
 pub mod unusual_first_use;
 pub mod unusual_rate;
+pub mod user_rules;
+
+pub(crate) use unusual::words::grouped;
 
 use crate::baseline::judge::Episode;
 use crate::estate::Estate;
@@ -116,6 +121,8 @@ pub enum Look {
     Principal(fn(&str, &PrincipalState, &Estate, &mut Vec<Finding>)),
     /// The State of one account.
     Account(fn(&str, &AccountState, &Estate, &mut Vec<Finding>)),
+    /// The State of one account when an hour is over (whole hours since the epoch), by the clock of deliveries.
+    Clock(fn(&str, &AccountState, i64, &Estate, &mut Vec<Finding>)),
     /// Counts of some hours that are unusual for an entity.
     Score(fn(&Episode, &Estate) -> Option<Finding>),
     /// All States together, where a fact needs those of several entities.
@@ -146,6 +153,7 @@ pub const ALL: &[&Detector] = &[
     &canary_key_touched::DETECTOR,
     &unintended_user::DETECTOR,
     &trail_blinded::DETECTOR,
+    &account_fell_silent::DETECTOR,
     &pipeline_changed::DETECTOR,
     &replica_in_new_region::DETECTOR,
     &key_shared_by_ram::DETECTOR,
@@ -163,6 +171,7 @@ pub const ALL: &[&Detector] = &[
     &debug_enclave::DETECTOR,
     &habit_broken::DETECTOR,
     &log_objects_read::DETECTOR,
+    &dormant_woke::DETECTOR,
     &ciphertext_probed::DETECTOR,
     &quota_exhausted::DETECTOR,
     &key_used_by_foreign_account::DETECTOR,

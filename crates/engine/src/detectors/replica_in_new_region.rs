@@ -398,4 +398,27 @@ mod tests {
                 .is_empty()
         );
     }
+
+    #[test]
+    fn records_up_to_an_hour_apart_are_one_act() {
+        let history = known("eu-west-1", "2026-05-01T10:00:00Z");
+        let found = |time| findings(&DETECTOR, &[history.clone(), replicate(), created().at(time)]).len();
+        // Of one day both are one finding by its id: so the hours lie around midnight.
+        assert_eq!(found("2026-05-04T11:00:00Z"), 1);
+        let late = |time: &str, other: &str| {
+            findings(&DETECTOR, &[history.clone(), replicate().at(time), created().at(other)]).len()
+        };
+        assert_eq!(late("2026-05-04T23:30:00Z", "2026-05-05T00:30:00Z"), 1);
+        assert_eq!(late("2026-05-04T23:30:00Z", "2026-05-05T00:30:01Z"), 2);
+    }
+
+    #[test]
+    fn a_primary_that_is_moved_in_the_same_second_is_told() {
+        let moved = kms("UpdatePrimaryRegion")
+            .key(SOURCE)
+            .set("requestParameters.primaryRegion", "ap-south-1")
+            .at("2026-05-04T10:00:00Z");
+        let finding = only(&DETECTOR, &[known("eu-west-1", "2026-05-01T10:00:00Z"), replicate(), moved]);
+        assert!(finding.evidence.details.contains_key("became_primary"));
+    }
 }

@@ -267,4 +267,14 @@ mod tests {
         assert_eq!(id("ListKeys"), id("DescribeKey"));
         assert_ne!(id("ListKeys"), id("DisableKey"));
     }
+
+    #[test]
+    fn the_account_is_named_where_it_is_one() {
+        assert!(find(&root("Decrypt")).unwrap().runbook[0].contains("account 111122223333"));
+        let odd = root("Decrypt").set("userIdentity.accountId", "x; rm").set("recipientAccountId", "x; rm");
+        assert!(
+            find(&odd.set("userIdentity.arn", Value::Null)).unwrap().runbook[0]
+                .contains("owners of the account")
+        );
+    }
 }

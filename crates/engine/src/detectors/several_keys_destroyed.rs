@@ -324,4 +324,14 @@ mod tests {
         assert_eq!(finding.evidence.details["incomplete"], true);
         assert!(finding.runbook.iter().any(|step| step.contains("54 more keys")));
     }
+
+    #[test]
+    fn more_keys_than_have_commands_are_left_to_the_evidence() {
+        let steps = |n: usize| {
+            let acts: Vec<_> = (0..n).map(|n| act("DisableKey", &key(n), "2026-05-04T10:00:00Z")).collect();
+            only(&DETECTOR, &acts).runbook
+        };
+        assert!(!steps(COMMANDS).iter().any(|step| step.contains("Do the same")));
+        assert!(steps(COMMANDS + 1).iter().any(|step| step.contains("Do the same for 1 more keys")));
+    }
 }

@@ -786,4 +786,32 @@ mod tests {
             assert!(findings(&DETECTOR, &[silent]).is_empty());
         }
     }
+
+    #[test]
+    fn five_operations_are_named_and_the_rest_is_counted() {
+        let names = ["Decrypt", "Encrypt", "Sign", "Verify", "ReEncrypt", "CreateGrant"];
+        let without = |n: usize| {
+            let fields = json!([management(), {"field": "eventName", "notEquals": &names[..n]}]);
+            lost(&advanced("PutEventSelectors", &[fields])).unwrap()
+        };
+        assert!(!without(5).contains("more"), "{}", without(5));
+        assert!(without(6).ends_with(" and 1 more"), "{}", without(6));
+    }
+
+    #[test]
+    fn an_empty_list_of_the_other_form_hides_nothing_from_us() {
+        let record = put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))
+            .set("requestParameters.advancedEventSelectors", json!([]));
+        assert_eq!(lost(&record).as_deref(), Some("all KMS events"));
+    }
+
+    #[test]
+    fn a_new_store_for_data_events_is_not_told_whatever_else_it_selects() {
+        let data = json!([
+            {"field": "eventCategory", "equals": ["Data"]},
+            {"field": "readOnly", "notEquals": ["true"]},
+            {"field": "eventName", "notEquals": ["GetObject"]},
+        ]);
+        assert_eq!(lost(&advanced("CreateEventDataStore", &[data])), None);
+    }
 }

@@ -472,4 +472,75 @@ mod tests {
         records.push(act("DisableKey", "2026-05-04T13:00:00Z"));
         assert!(!undone(&only(&DETECTOR, &records)), "taken away again");
     }
+
+    #[test]
+    fn an_undoing_takes_effect_after_five_minutes() {
+        let cause_with = |undone: &str| {
+            let records = [
+                act("DisableKey", "2026-05-04T10:00:00Z"),
+                act("EnableKey", undone),
+                refused("disabled", "ann", "2026-05-04T11:00:00Z"),
+            ];
+            cause(&only(&DETECTOR, &records)).map(str::to_owned)
+        };
+        assert_eq!(cause_with("2026-05-04T10:55:00Z").as_deref(), Some("DisableKey"));
+        assert_eq!(cause_with("2026-05-04T10:54:59Z"), None);
+    }
+
+    #[test]
+    fn what_undid_an_earlier_act_does_not_undo_a_later_one() {
+        let records = [
+            act("DisableKey", "2026-05-04T08:00:00Z"),
+            act("EnableKey", "2026-05-04T09:00:00Z"),
+            act("DisableKey", "2026-05-04T10:00:00Z").id("second"),
+            refused("disabled", "ann", "2026-05-04T12:00:00Z"),
+        ];
+        assert_eq!(only(&DETECTOR, &records).evidence.details["cause"]["event_id"], "second");
+    }
+
+    #[test]
+    fn titles_and_names_follow_the_number_of_those_who_fail() {
+        let disable = act("DisableKey", "2026-05-04T10:00:00Z");
+        let by = |users: &[&str]| -> Finding {
+            let calls = users.iter().map(|user| refused("disabled", user, "2026-05-04T11:00:00Z"));
+            only(&DETECTOR, &std::iter::once(disable.clone()).chain(calls).collect::<Vec<_>>())
+        };
+        let key = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert_eq!(by(&["mallory"]).title, format!("{key} was tried after being taken out of use"));
+        assert_eq!(by(&["ann"]).title, format!("{key} is needed and cannot be used: 1 principal fails"));
+        assert_eq!(
+            by(&["ann", "bob"]).title,
+            format!("{key} is needed and cannot be used: 2 principals fail")
+        );
+        let users = ["a", "b", "c", "d", "e", "f"];
+        assert!(!by(&users[..5]).explanation.contains(" more called"));
+        assert!(by(&users).explanation.contains(" and 1 more called"));
+        let enable = act("EnableKey", "2026-05-04T12:00:00Z");
+        let calls = ["ann", "bob"].map(|user| refused("disabled", user, "2026-05-04T11:00:00Z"));
+        let over = only(&DETECTOR, &[&[disable.clone(), enable][..], &calls].concat());
+        assert_eq!(over.title, format!("{key} was needed while out of use: 2 principals failed"));
+    }
+
+    #[test]
+    fn material_is_imported_again_where_it_is_missing() {
+        let steps = |words: &str| {
+            let finding = only(&DETECTOR, &[refused(words, "ann", "2026-05-04T11:00:00Z")]);
+            finding.runbook.iter().any(|step| step.contains("Import the same key material"))
+        };
+        assert!(steps("pending import") && !steps("disabled"));
+    }
+
+    #[test]
+    fn it_is_usable_again_only_by_an_act_that_was_not_long_before_the_last_call() {
+        let title = |enabled: &str| {
+            let records = [
+                act("DisableKey", "2026-05-04T10:00:00Z"),
+                act("EnableKey", enabled),
+                refused("disabled", "ann", "2026-05-04T11:00:00Z"),
+            ];
+            only(&DETECTOR, &records).title
+        };
+        assert!(title("2026-05-04T10:55:00Z").contains("was needed while out of use"));
+        assert!(title("2026-05-04T10:54:59Z").contains("cannot be used"));
+    }
 }

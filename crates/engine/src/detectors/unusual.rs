@@ -7,8 +7,10 @@ use crate::baseline::judge::{Anomaly, Entity, Episode, Group, Sign};
 use crate::baseline::novelty::Dimension;
 use crate::baseline::rate::Maturity;
 use crate::finding::{self, Finding, Severity, finding_id};
-use crate::runbook::{aws, quote};
+use crate::measures::resources_decrypted;
+use crate::runbook::{self, aws, quote};
 use crate::settings::Settings;
+use crate::time::short_moment;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use words::{
@@ -16,7 +18,7 @@ use words::{
     who,
 };
 
-mod words;
+pub(super) mod words;
 
 /// The finding of an episode, with the detector's own words in `means` on what it may mean.
 pub(super) fn finding(
@@ -27,7 +29,13 @@ pub(super) fn finding(
 ) -> Option<Finding> {
     let top = episode.highest()?;
     let first = top.first.as_ref()?;
-    let arn = key_of(top);
+    let others = others(episode, top);
+    // A count of the principal names no key, but a key whose count is laid to it as well does.
+    let arn = Some(key_of(top)).filter(|arn| !arn.is_empty()).or_else(|| {
+        let key = others.iter().find(|part| part.entity.is_key())?;
+        (episode.actor != key.entity).then(|| key.entity.id())
+    });
+    let arn = arn.unwrap_or_default();
     let mut finding = finding::of_key(detector, arn, &[]);
     // Whatever is strongest in the end, it is one episode.
     finding.id = finding_id("unusual", &[episode.actor.id(), &episode.first.to_string()]);
@@ -41,8 +49,13 @@ pub(super) fn finding(
     let is_count = !matches!(top.sign, Sign::FirstUses { .. });
     let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
     finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top, key_of(top)), usual(top));
-    finding.explanation = explanation(episode, top, settings, means);
-    finding.runbook = runbook(&finding, episode, settings);
+    // That something was refused says more about an intention than all else.
+    let denials = others.iter().find(|part| part.sign.group() == Group::Denials);
+    if let Some(denials) = denials.filter(|_| top.sign.group() != Group::Denials) {
+        finding.title.push_str(&format!("; {}, {}", seen(denials, arn), usual(denials)));
+    }
+    finding.explanation = explanation(episode, top, arn, settings, means);
+    finding.runbook = steps(&finding, episode, settings);
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
         Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
@@ -57,7 +70,7 @@ pub(super) fn finding(
     finding.evidence.expected = Some(expected);
     finding.evidence.probability = Some(libm::exp10(-top.sign.calibrated()).max(f64::MIN_POSITIVE));
     let mut details = of_part(top);
-    let others: Vec<String> = others(episode, top)
+    let others: Vec<String> = others
         .into_iter()
         // Evidence stands without the key of the finding, so that none of its places is for that.
         .map(|part| format!("{}: {}, {}", part.entity.id(), seen(part, ""), usual(part)))
@@ -111,9 +124,13 @@ fn key_of(part: &Anomaly) -> &str {
     }
 }
 
-/// What stands behind the count: the key, where the count is the key's and laid to a principal.
-fn with_what(actor: &Entity, top: &Anomaly) -> &'static str {
-    if top.entity == *actor { "" } else { " with {key}, of which it made at least half" }
+/// What is counted, in words.
+fn score_unit(part: &Anomaly) -> &'static str {
+    match &part.sign {
+        Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.unit,
+        Sign::Share { .. } => "calls refused",
+        Sign::FirstUses { .. } => "first uses",
+    }
 }
 
 fn maturity(part: &Anomaly) -> Maturity {
@@ -126,31 +143,39 @@ fn maturity(part: &Anomaly) -> Maturity {
     }
 }
 
-fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &str) -> String {
+fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Settings, means: &str) -> String {
     let mut text = match &top.sign {
         Sign::Count { score, .. } => {
             let (low, high) = score.expected_interval();
-            let of_key = top.entity != episode.actor;
+            let (by, whose) = match top.entity == episode.actor {
+                true => ("", "it"),
+                false => (", at least half of it by this principal", "the key"),
+            };
+            let usual = match (low, high) {
+                (0, 0) => "no".to_owned(),
+                (low, high) => format!("{} to {}", grouped(low), grouped(high)),
+            };
+            // The title says how many.
             format!(
-                "{} had {}{} up to {}. {} ({}, {} of it active) lets expect {}, in nine of ten cases {} to {}. ",
-                who(&episode.actor),
-                seen(top, key_of(top)),
-                with_what(&episode.actor, top),
-                end_of(score.hour),
-                if of_key { "The history of the key" } else { "Its own history" },
+                "Counted up to {}{by}. Usual for {whose} are {usual} {} {} (expected {}; known for {}, {} of it active). ",
+                short_moment(end_of(score.hour)),
+                score_unit(top),
+                words::within(score.window),
+                mean(score.mean),
                 known_for(top.age.hours),
                 hours(i64::from(top.age.active_hours)),
-                mean(score.mean),
-                grouped(low),
-                grouped(high),
             )
         }
         Sign::Drift { drift, .. } => format!(
-            "{} had {}{} up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
+            "{}: {}{}, up to {}. The weeks from two to seven weeks before had {} on average: it grew slowly, as somebody makes it grow who wants it to become usual. ",
             who(&episode.actor),
             seen(top, key_of(top)),
-            with_what(&episode.actor, top),
-            end_of(drift.hour),
+            if top.entity == episode.actor {
+                ""
+            } else {
+                " with {key}, at least half of them by this principal"
+            },
+            short_moment(end_of(drift.hour)),
             mean(drift.mean),
         ),
         Sign::Share { score } => format!(
@@ -179,7 +204,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let what =
         if groups.len() > 1 && episode.c > top.c { "All of this together" } else { "Something like it" };
     text.push_str(&format!(
-        "{what} comes {} in the whole estate; with {} false alerts a week accepted, the threshold is {}. ",
+        "{what} comes {} in the whole estate; for alerts.budget_per_week = {}, alerts begin at {}. ",
         how_often(episode.c),
         settings.alerts.budget_per_week,
         how_often(top.threshold.c)
@@ -197,7 +222,14 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     let others: Vec<String> = others(episode, top)
         .into_iter()
         .take(4)
-        .map(|part| format!("{} ({})", seen(part, key_of(top)), usual(part)))
+        .map(|part| {
+            let with = match (&part.entity, &part.sign) {
+                (_, Sign::FirstUses { .. }) => String::new(),
+                (entity, _) if *entity == episode.actor || !entity.is_key() => String::new(),
+                (entity, _) => format!(" with {}", words::key(entity.id(), about)),
+            };
+            format!("{}{with} ({})", seen(part, about), usual(part))
+        })
         .collect();
     if !others.is_empty() {
         text.push_str(&format!("Unusual as well: {}. ", others.join("; ")));
@@ -206,7 +238,7 @@ fn explanation(episode: &Episode, top: &Anomaly, settings: &Settings, means: &st
     text
 }
 
-fn runbook(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<String> {
+fn steps(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<String> {
     let region = finding.region.as_str();
     let (start, end) = (finding.time.start.to_string(), finding.time.end.plus(1).to_string());
     let look = |attribute: &str| {
@@ -242,33 +274,15 @@ fn runbook(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<Str
         "Ask the owner of {} whether a deployment, a migration or a backfill explains it.",
         quote(clip(short(&actor.id)))
     ));
-    steps.extend(cut_off(actor, &end));
+    steps.extend(runbook::cut_off(actor, &end));
+    if episode.parts.iter().any(|part| score_unit(part) == resources_decrypted::MEASURE.unit) {
+        steps.push(
+            "If nobody knows of it, take what was opened as known to somebody else: change those secrets and passwords."
+                .to_owned(),
+        );
+    }
     steps.push(tuning(settings));
     steps
-}
-
-/// How to end what the principal can do, in a way that can be taken back.
-fn cut_off(actor: &finding::Actor, until: &str) -> Option<String> {
-    let command = match actor.kind {
-        "role" => {
-            let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*",
-                "Condition": {"DateLessThan": {"aws:TokenIssueTime": until}}}]});
-            let policy = [
-                ("role-name", name(&actor.id)),
-                ("policy-name", "RevokeOlderSessions"),
-                ("policy-document", &deny.to_string()),
-            ];
-            aws("iam put-role-policy", &policy)
-        }
-        "user" => {
-            let key = actor.access_key.as_deref().unwrap_or("ACCESS_KEY_ID");
-            let options =
-                [("user-name", name(&actor.id)), ("access-key-id", clip(key)), ("status", "Inactive")];
-            aws("iam update-access-key", &options)
-        }
-        _ => return None,
-    };
-    Some(format!("If nobody knows of it, cut it off, which ends its rightful sessions as well: {command}"))
 }
 
 fn tuning(settings: &Settings) -> String {
@@ -327,3 +341,6 @@ fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
     }
     details
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(finding.principal.as_ref().unwrap().id, ROLE);
         assert_eq!(finding.principal.as_ref().unwrap().source.as_deref(), Some("198.51.100.9"));
         assert!(finding.title.contains("network 198.51.100.0/24 and agent aws-cli/2"), "{}", finding.title);
-        assert!(finding.title.ends_with("which it seldom shows"), "{}", finding.title);
+        assert!(finding.title.ends_with("rare for it"), "{}", finding.title);
         assert!(finding.explanation.contains("called from 198.51.100.0/24 for the first time"));
         assert_eq!(finding.evidence.event_ids, [format!("{NEW}-1")]);
         assert_eq!(finding.evidence.details["first_uses"].as_array().unwrap().len(), 2);

@@ -37,11 +37,13 @@ use Effect::{Changes, Shares, Stops};
 pub const CHANGES: &[Change] = &[
     change("AssociateResourceShare", "ram", "resourceArns", Shares),
     change("AttachRolePolicy", "iam", "roleName", Changes),
+    change("CreatePolicyVersion", "iam", "policyArn", Changes),
     change("CreateResourceShare", "ram", "resourceArns", Shares),
     change("DeleteAlarms", "monitoring", "alarmNames", Stops),
     change("DeleteBucket", "s3", "bucketName", Stops),
     change("DeleteBucketLifecycle", "s3", "bucketName", Changes),
     change("DeleteBucketPolicy", "s3", "bucketName", Stops),
+    change("DeleteEventBus", "events", "name", Stops),
     change("DeleteEventSourceMapping20150331", "lambda", "functionName", Stops),
     change("DeleteFunction20150331", "lambda", "functionName", Stops),
     change("DeleteFunctionConcurrency20171031", "lambda", "functionName", Changes),
@@ -67,6 +69,7 @@ pub const CHANGES: &[Change] = &[
     change("PutBucketReplication", "s3", "bucketName", Changes),
     change("PutBucketVersioning", "s3", "bucketName", Changes),
     change("PutFunctionConcurrency20171031", "lambda", "functionName", Changes),
+    change("PutMetricAlarm", "monitoring", "alarmName", Changes),
     change("PutRolePermissionsBoundary", "iam", "roleName", Changes),
     change("PutRolePolicy", "iam", "roleName", Changes),
     change("PutRule", "events", "name", Changes),
@@ -74,6 +77,7 @@ pub const CHANGES: &[Change] = &[
     change("RemovePermission", "sqs", "queueUrl", Stops),
     change("RemovePermission20150331v2", "lambda", "functionName", Stops),
     change("RemoveTargets", "events", "rule", Stops),
+    change("SetDefaultPolicyVersion", "iam", "policyArn", Changes),
     change("SetQueueAttributes", "sqs", "queueUrl", Changes),
     change("SetSubscriptionAttributes", "sns", "subscriptionArn", Changes),
     change("SetTopicAttributes", "sns", "topicArn", Changes),
@@ -82,6 +86,7 @@ pub const CHANGES: &[Change] = &[
     change("UpdateEventSourceMapping20150331", "lambda", "functionName", Changes),
     change("UpdateFunctionCode20150331v2", "lambda", "functionName", Changes),
     change("UpdateFunctionConfiguration20150331v2", "lambda", "functionName", Changes),
+    change("UpdateTable", "dynamodb", "tableName", Changes),
     change("UpdateTimeToLive", "dynamodb", "tableName", Changes),
 ];
 
@@ -92,8 +97,34 @@ pub(super) fn find(service: &str, name: &str) -> Option<&'static Change> {
 }
 
 /// Whether a watched call of some service has this name.
+///
+/// Asked of every record of a log: nearly all names are told at one look to be none.
 pub(crate) fn is_name(name: &[u8]) -> bool {
-    CHANGES.binary_search_by(|change| change.name.as_bytes().cmp(name)).is_ok()
+    let (word, bit) = mark(name);
+    MARKS.get(word).is_some_and(|marks| marks & bit != 0)
+        && CHANGES.binary_search_by(|change| change.name.as_bytes().cmp(name)).is_ok()
+}
+
+/// A bit for each watched name, by [`mark`].
+const MARKS: [u64; 8] = {
+    let mut marks = [0; 8];
+    let mut n = 0;
+    while n < CHANGES.len() {
+        #[allow(clippy::indexing_slicing)] // Runs at compile time only, where a bad index is a compile error.
+        {
+            let (word, bit) = mark(CHANGES[n].name.as_bytes());
+            marks[word] |= bit;
+        }
+        n += 1;
+    }
+    marks
+};
+
+/// The place of a name in [`MARKS`]: by its length, its first byte and its last two.
+const fn mark(name: &[u8]) -> (usize, u64) {
+    let [first, .., before, last] = name else { return (0, 0) };
+    let hash = name.len() + 31 * *first as usize + 7 * *before as usize + 3 * *last as usize;
+    (hash / 64 % 8, 1 << (hash % 64))
 }
 
 #[cfg(test)]

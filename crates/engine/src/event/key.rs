@@ -120,11 +120,10 @@ pub(super) struct RequestedKeys<'a> {
     pub(super) alias: Value<'a>,
 }
 
-/// Everything in a record that can name a key.
+/// Everything in a record that can name a key, beside `resources`.
 #[derive(Debug)]
 pub(super) struct Clues<'a, 'r> {
     pub(super) operation: Operation,
-    pub(super) listed: Listed<'a>,
     pub(super) request: RequestedKeys<'a>,
     pub(super) response: Value<'a>,
     pub(super) details: Value<'a>,
@@ -200,16 +199,15 @@ impl<'a> Listed<'a> {
 
 impl<'a> Clues<'a, '_> {
     /// The keys that the record is about.
-    pub(super) fn keys(self) -> Read<Keys<'a>> {
+    pub(super) fn keys(&self, listed: Listed<'a>) -> Read<Keys<'a>> {
         match self.operation.info().key_place {
             KeyPlace::None => Ok(Keys::default()),
-            KeyPlace::SourceAndDestination => self.two_keys(),
-            _ => self.one_key(),
+            KeyPlace::SourceAndDestination => self.two_keys(listed),
+            _ => self.one_key(listed),
         }
     }
 
-    fn one_key(mut self) -> Read<Keys<'a>> {
-        let listed = std::mem::take(&mut self.listed);
+    fn one_key(&self, listed: Listed<'a>) -> Read<Keys<'a>> {
         let requested_alias = self.requested_alias()?;
         let mut key = listed.first_entry.or(listed.second_entry);
         if key.is_none() {
@@ -223,8 +221,7 @@ impl<'a> Clues<'a, '_> {
         Ok(Keys { key, destination: None, alias })
     }
 
-    fn two_keys(mut self) -> Read<Keys<'a>> {
-        let listed = std::mem::take(&mut self.listed);
+    fn two_keys(&self, listed: Listed<'a>) -> Read<Keys<'a>> {
         let [requested_source, requested_destination] =
             [self.named(self.request.source)?, self.named(self.request.destination)?];
         let (mut source, mut destination) = (listed.first_entry, listed.second_entry);

@@ -32,11 +32,11 @@ pub(crate) mod testing;
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
 pub use network::{Caller, Tls};
-pub use normalize::{Normalized, SkipReason, normalize, normalize_with};
+pub use normalize::{Left, Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Details, Pattern};
 pub use principal::{Principal, PrincipalKind};
 pub use repeats::Repeats;
 
@@ -129,9 +129,6 @@ pub struct Event<'a> {
     pub request: Value<'a>,
     /// `responseElements`.
     pub response: Value<'a>,
-    /// Numbers of the principal and of the listed keys that were lent to it, if both were: what has the same number is
-    /// the same.
-    pub(crate) lent: Option<(u64, u64)>,
 }
 
 /// Attestation of a Nitro enclave or NitroTPM (`additionalEventData.recipient`).

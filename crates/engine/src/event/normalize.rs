@@ -82,10 +82,10 @@ pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
     normalized(read(record, Parts::default()))
 }
 
-/// [`normalize()`], quicker for one record after the other: parts that were met before are not read again. The
-/// result is the same, whatever was met.
-pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Normalized<'a> {
-    normalized(read(record, repeats.parts()))
+/// [`normalize()`], quicker for one record after the other: parts that were met before are not read again, and the
+/// Event stays where it was made. The result is the same, whatever was met.
+pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
+    read(record, repeats.parts())
 }
 
 fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
@@ -97,8 +97,11 @@ fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
 }
 
 /// Why a record became no event.
-enum Left {
+#[derive(Debug)]
+pub enum Left {
+    /// Left out on purpose.
     Skip(SkipReason),
+    /// Could not be read: names the field and what is wrong with it.
     Problem(String),
 }
 
@@ -144,7 +147,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
-    let (principal, principal_number) = repeats::principal(
+    let principal = repeats::principal(
         known.principals,
         top.identity,
         &Around {
@@ -175,13 +178,12 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     let log_account = recipient.or_else(|| principal.account.clone());
     let place_of_keys = "resources, responseElements or requestParameters";
     let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
-    let (listed, listed_number) = match names_keys {
+    let listed = match names_keys {
         true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
         false => Default::default(),
     };
     let keys = Clues {
         operation,
-        listed,
         request: request.keys(),
         response: top.response,
         details: top.details,
@@ -192,7 +194,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         principal: &principal.id,
     };
     let keys = match source {
-        Source::Kms => keys.keys().within(place_of_keys)?,
+        Source::Kms => keys.keys(listed).within(place_of_keys)?,
         Source::CloudTrail | Source::Infrastructure(_) => Default::default(),
     };
     let extra = Extra::read(top.extra).within("additionalEventData")?;
@@ -231,7 +233,6 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         params,
         request: top.request,
         response: top.response,
-        lent: principal_number.zip(listed_number),
     })
 }
 
@@ -272,7 +273,7 @@ members! {
 }
 
 members! {
-    /// The members of `requestParameters` that are used for all operations.
+    /// The members of `requestParameters` that are used for all operations, and one that nearly all have.
     struct Request {
         key: "keyId",
         target: "targetKeyId",
@@ -283,6 +284,7 @@ members! {
         source_context: "sourceEncryptionContext",
         destination_context: "destinationEncryptionContext",
         dry_run: "dryRun",
+        _algorithm: "encryptionAlgorithm",
     }
 }
 
@@ -338,7 +340,9 @@ fn is_known_version(version: Value<'_>) -> bool {
         Kind::Number => Text::Borrowed(version.raw()),
         _ => version.text().unwrap_or_default(),
     };
-    text.is_empty() || text.split('.').next().and_then(|major| major.parse().ok()) == Some(1u32)
+    text.is_empty()
+        || text.starts_with("1.")
+        || text.split('.').next().and_then(|major| major.parse().ok()) == Some(1u32)
 }
 
 /// The event that a late record replaces.

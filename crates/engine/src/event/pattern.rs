@@ -1,24 +1,53 @@
 //! What many events have in common.
 //!
-//! A log is full of events that differ in their id, their time and the resource behind them, and in nothing else that
-//! States look at. A [`Pattern`] is that common part, borrowed from nothing, so that it can outlive the record.
+//! A log is full of events that differ in nothing that States look at but their id, their time, the resource behind
+//! them, and who exactly it was: session, credentials, address, user agent. These last are the [`Details`], of which
+//! States keep those of the first event alone; the rest is the [`Pattern`]. The texts of both stand one after the
+//! other in a text that somebody else holds: to compare two patterns is to compare two texts, and to keep one
+//! allocates nothing.
 
-use super::fields::{lent, owned};
-use super::{Caller, EncryptionContext, Event, Key, Outcome, Params, Source};
+use super::operation::Operation;
+use super::{Caller, EncryptionContext, Event, Form, Key, Outcome, Params, Principal, PrincipalKind, Source};
+use crate::baseline::repertoire;
 use crate::json::{Text, Value};
 use crate::time::Timestamp;
 use foldhash::fast::FixedState;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::IpAddr;
 
-/// The common part of events that repeat.
-#[derive(Debug)]
+/// The common part of events that repeat; [`Pattern::of`] says where its texts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    event: Event<'static>,
+    operation: Operation,
+    form: Form,
+    kind: PrincipalKind,
+    console: bool,
+    key_is_alias: bool,
+    has_context: bool,
+    has_resource: bool,
+    /// The network of the caller, by the address that stands for it.
+    network: Option<IpAddr>,
+    lengths: [u16; 12],
 }
+
+/// Who exactly called, and from where; [`Details::of`] says where its texts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Details {
+    lengths: [u16; 5],
+}
+
+/// Longest texts of a pattern or of details together, in bytes; real ones have some hundreds.
+const LONGEST: usize = 8 << 10;
+
+/// The length of a text that is missing.
+const MISSING: u16 = u16::MAX;
 
 impl Pattern {
     /// Whether an event is one of those that repeat: a call of KMS that succeeded and changed nothing. What is rare
     /// or has a story of its own is not worth a pattern.
+    ///
+    /// Of an event that suits, States must look at nothing but what is in the pattern, the details, and
+    /// [`crate::state::delta::Occurrence`].
     pub(crate) fn suits(event: &Event<'_>) -> bool {
         event.source == Source::Kms
             && event.succeeded()
@@ -28,140 +57,156 @@ impl Pattern {
             && event.corrects.is_none()
     }
 
-    /// The pattern of an event that suits.
-    pub(crate) fn of(event: &Event<'_>) -> Pattern {
-        let text = |text: &Text<'_>| Text::Owned(text.clone().into_owned());
-        let caller = Caller {
-            address: owned(event.caller.address.clone()),
-            ip: event.caller.ip,
-            vpc_endpoint: owned(event.caller.vpc_endpoint.clone()),
-            user_agent: owned(event.caller.user_agent.clone()),
-            agent_family: owned(event.caller.agent_family.clone()),
-            tls: None,
-        };
-        Pattern {
-            event: Event {
-                id: Text::Borrowed(""),
-                shared_id: None,
-                corrects: None,
-                time: Timestamp(0),
-                source: event.source,
-                form: event.form,
-                operation: event.operation,
-                name: text(&event.name),
-                account: text(&event.account),
-                region: text(&event.region),
-                principal: event.principal.clone().into_owned(),
-                key: event.key.clone().map(Key::into_owned),
-                destination_key: None,
-                alias: owned(event.alias.clone()),
-                outcome: Outcome::default(),
-                dry_run: false,
-                context: if event.context.is_empty() {
-                    EncryptionContext::NONE
-                } else {
-                    EncryptionContext::some()
-                },
-                resource: None,
-                caller,
-                attestation: None,
-                key_material: None,
-                params: Params::None,
-                request: Value::NULL,
-                response: Value::NULL,
-                lent: event.lent,
-            },
-        }
+    /// The pattern of an event that suits; its texts are put behind `text`. `None` if they are longer than any real
+    /// ones.
+    pub(crate) fn of(event: &Event<'_>, text: &mut String) -> Option<Pattern> {
+        let (principal, key, caller) = (&event.principal, event.key.as_ref(), &event.caller);
+        let lengths = append(
+            [
+                Some(&event.name),
+                Some(&event.account),
+                Some(&event.region),
+                Some(&principal.id),
+                principal.account.as_ref(),
+                principal.via_service.as_ref(),
+                key.map(|key| &key.arn),
+                key.and_then(|key| key.account.as_ref()),
+                key.map(|key| &key.id),
+                event.alias.as_ref(),
+                caller.vpc_endpoint.as_ref(),
+                caller.agent_family.as_ref(),
+            ],
+            text,
+        )?;
+        Some(Pattern {
+            operation: event.operation,
+            form: event.form,
+            kind: principal.kind,
+            console: principal.console,
+            key_is_alias: key.is_some_and(|key| key.is_alias),
+            has_context: !event.context.is_empty(),
+            has_resource: event.resource.is_some(),
+            network: caller.ip.map(repertoire::network),
+            lengths,
+        })
     }
 
-    /// Whether `event`, which suits, has this pattern.
-    pub(crate) fn is_of(&self, event: &Event<'_>) -> bool {
-        let known = &self.event;
-        let (caller, known_caller) = (&event.caller, &known.caller);
-        // The same number is the same principal, and spares reading what the pattern holds of it.
-        let same = |number: fn((u64, u64)) -> u64| {
-            known.lent.is_some() && known.lent.map(number) == event.lent.map(number)
-        };
-        known.operation == event.operation
-            && (same(|(principal, _)| principal) || known.principal == event.principal)
-            && match (&known.key, &event.key) {
-                // In the same list, account and Region, the ARN tells everything else.
-                (Some(a), Some(b)) if same(|(_, listed)| listed) => {
-                    a.arn == b.arn && a.account.is_some() == b.account.is_some()
-                }
-                (a, b) => a == b,
-            }
-            && known.region == event.region
-            && known.account == event.account
-            && known_caller.address == caller.address
-            && known_caller.user_agent == caller.user_agent
-            && known_caller.vpc_endpoint == caller.vpc_endpoint
-            && known_caller.agent_family == caller.agent_family
-            && known_caller.ip == caller.ip
-            && known.alias == event.alias
-            && known.name == event.name
-            && known.form == event.form
-            && known.context.is_empty() == event.context.is_empty()
-    }
-
-    /// A number that is the same for events of one pattern, and seldom for others.
-    pub(crate) fn hash(event: &Event<'_>) -> u64 {
+    /// A number that is the same for equal patterns with equal texts, and seldom for others.
+    pub(crate) fn hash(&self, text: &str) -> u64 {
         let mut hasher = FixedState::default().build_hasher();
-        let principal = &event.principal;
-        hasher.write_u8(event.operation as u8);
-        match (&principal.access_key, &principal.session) {
-            (Some(key), _) => hasher.write(key.as_bytes()),
-            (None, Some(session)) => hasher.write(session.as_bytes()),
-            (None, None) => {}
-        }
-        hasher.write(principal.id.as_bytes());
-        if let Some(key) = &event.key {
-            hasher.write(key.id.as_bytes());
-        }
-        for text in [&event.caller.address, &event.alias].into_iter().flatten() {
-            hasher.write(text.as_bytes());
-        }
-        hasher.write(event.region.as_bytes());
+        hasher.write(text.as_bytes());
+        self.network.hash(&mut hasher);
         hasher.finish()
     }
 
-    /// An event of this pattern, as far as it tells.
-    pub(crate) fn event<'a>(&'a self, act_id: &'a str, time: Timestamp) -> Event<'a> {
-        let known = &self.event;
-        let caller = Caller {
-            address: lent(&known.caller.address),
-            ip: known.caller.ip,
-            vpc_endpoint: lent(&known.caller.vpc_endpoint),
-            user_agent: lent(&known.caller.user_agent),
-            agent_family: lent(&known.caller.agent_family),
-            tls: None,
+    /// An event of this pattern with these details, as far as they tell.
+    pub(crate) fn event<'a>(
+        &self,
+        text: &'a str,
+        details: (Details, &'a str),
+        act: &'a str,
+        time: Timestamp,
+    ) -> Event<'a> {
+        let [name, account, region, id, home, via_service, arn, owner, key_id, alias, vpc_endpoint, family] =
+            split(self.lengths, text);
+        let (details, text) = details;
+        let [session, access_key, source_identity, address, user_agent] = split(details.lengths, text);
+        let principal = Principal {
+            id: id.unwrap_or_default(),
+            kind: self.kind,
+            account: home,
+            session,
+            generation: None,
+            access_key,
+            via_service,
+            source_identity,
+            person: None,
+            mfa: None,
+            console: self.console,
+            imds: None,
         };
+        let key = arn.map(|arn| Key {
+            arn,
+            account: owner,
+            region: None,
+            id: key_id.unwrap_or_default(),
+            is_alias: self.key_is_alias,
+        });
         Event {
-            id: Text::Borrowed(act_id),
+            id: Text::Borrowed(act),
             shared_id: None,
             corrects: None,
             time,
-            source: known.source,
-            form: known.form,
-            operation: known.operation,
-            name: Text::Borrowed(&known.name),
-            account: Text::Borrowed(&known.account),
-            region: Text::Borrowed(&known.region),
-            principal: known.principal.lent(),
-            key: known.key.as_ref().map(Key::lent),
+            source: Source::Kms,
+            form: self.form,
+            operation: self.operation,
+            name: name.unwrap_or_default(),
+            account: account.unwrap_or_default(),
+            region: region.unwrap_or_default(),
+            principal,
+            key,
             destination_key: None,
-            alias: lent(&known.alias),
+            alias,
             outcome: Outcome::default(),
             dry_run: false,
-            context: known.context,
+            context: if self.has_context { EncryptionContext::some() } else { EncryptionContext::NONE },
             resource: None,
-            caller,
+            caller: Caller {
+                address,
+                ip: self.network,
+                vpc_endpoint,
+                user_agent,
+                agent_family: family,
+                tls: None,
+            },
             attestation: None,
             key_material: None,
             params: Params::None,
             request: Value::NULL,
             response: Value::NULL,
-            lent: None,
         }
     }
+}
+
+impl Details {
+    /// The details of an event; their texts are put behind `text`. `None` if they are longer than any real ones.
+    pub(crate) fn of(event: &Event<'_>, text: &mut String) -> Option<Details> {
+        let (principal, caller) = (&event.principal, &event.caller);
+        let lengths = append(
+            [
+                principal.session.as_ref(),
+                principal.access_key.as_ref(),
+                principal.source_identity.as_ref(),
+                caller.address.as_ref(),
+                caller.user_agent.as_ref(),
+            ],
+            text,
+        )?;
+        Some(Details { lengths })
+    }
+}
+
+/// Puts texts one after the other behind `to`; their lengths.
+#[inline]
+fn append<const N: usize>(texts: [Option<&Text<'_>>; N], to: &mut String) -> Option<[u16; N]> {
+    if texts.iter().flatten().map(|text| text.len()).sum::<usize>() > LONGEST {
+        return None;
+    }
+    Some(texts.map(|text| match text {
+        Some(text) => {
+            to.push_str(text);
+            text.len() as u16
+        }
+        None => MISSING,
+    }))
+}
+
+/// The texts with these lengths that stand one after the other in `text`.
+fn split<const N: usize>(lengths: [u16; N], text: &str) -> [Option<Text<'_>>; N] {
+    let mut rest = text;
+    lengths.map(|length| {
+        let (text, behind) = rest.split_at_checked(usize::from(length)).filter(|_| length != MISSING)?;
+        rest = behind;
+        Some(Text::Borrowed(text))
+    })
 }

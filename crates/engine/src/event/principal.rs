@@ -1,6 +1,5 @@
 //! Who called: a stable principal, never a session (reference: CloudTrail `userIdentity` element).
 
-use super::fields::{lent, owned};
 use crate::json::Text;
 
 /// Kind of principal.
@@ -82,42 +81,6 @@ pub struct Principal<'a> {
 }
 
 impl Principal<'_> {
-    /// The same principal, with texts borrowed from this one.
-    pub(super) fn lent(&self) -> Principal<'_> {
-        Principal {
-            id: Text::Borrowed(&self.id),
-            kind: self.kind,
-            account: lent(&self.account),
-            session: lent(&self.session),
-            generation: lent(&self.generation),
-            access_key: lent(&self.access_key),
-            via_service: lent(&self.via_service),
-            source_identity: lent(&self.source_identity),
-            person: lent(&self.person),
-            mfa: self.mfa,
-            console: self.console,
-            imds: lent(&self.imds),
-        }
-    }
-
-    /// The same principal, borrowed from nothing.
-    pub(super) fn into_owned(self) -> Principal<'static> {
-        Principal {
-            id: Text::Owned(self.id.into_owned()),
-            kind: self.kind,
-            account: owned(self.account),
-            session: owned(self.session),
-            generation: owned(self.generation),
-            access_key: owned(self.access_key),
-            via_service: owned(self.via_service),
-            source_identity: owned(self.source_identity),
-            person: owned(self.person),
-            mfa: self.mfa,
-            console: self.console,
-            imds: owned(self.imds),
-        }
-    }
-
     /// Whether a service made the call: for itself, on behalf of the principal, or as the data path of EC2.
     /// Address, endpoint and TLS are then the service's own.
     pub fn through_service(&self) -> bool {

@@ -19,7 +19,8 @@ pub struct Combination {
     pub tie: Tie,
     /// How bad the two are together.
     pub severity: Severity,
-    /// What happened, in few words. `{who}` stands for those who did it, `{keys}` for the keys of the second stage.
+    /// What happened, in few words. `{who}` stands for those who did it, `{first}` for those of the first stage alone,
+    /// `{keys}` for the keys of the second stage.
     pub headline: &'static str,
     /// Why the two are worse than each alone.
     pub why: &'static str,
@@ -66,7 +67,7 @@ pub const ALL: &[Combination] = &[
         then: &[Stage::ForeignUse],
         tie: Tie::Stranger,
         severity: Severity::Critical,
-        headline: "{who}: {keys} opened to a foreign account, which then used it",
+        headline: "{first} opened {keys} to a foreign account, which then used it",
         why: "A key was opened to a foreign account, and that account then used it: data has been read or written from \
               outside.",
     },
@@ -105,7 +106,7 @@ pub const ALL: &[Combination] = &[
         then: &[Stage::Impact],
         tie: Tie::Key,
         severity: Severity::Critical,
-        headline: "{keys} taken away by {who} and needed",
+        headline: "{first} took {keys} away, and calls fail because of it",
         why: "Calls for a key that was taken away fail: the damage has begun.",
     },
     Combination {
@@ -213,6 +214,29 @@ pub(super) fn critical_key(members: &[&Member], critical: &[String]) -> Option<M
     })
 }
 
+/// What it means that a crowd is unusual at the same time.
+pub(super) fn crowd(members: &[&Member], crowd: &[usize]) -> Option<Match> {
+    let crowd: Vec<&&Member> = crowd.iter().filter_map(|at| members.get(*at)).collect();
+    let worst = crowd.iter().max_by_key(|member| {
+        (!member.muted, member.finding.severity, std::cmp::Reverse(member.finding.time.start))
+    })?;
+    Some(Match {
+        id: "crowd",
+        severity: worst.finding.severity,
+        why: "So many at once have one cause: a policy, a role or a network that was changed, or an outage that ended. An \
+              intruder is seldom behind it, but may hide in it.",
+        since: crowd.iter().map(|member| member.finding.time.start).min()?,
+        findings: [worst.finding.id.clone(), worst.finding.id.clone()],
+        muted: worst.muted,
+        headline: match Stage::of(&worst.finding) {
+            Some(Stage::Probing) => "{many} were refused unusually often at the same time",
+            Some(Stage::FirstUse) => "{many} did what they never did, at the same time",
+            _ => "{many} were unusually busy at the same time",
+        },
+        then: &[],
+    })
+}
+
 impl Combination {
     /// The pair that shows it first; one that is not wholly muted goes before one that is.
     ///
@@ -236,7 +260,11 @@ impl Combination {
                 let kinds = self.first.iter().filter(|first| self.first != self.then || *first != stage);
                 let firsts =
                     kinds.filter_map(|first| earliest.get(&(tie.clone(), *first))).flatten().flatten();
-                for first in firsts.filter(|first| known_at(&then.finding) >= first.finding.time.start) {
+                let firsts = firsts.filter(|first| known_at(&then.finding) >= first.finding.time.start);
+                // What one call did at once is no sequence: each of its findings tells one side of it.
+                let in_order = self.first != self.then;
+                for first in firsts.filter(|first| !(in_order && is_one_call(&first.finding, &then.finding)))
+                {
                     let muted = first.muted && then.muted;
                     let since = first.finding.time.start.max(then.finding.time.start);
                     if best.is_none_or(|(m, at, ..)| (muted, since) < (m, at)) {
@@ -256,6 +284,11 @@ impl Combination {
             then: self.then,
         })
     }
+}
+
+/// Whether both findings rest on the same single call.
+fn is_one_call(a: &Finding, b: &Finding) -> bool {
+    a.evidence.count == 1 && b.evidence.count == 1 && a.evidence.event_ids == b.evidence.event_ids
 }
 
 /// Up to when the stage may have begun. What was counted over a time begins with the first call counted, and that may be

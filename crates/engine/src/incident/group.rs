@@ -1,6 +1,6 @@
 //! Which findings belong together.
 
-use super::{Member, Stage};
+use super::{Member, Stage, crowd};
 use crate::finding::{Finding, FindingKind, key_family};
 use crate::settings::IncidentSettings;
 use crate::time::{DAY, HOUR, Timestamp};
@@ -39,6 +39,13 @@ pub(super) fn group(members: &[Member], settings: &IncidentSettings) -> Vec<Vec<
     }
     for [blinded, done] in accounts.values() {
         sets.bridge(done, blinded, window);
+    }
+    for crowd in crowd::crowds(members.iter()) {
+        crowd.windows(2).for_each(|pair| {
+            if let [a, b] = pair {
+                sets.join(*a, *b);
+            }
+        });
     }
     let mut groups = Vec::new();
     for mut group in sets.into_groups() {

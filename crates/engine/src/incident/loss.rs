@@ -45,6 +45,8 @@ pub struct Loss {
     pub used_by: Vec<String>,
     /// Such principals in all; `None` where it is not known.
     pub used_by_count: Option<u64>,
+    /// How often data was decrypted, or data keys were made, with it in a usual week; `None` where it is not known.
+    pub decrypts_a_week: Option<u64>,
     /// Services through which it was used.
     pub services: Vec<String>,
     /// What stands behind it, by kind of resource.
@@ -118,6 +120,7 @@ impl Loss {
         if worse.used_by.is_empty() {
             worse.used_by = lesser.used_by;
             worse.used_by_count = worse.used_by_count.max(lesser.used_by_count);
+            worse.decrypts_a_week = worse.decrypts_a_week.or(lesser.decrypts_a_week);
             worse.services = lesser.services;
             worse.resources = lesser.resources;
         }
@@ -184,6 +187,7 @@ fn of_finding(finding: &Finding, key: &KeyName, fate: Fate, muted: bool, now: Ti
         days_left: final_at.map(|end| (end.since(now).max(0)) / DAY),
         used_by_count: details.get("used_by_count").and_then(Value::as_u64),
         used_by,
+        decrypts_a_week: details.get("decrypts_a_week").and_then(Value::as_u64),
         services: texts(finding, "services"),
         resources: resources.filter_map(|(kind, n)| Some((kind.clone(), n.as_u64()?))).collect(),
         last_used: moment("last_used"),

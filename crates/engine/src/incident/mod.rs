@@ -8,7 +8,8 @@
 //!
 //! Two findings of one actor, or about one key, that are at most `incidents.window_hours` apart (`group`). AWS
 //! services are no actors in this sense, since they act for everybody, and statistics of different principals are not
-//! joined by a key that they share. A blinded log joins what was destroyed or opened in the same account. What goes on
+//! joined by a key that they share, unless so many of them are unusual at once that it must have one cause (`crowd`).
+//! A blinded log joins what was destroyed or opened in the same account. What goes on
 //! for longer than `incidents.longest_days` becomes another incident, so that none lasts for ever and hides what is new.
 //!
 //! # The id
@@ -25,6 +26,7 @@
 
 mod alert;
 mod combination;
+mod crowd;
 mod group;
 mod loss;
 mod steps;
@@ -99,6 +101,11 @@ pub struct Incident {
     pub key_count: usize,
     /// What the findings mean together.
     pub combinations: Vec<Match>,
+    /// Why it is worth an alert and how unusual it is: the combinations, then the explanations of its worst findings;
+    /// muted ones aside, at most [`Incident::WHYS`].
+    pub why: Vec<String>,
+    /// What its findings are in the course of an attack, in order of time, each once.
+    pub stages: Vec<Stage>,
     /// Keys taken away, and what breaks because of it; at most [`Incident::LISTED`].
     pub losses: Vec<Loss>,
     /// What to do now: undoing first, no command twice; at most [`Incident::STEPS`].
@@ -119,6 +126,9 @@ pub struct Incident {
     pub mitre: Vec<Technique>,
     /// Findings in all.
     pub finding_count: usize,
+    /// Events of all its findings; one on which several rest counts for each. Above
+    /// [`crate::state::distinct::Distinct::EXACT`] an estimate.
+    pub event_count: u64,
     /// Findings that are muted.
     pub muted_count: usize,
 }
@@ -128,6 +138,8 @@ impl Incident {
     pub const LISTED: usize = 25;
     /// Steps that are listed.
     pub const STEPS: usize = 30;
+    /// Reasons that are listed.
+    pub const WHYS: usize = 8;
     /// Length of the timeline.
     pub const TIMELINE: usize = 100;
 
@@ -216,6 +228,8 @@ fn incident(
     };
     let mut combinations = combination::matches(members);
     combinations.extend(combination::critical_key(members, &settings.estate.critical_keys));
+    let crowds = crowd::crowds(members.iter().copied());
+    combinations.extend(crowds.iter().filter_map(|crowd| combination::crowd(members, crowd)));
     let told = members.iter().filter(|member| !member.muted).map(|member| member.finding.severity);
     let combined = combinations.iter().filter(|found| !found.muted).map(|found| found.severity);
     let severity = told.chain(combined).max().unwrap_or(Severity::Info);
@@ -240,7 +254,8 @@ fn incident(
         set.into_iter().filter(|text| !text.is_empty()).cloned().collect()
     };
     let (accounts, regions) = (texts(|finding| &finding.account), texts(|finding| &finding.region));
-    let plan = steps::plan(members, time);
+    let plan = steps::plan(members, &crowds, time);
+    let why = story::why(&worst_first, &combinations);
     let (timeline, timeline_left_out) = story::timeline(members, &combinations);
     let mut incident = Incident {
         id,
@@ -266,6 +281,9 @@ fn incident(
         alerts,
         mitre: techniques(members),
         finding_count: members.len(),
+        event_count: members.iter().map(|member| member.finding.evidence.count).sum(),
+        why,
+        stages: story::stages(members),
         muted_count: members.iter().filter(|member| member.muted).count(),
         combinations,
     };

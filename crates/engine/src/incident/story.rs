@@ -82,6 +82,36 @@ fn step(member: &Member) -> Step {
     }
 }
 
+/// What the findings are in the course of an attack, in order of time, each once.
+pub(super) fn stages(members: &[&Member]) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for stage in members.iter().filter_map(|member| Stage::of(&member.finding)) {
+        if !stages.contains(&stage) {
+            stages.push(stage);
+        }
+    }
+    stages
+}
+
+/// The sentences of the combinations, then the explanations of the worst findings, one of each detector: of several
+/// alike the first says it all.
+pub(super) fn why(worst_first: &[&Member], combinations: &[Match]) -> Vec<String> {
+    let told = combinations.iter().filter(|found| !found.muted);
+    let mut why: Vec<String> = told.map(|found| found.why.to_owned()).collect();
+    let mut detectors = BTreeSet::new();
+    for member in worst_first.iter().filter(|member| !member.muted) {
+        let finding = &member.finding;
+        if finding.severity >= Severity::Medium || detectors.is_empty() {
+            let text = &finding.explanation;
+            if detectors.insert(finding.detector) && !text.is_empty() && !why.contains(text) {
+                why.push(text.clone());
+            }
+        }
+    }
+    why.truncate(Incident::WHYS);
+    why
+}
+
 /// Each principal once, as the worst of its findings knows it: of equals the one that tells the credentials.
 pub(super) fn principals(worst_first: &[&Member]) -> Vec<Actor> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();

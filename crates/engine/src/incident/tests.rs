@@ -80,6 +80,18 @@ fn findings_about_one_key_are_one_incident_whoever_made_them() {
 }
 
 #[test]
+fn two_sides_of_one_call_are_no_sequence() {
+    let mut opened = finding("key_policy_opened", "a", KEY, 0, Severity::High);
+    let mut locked = finding("key_policy_lockout", "a", KEY, 0, Severity::Critical);
+    assert_eq!(combined(&only([opened.clone(), locked.clone()])), ["opened_then_destruction"]);
+    for finding in [&mut opened, &mut locked] {
+        finding.evidence = Evidence::default();
+        finding.evidence.add(Timestamp(0), "the same");
+    }
+    assert!(combined(&only([opened, locked])).is_empty());
+}
+
+#[test]
 fn copies_of_a_multi_region_key_are_one_key() {
     let arn = |region| format!("arn:aws:kms:{region}:111122223333:key/mrk-1234");
     let a = finding("key_disabled", "a", &arn("eu-west-1"), 0, Severity::High);
@@ -94,6 +106,41 @@ fn statistics_of_different_principals_are_not_joined_by_a_key_that_they_share() 
     // But a fact about the key joins both.
     let fact = finding("key_disabled", "c", KEY, 2, Severity::High);
     assert_eq!(of(told([rate("a", 0), rate("b", 1), fact]), 2).len(), 1);
+}
+
+/// Denials of so many principals, most unusual in hours from `hour` on, `each` in the same hour.
+fn denials(n: i64, hour: i64, each: i64) -> Vec<Finding> {
+    let one = |n: i64| {
+        let mut finding = finding("unusual_denials", &format!("r{n}"), "", hour, Severity::High);
+        let until = Timestamp((hour + n / each + 1) * HOUR);
+        finding.evidence.details.insert("until", serde_json::json!(until));
+        finding.runbook = vec![format!("Ask the owner of r{n}.")];
+        finding
+    };
+    (0..n).map(one).collect()
+}
+
+#[test]
+fn many_who_are_unusual_at_once_are_one_incident_with_one_cause() {
+    let mut policy = finding("key_policy_opened", "r0", KEY, 0, Severity::High);
+    policy.explanation = "It was opened.".into();
+    let incident = only(denials(300, 1, 150));
+    assert_eq!((incident.principal_count, incident.event_count), (300, 300));
+    assert_eq!(incident.title, "300 principals were refused unusually often at the same time");
+    assert_eq!(incident.alerts.len(), 1, "{:?}", incident.alerts);
+    assert!(incident.steps[0].contains("AttributeValue=PutKeyPolicy"), "{:?}", incident.steps);
+    assert!(incident.steps.len() < 4, "nobody asks three hundred owners");
+    // What one of them has done beside stays in it, with its own steps and its own name.
+    let incident = only(denials(5, 1, 5).into_iter().chain([policy]));
+    assert!(incident.steps.iter().any(|step| step.contains("put-role-policy --role-name r0")));
+    assert!(incident.why.iter().any(|why| why == "It was opened."), "{:?}", incident.why);
+}
+
+#[test]
+fn a_few_who_are_unusual_at_once_or_many_one_after_another_are_no_crowd() {
+    assert_eq!(of(told(denials(4, 1, 4)), 3).len(), 4);
+    let apart = denials(20, 1, 1).into_iter().step_by(2);
+    assert_eq!(of(told(apart), 30).len(), 10, "two hours lie between each two");
 }
 
 #[test]
@@ -278,10 +325,12 @@ fn steps_are_merged_without_repeating_a_command() {
         with(scheduled("a", KEY, 0, 200), &[undo, look, "Ask the owner."]),
         with(
             finding("unusual_rate", "a", OTHER, 0, Severity::High),
-            &["Ask the owner.", "aws iam put-role-policy x"],
+            &["Ask the owner.", "aws iam detach-role-policy x"],
         ),
     ]);
-    assert_eq!(incident.steps, [undo, "Ask the owner.", "aws iam put-role-policy x"]);
+    let [first, second, cut_off, last] = incident.steps.as_slice() else { panic!("{:?}", incident.steps) };
+    assert_eq!([first, second, last], [undo, "Ask the owner.", "aws iam detach-role-policy x"]);
+    assert!(cut_off.contains("put-role-policy --role-name a"), "who did it is cut off: {cut_off}");
     assert_eq!(incident.look_further.iter().filter(|step| step.contains("describe-key")).count(), 1);
     assert!(incident.look_further[0].contains("lookup-events"), "{:?}", incident.look_further);
 }

@@ -1,7 +1,9 @@
 //! The texts of an incident.
 
 use super::{Fate, Incident, Loss, Member, Stage};
+use crate::detectors::grouped;
 use crate::finding::{KeyName, Span};
+use crate::state::distinct::Distinct;
 use crate::time::{DAY, HOUR, MINUTE, short_moment};
 use std::collections::BTreeSet;
 
@@ -14,11 +16,21 @@ pub(super) fn title(worst_first: &[&Member], incident: &Incident) -> String {
         .find(|found| worst_first.iter().any(|member| member.finding.id == found.findings[1]));
     match combined {
         Some(found) => {
-            let of_pair =
-                worst_first.iter().filter(|member| found.findings.contains(&member.finding.id)).copied();
-            let who = who(of_pair);
-            let keys = keys(worst_first, &incident.losses, found.then);
-            upper(&found.headline.replace("{who}", &who).replace("{keys}", &keys))
+            let of = |findings: &[String]| {
+                who(worst_first.iter().filter(|member| findings.contains(&member.finding.id)).copied())
+            };
+            // What is missed was taken away before, and more may have been that nobody has missed yet.
+            let stages = if found.then == [Stage::Impact] { &[Stage::Destruction] } else { found.then };
+            let keys = keys(worst_first, &incident.losses, stages);
+            let many = format!("{} principals", incident.principal_count);
+            upper(
+                &found
+                    .headline
+                    .replace("{who}", &of(&found.findings))
+                    .replace("{first}", &of(&found.findings[..1]))
+                    .replace("{many}", &many)
+                    .replace("{keys}", &keys),
+            )
         }
         None => worst_first.first().map(|member| member.finding.title.clone()).unwrap_or_default(),
     }
@@ -26,39 +38,49 @@ pub(super) fn title(worst_first: &[&Member], incident: &Incident) -> String {
 
 /// Who, what and when.
 pub(super) fn summary(members: &[&Member], incident: &Incident) -> String {
-    let mut stages: Vec<Stage> = Vec::new();
-    for stage in members.iter().filter_map(|member| Stage::of(&member.finding)) {
-        if !stages.contains(&stage) {
-            stages.push(stage);
-        }
-    }
-    let stages: Vec<&str> = stages.into_iter().map(Stage::words).collect();
-    let span = span(incident.time);
+    let stages: Vec<&str> = incident.stages.iter().map(|stage| stage.words()).collect();
     let who = if incident.principal_count == 0 {
         "Nobody in particular".to_owned()
     } else {
         upper(&who(members.iter().copied()))
     };
     let accounts = match incident.accounts.as_slice() {
+        [one] if who.ends_with(one.as_str()) => String::new(),
         [] => String::new(),
         [one] => format!(" in account {one}"),
         [one, two] => format!(" in accounts {one} and {two}"),
         [one, ..] => format!(" in account {one} and {} others", incident.accounts.len() - 1),
     };
-    let n = members.len();
-    let findings = if n == 1 { "One finding".to_owned() } else { format!("{n} findings") };
-    let mut text = format!("{who}{accounts}, {span}. {findings}");
-    if let [stage] = stages.as_slice() {
-        text.push_str(&format!(": {stage}."));
-    } else if stages.is_empty() {
-        text.push('.');
-    } else {
-        text.push_str(&format!(", in this order: {}.", stages.join(", ")));
+    let mut text = format!("{who}{accounts}, {}", span(incident.time));
+    if !stages.is_empty() {
+        text.push_str(&format!(": {}", one_after_another(&stages)));
     }
+    text.push_str(&match members.len() {
+        1 => format!(" ({}", events(incident.event_count)),
+        n => format!(" ({n} findings, {}", events(incident.event_count)),
+    });
     if incident.muted_count > 0 {
-        text.push_str(&format!(" {} of them muted.", incident.muted_count));
+        text.push_str(&format!("; {} muted", incident.muted_count));
     }
+    text.push_str(").");
     text
+}
+
+/// "a, b, then c".
+fn one_after_another(items: &[&str]) -> String {
+    match items {
+        [before @ .., last] if !before.is_empty() => format!("{}, then {last}", before.join(", ")),
+        _ => items.concat(),
+    }
+}
+
+/// "1 event", "about 4,310 events".
+fn events(n: u64) -> String {
+    match n {
+        1 => "1 event".to_owned(),
+        n if n > Distinct::EXACT as u64 => format!("about {} events", grouped(n)),
+        n => format!("{n} events"),
+    }
 }
 
 /// "2026-03-21 01:08 to 03:45 UTC (2 h 37 min)".
@@ -120,8 +142,12 @@ fn keys(members: &[&Member], losses: &[Loss], stages: &[Stage]) -> String {
     }
 }
 
-/// A principal in a line of text: `role/payments-api`, `root of 111122223333`.
+/// A principal in a line of text: `role/payments-api`, `root of 111122223333`, `account 999988887777`.
 fn short(principal: &str) -> String {
+    if let Some(stranger) = principal.strip_prefix("account:") {
+        // The rest is a unique id that nobody knows by heart.
+        return format!("account {}", stranger.split('/').next().unwrap_or(stranger));
+    }
     let mut parts = principal.splitn(6, ':').skip(4);
     match (principal.starts_with("arn:"), parts.next(), parts.next()) {
         (true, Some(account), Some("root")) => format!("root of {account}"),
@@ -213,7 +239,10 @@ impl Loss {
                 text.push_str(&format!("In use by {}{more}{last}.", names.join(", ")));
             }
             (true, Some(last)) => text.push_str(&format!("Last known use {}.", short_moment(last))),
-            (true, None) => text.push_str("Users unknown."),
+            (true, None) => text.push_str("No use of it is known from the logs at hand."),
+        }
+        if let Some(n) = self.decrypts_a_week.filter(|n| *n > 0) {
+            text.push_str(&format!(" Usually about {} decrypts and data keys a week.", grouped(n)));
         }
         if !self.resources.is_empty() {
             let kinds: Vec<String> = self

@@ -9,5 +9,6 @@ pub const MEASURE: Measure = Measure {
     unit: "decrypts and data keys",
     of: Of::Both,
     seasonal: true,
+    by_resource: false,
     count: |event| Counted::act_if(event.succeeded() && event.operation.releases_secret()),
 };

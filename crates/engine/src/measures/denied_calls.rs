@@ -9,5 +9,6 @@ pub const MEASURE: Measure = Measure {
     unit: "denied calls",
     of: Of::Both,
     seasonal: false,
+    by_resource: false,
     count: |event| Counted::act_if(event.denied() && !event.dry_run),
 };

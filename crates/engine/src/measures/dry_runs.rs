@@ -9,5 +9,6 @@ pub const MEASURE: Measure = Measure {
     unit: "dry runs",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| Counted::act_if(event.dry_run && event.principal.via_service.is_none()),
 };

@@ -10,6 +10,7 @@ pub const MEASURE: Measure = Measure {
     unit: "encrypts",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| {
         Counted::act_if(event.succeeded() && event.operation.info().direction == Direction::Encrypt)
     },

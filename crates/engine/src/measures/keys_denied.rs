@@ -9,6 +9,7 @@ pub const MEASURE: Measure = Measure {
     unit: "distinct keys denied",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| match &event.key {
         Some(key) if event.denied() => Counted::value(Some(&key.arn)),
         _ => Counted::Nothing,

@@ -9,6 +9,7 @@ pub const MEASURE: Measure = Measure {
     unit: "distinct keys used",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| match &event.key {
         Some(key) if event.succeeded() && event.operation.is_cryptographic() => {
             Counted::value(Some(&key.arn))

@@ -10,6 +10,7 @@ pub const MEASURE: Measure = Measure {
     unit: "management calls",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| {
         Counted::act_if(
             event.succeeded() && event.source == Source::Kms && !event.operation.is_cryptographic(),

@@ -9,6 +9,7 @@ pub const MEASURE: Measure = Measure {
     unit: "distinct operations denied",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| match event.denied() && !event.dry_run {
         true => Counted::value(Some(&event.name)),
         false => Counted::Nothing,

@@ -9,6 +9,7 @@ pub const MEASURE: Measure = Measure {
     unit: "distinct principals",
     of: Of::Key,
     seasonal: false,
+    by_resource: false,
     count: |event| match event.key {
         Some(_) if event.succeeded() && event.operation.is_cryptographic() => {
             Counted::value(Some(&event.principal.id))

@@ -6,9 +6,10 @@ use super::{Counted, Measure, Of};
 pub const MEASURE: Measure = Measure {
     id: "resources_decrypted",
     code: 4,
-    unit: "distinct resources decrypted",
+    unit: "distinct resources opened",
     of: Of::Principal,
     seasonal: false,
+    by_resource: true,
     count: |event| match &event.resource {
         Some(resource) if event.succeeded() && event.operation.releases_secret() => {
             Counted::value(Some(&resource.id))

@@ -10,6 +10,7 @@ pub const MEASURE: Measure = Measure {
     unit: "signatures and MACs",
     of: Of::Principal,
     seasonal: false,
+    by_resource: false,
     count: |event| {
         Counted::act_if(
             event.succeeded() && matches!(event.operation.info().direction, Direction::Sign | Direction::Mac),

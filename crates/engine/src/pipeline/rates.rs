@@ -55,9 +55,8 @@ impl OpenHours {
         }
     }
 
-    /// Notes the hours that taking up a Delta has opened in `states`.
-    pub(super) fn note_opened(&mut self, opened: Opened, states: &States) {
-        self.note(&opened.others, states);
+    /// Notes the hours that taking up groups has opened.
+    pub(super) fn note_opened(&mut self, opened: Opened) {
         let principals = opened.principals.into_iter().map(|(id, hour)| (Entity::Principal(id), hour));
         let keys = opened.keys.into_iter().map(|(arn, hour)| (Entity::Key(arn), hour));
         for (entity, hour) in principals.chain(keys) {
@@ -106,6 +105,16 @@ impl Clock {
         let due = series::due(delivered.hour());
         self.closed = self.closed.max(Some(due));
         due
+    }
+
+    /// The last hour that is closed, in whole hours since the epoch.
+    pub fn last_closed(self) -> Option<i64> {
+        self.closed
+    }
+
+    /// Whether [`Clock::advance`] would close anything.
+    pub fn moves_by(self, delivered: Timestamp) -> bool {
+        !self.is_closed(series::due(delivered.hour()))
     }
 
     /// Whether this hour is closed.

@@ -66,6 +66,7 @@ impl Watch {
     /// # Errors
     /// If a State is too long to be stored, which bounds on its parts prevent.
     pub fn save(&self) -> Result<Vec<u8>, EncodeError> {
+        self.assert_settled();
         let failed = |error: serde_json::Error| EncodeError::Failed(error.to_string());
         let mut file = HEAD.to_vec();
         let known = Known {

@@ -457,6 +457,70 @@ fn size_is_bounded() {
     assert_eq!(many(Policy::MAX_ENTRIES - 2), Err(PolicyError::TooMany));
 }
 
+#[test]
+fn all_that_one_account_gets_is_one_answer() {
+    let role = |account: &str| json!({"AWS": format!("arn:aws:iam::{account}:role/x")});
+    let statements = json!([
+        root(),
+        allow(json!({"AWS": "444455556666"}), json!("kms:DescribeKey")),
+        allow(json!({"AWS": "555566667777"}), json!("kms:Decrypt")),
+        allow(role("444455556666"), json!("kms:Decrypt")),
+    ]);
+    assert_eq!(access(statements), "444455556666: read use; 555566667777: use");
+    assert_eq!(access(json!([root(), allow(role(OWNER), json!("kms:Decrypt"))])), "");
+    let pattern = json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/app-*"}});
+    assert_eq!(
+        access(json!([root(), when(allow(json!("*"), json!("kms:Decrypt")), pattern)])),
+        "444455556666: use"
+    );
+}
+
+#[test]
+fn a_resource_that_is_empty_or_a_key_known_by_its_alias_alone() {
+    let with = |resource: &str, key: &str| {
+        let mut statement = allow(json!("*"), json!("kms:Decrypt"));
+        statement["Resource"] = json!(resource);
+        let question = Question { owner: OWNER, key, organizations: &[] };
+        let access = policy(&json!([statement])).access(&question);
+        access.first().map(|access| access.surely_gives(Class::Use))
+    };
+    assert_eq!(with("*", KEY), Some(true));
+    assert_eq!(with("", KEY), None);
+    assert_eq!(with(KEY, KEY), Some(true));
+    assert_eq!(with("arn:aws:kms:eu-west-1:111122223333:key/other", KEY), None);
+    let alias = "arn:aws:kms:eu-west-1:111122223333:alias/x";
+    assert_eq!(with(KEY, alias), Some(false), "it may mean this key");
+    assert_eq!(with(KEY, "x:key/1"), Some(false), "a name that is no ARN");
+}
+
+#[test]
+fn an_account_is_twelve_digits_and_a_unique_id_sixteen_characters() {
+    assert_eq!(Who::Account("444455556666".to_owned()).account(), Some("444455556666"));
+    assert_eq!(Who::Account("x".to_owned()).account(), None);
+    assert_eq!(Who::Anyone.account(), None);
+    assert!(subject::is_unique_id("AROAEXAMPLE00001") && !subject::is_unique_id("AROAEXAMPLE0001"));
+}
+
+#[test]
+fn the_longest_policy_is_read_and_an_effect_is_one_of_two() {
+    let text = json!({ "Statement": [root()] }).to_string();
+    let padded = format!("{text}{}", " ".repeat(Policy::MAX_BYTES - text.len()));
+    assert!(Policy::parse(&padded).is_ok());
+    let mut odd = root();
+    odd["Effect"] = json!("Permit");
+    assert!(matches!(
+        Policy::parse(&json!({ "Statement": odd }).to_string()),
+        Err(PolicyError::Statement { .. })
+    ));
+}
+
+#[test]
+fn a_named_action_is_given_if_it_is_among_those_given() {
+    assert!(Actions::named("Decrypt").gives_named("Decrypt"));
+    assert!(!Actions::named("Decrypt").gives_named("CreateGrant"));
+    assert!(!Actions::NONE.gives_named("Decrypt"));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,60}|[{}\\[\\]\":,a-zA-Z*]{0,60}") {

@@ -390,3 +390,6 @@ fn network(range: &str) -> Odds {
     let bits = range.split_once('/').and_then(|(_, bits)| bits.parse::<u8>().ok());
     if bits.is_some_and(|bits| bits < 8) { Odds::CHOSEN } else { Odds::NARROW }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use super::act::{Act, ActKind, Detail};
 use super::delta::Occurrences;
-use super::{Merge, Newest, Seen, Tally};
-use crate::event::Event;
+use super::{Days, Heard, Merge, Newest, Seen, Tally};
+use crate::event::{Event, PrincipalKind};
 use crate::time::{HOUR, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +23,10 @@ pub struct AccountState {
     /// Calls that were throttled, by hour of event time (whole hours since the epoch) and Region, with the principals
     /// that they hit; the newest 24.
     pub throttled: Newest<(i64, String), Tally, 24>,
+    /// The hours in which calls of KMS succeeded, by Region; of more Regions than there are, the last by name.
+    pub heard: Newest<String, Heard, 48>,
+    /// The days on which somebody other than AWS itself used a key in a Region; bounded as `heard`.
+    pub used: Newest<String, Days, 48>,
 }
 
 impl AccountState {
@@ -30,6 +34,10 @@ impl AccountState {
     pub(super) fn succeed(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if !event.region.is_empty() {
             self.regions.note_span(&event.region, "", occurrences.first, occurrences.last);
+            self.hear(&event.region, occurrences);
+            if event.operation.is_cryptographic() && !is_aws(event) {
+                self.uses(event);
+            }
         }
         let concerns =
             matches!(ActKind::of(event), Some(ActKind::Replicate | ActKind::Create | ActKind::UpdatePrimary));
@@ -41,6 +49,37 @@ impl AccountState {
                 _ => self.replications.join(stamp, act),
             }
         }
+    }
+
+    /// Takes up when something was heard: all of these are of one hour.
+    fn hear(&mut self, region: &str, occurrences: Occurrences<'_, '_>) {
+        let Some(last) = occurrences.all.iter().max_by_key(|one| (one.time, one.id)) else { return };
+        let region = super::seen::bounded(region);
+        let hour = last.time.hour();
+        self.heard.join_with(
+            |known| known.as_str().cmp(&region),
+            || {
+                let mut heard = Heard::default();
+                heard.note(hour, last.time, last.id);
+                (region.to_string(), heard)
+            },
+            |heard| heard.note(hour, last.time, last.id),
+        );
+    }
+
+    /// Takes up that a key was used: `event` is the first of those that are alike.
+    fn uses(&mut self, event: &Event<'_>) {
+        let region = super::seen::bounded(&event.region);
+        let note = |days: &mut Days| days.note(event.time, event.act_id(), &event.principal.id);
+        self.used.join_with(
+            |known| known.as_str().cmp(&region),
+            || {
+                let mut days = Days::default();
+                note(&mut days);
+                (region.to_string(), days)
+            },
+            note,
+        );
     }
 
     fn outside(&mut self, act: Act) {
@@ -78,5 +117,12 @@ impl Merge for AccountState {
         other.outside_material.values().for_each(|act| self.outside(act.clone()));
         self.switches.merge(&other.switches);
         self.throttled.merge(&other.throttled);
+        self.heard.merge(&other.heard);
+        self.used.merge(&other.used);
     }
+}
+
+/// Whether AWS itself calls: services are active where nobody of the account is.
+fn is_aws(event: &Event<'_>) -> bool {
+    matches!(event.principal.kind, PrincipalKind::AwsService | PrincipalKind::ServiceLinkedRole)
 }

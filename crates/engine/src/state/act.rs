@@ -273,7 +273,7 @@ impl From<Actor> for By {
 
 /// The word for a kind of principal as output uses it; a stored word that this version does not know is
 /// `unknown`.
-fn known_kind(stored: &str) -> &'static str {
+pub(crate) fn known_kind(stored: &str) -> &'static str {
     use crate::event::PrincipalKind as K;
     [
         K::Root,

@@ -33,6 +33,13 @@ impl Distinct {
         self.add_hash(xxh3_64(value));
     }
 
+    /// Makes room for so many more values, as far as they are counted exactly.
+    pub fn reserve(&mut self, values: usize) {
+        if let Distinct::Exact(set) = self {
+            set.reserve(values.min(Self::EXACT + 1 - set.len()));
+        }
+    }
+
     /// Counts the value with this hash.
     pub fn add_hash(&mut self, hash: u64) {
         match self {

@@ -18,9 +18,18 @@ pub struct Firsts<const N: usize> {
 impl<const N: usize> Firsts<N> {
     /// Takes up that `name` stood in an event. Allocates only for one that is earlier than all known of it.
     pub fn note(&mut self, name: &str, time: Timestamp, event_id: &str) {
+        let is_late =
+            self.entries.len() >= N && self.entries.last().is_some_and(|(last, _)| last.time < time);
+        if is_late && self.full {
+            return;
+        }
         let name = bounded(name);
         let known = self.entries.iter().find(|(_, known)| **known == *name);
         if known.is_some_and(|(first, _)| first.time < time) {
+            return;
+        }
+        if is_late && known.is_none() {
+            self.full = true;
             return;
         }
         self.join(&Once::new(time, event_id, &name), &name);

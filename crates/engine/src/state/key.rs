@@ -3,9 +3,12 @@
 use super::act::{Act, ActKind, By};
 use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
-use super::{Aliases, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded};
+use super::{
+    Aliases, Days, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded,
+};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
+use crate::event::operation::Category;
 use crate::event::{Event, Key, Operation, Params, PrincipalKind, ResourceKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,12 @@ pub struct KeyState {
     pub pointed: Newest<(Timestamp, String), Act, 8>,
     /// Who read log objects under it.
     pub log_readers: Firsts<32>,
+    /// Who used or changed it first.
+    pub touched: Firsts<8>,
+    /// Digests of the enclave images that it served, with the first call of each.
+    pub images: Firsts<16>,
+    /// Names of the tags that it was made with.
+    pub born_with: Register<Vec<String>>,
     /// In which ways it is used.
     #[serde(skip_serializing_if = "KeyHabits::is_empty")]
     pub habits: KeyHabits,
@@ -73,16 +82,22 @@ pub struct KeyHabits {
     pub with_context: Habit,
     /// Plaintext released to attested enclaves; broken by one without attestation.
     pub attested: Habit,
+    /// The days on which it is used, by anybody.
+    pub days: Days,
 }
 
 impl KeyHabits {
     fn is_empty(&self) -> bool {
-        self.through_service.is_empty() && self.with_context.is_empty() && self.attested.is_empty()
+        self.through_service.is_empty()
+            && self.with_context.is_empty()
+            && self.attested.is_empty()
+            && self.days.is_empty()
     }
 
     /// Takes up a cryptographic call that succeeded.
     fn note(&mut self, event: &Event<'_>) {
         let (time, id, who) = (event.time, event.act_id(), event.principal.id.as_ref());
+        self.days.note(time, id, who);
         if event.principal.via_service.is_some() || event.principal.kind == PrincipalKind::ServiceLinkedRole {
             self.through_service.keep(time);
             return;
@@ -114,6 +129,7 @@ impl Merge for KeyHabits {
         self.through_service.merge(&other.through_service);
         self.with_context.merge(&other.with_context);
         self.attested.merge(&other.attested);
+        self.days.merge(&other.days);
     }
 }
 
@@ -173,6 +189,14 @@ impl KeyState {
     pub(super) fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>, occurrences: Occurrences<'_, '_>) {
         let via = event.principal.via_service.as_deref().unwrap_or_default();
         let Occurrences { all, first, last } = occurrences;
+        if event.operation.info().category != Category::Discovery
+            && let Some(one) = all.iter().min_by_key(|one| (one.time, one.id))
+        {
+            self.touched.note(&event.principal.id, one.time, one.id);
+        }
+        if let Some(image) = event.attestation.as_ref().and_then(|attested| attested.image.as_deref()) {
+            all.iter().for_each(|one| self.images.note(image, one.time, one.id));
+        }
         if event.operation.is_cryptographic() {
             self.users.note_span(&event.principal.id, via, first, last);
             for one in all {
@@ -219,6 +243,12 @@ impl KeyState {
         }
         let Params::Policy(change) = &event.params else { return };
         if event.operation == Operation::CreateKey {
+            let tags = event.request.get("tags").items().filter_map(Result::ok).take(50);
+            let names: Vec<String> =
+                tags.filter_map(|tag| Some(bounded(&tag.get("tagKey").text()?).into_owned())).collect();
+            if !names.is_empty() {
+                self.born_with.write(event.time, event.act_id(), names);
+            }
             let written = [(&mut self.origin, &change.origin), (&mut self.manager, &change.key_manager)];
             for (register, value) in written {
                 if let Some(value) = value {
@@ -307,6 +337,9 @@ impl Merge for KeyState {
         self.tags.merge(&other.tags);
         self.pointed.merge(&other.pointed);
         self.log_readers.merge(&other.log_readers);
+        self.touched.merge(&other.touched);
+        self.images.merge(&other.images);
+        self.born_with.merge(&other.born_with);
         self.habits.merge(&other.habits);
         self.origin.merge(&other.origin);
         self.manager.merge(&other.manager);

@@ -11,10 +11,12 @@
 pub mod account;
 pub mod act;
 pub mod aliases;
+pub mod days;
 pub mod delta;
 pub mod distinct;
 pub mod firsts;
 pub mod habit;
+pub mod heard;
 pub mod key;
 #[cfg(test)]
 pub(crate) mod laws;
@@ -34,9 +36,11 @@ pub mod tally;
 pub use account::AccountState;
 pub use act::{Act, ActKind, By, Detail};
 pub use aliases::Aliases;
+pub use days::Days;
 pub use delta::{Delta, Patterns};
 pub use firsts::Firsts;
 pub use habit::Habit;
+pub use heard::Heard;
 pub use key::{KeyState, PolicyText};
 pub use names::Names;
 pub use newest::Newest;

@@ -64,12 +64,15 @@ impl Once {
 }
 
 /// Whether an event id is a UUID as AWS writes it. Of one second, events with such ids come before others.
+///
+/// Asked of every event, so it looks at all bytes at once and at none by itself: that becomes a few vector instructions.
 pub(super) fn is_uuid(id: &str) -> bool {
-    id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        })
+    const FORM: &[u8; 36] = b"00000000-0000-0000-0000-000000000000";
+    let Ok(bytes) = <&[u8; 36]>::try_from(id.as_bytes()) else { return false };
+    bytes.iter().zip(FORM).fold(true, |all, (byte, form)| {
+        let is_digit = (byte.wrapping_sub(b'0') < 10) | (byte.wrapping_sub(b'a') < 6);
+        all & if *form == b'-' { *byte == b'-' } else { is_digit }
+    })
 }
 
 impl EventId {
@@ -104,6 +107,17 @@ mod tests {
         #[test]
         fn any_id_comes_back(id in "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-fA-F-]{0,40}|\\PC{0,20}") {
             prop_assert_eq!(Once::new(Timestamp(1), &id, "x").event_id(), id);
+        }
+    }
+
+    #[test]
+    fn a_uuid_has_lower_digits_and_dashes_in_their_places() {
+        let uuid = "0b8f5a2e-2f0e-4d0c-8f4b-6a7b8c9d0e1f";
+        assert!(is_uuid(uuid) && !is_uuid(&uuid[1..]) && !is_uuid(&format!("{uuid}0")));
+        for at in 0..uuid.len() {
+            for wrong in ["g", "A", "/", ":", "`", if uuid[at..].starts_with('-') { "0" } else { "-" }] {
+                assert!(!is_uuid(&format!("{}{wrong}{}", &uuid[..at], &uuid[at + 1..])), "{wrong} at {at}");
+            }
         }
     }
 

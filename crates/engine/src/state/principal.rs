@@ -1,7 +1,7 @@
 //! What is remembered of one principal.
 
 use super::act::{Act, ActKind};
-use super::{Habit, Merge, Newest, Sightings, Tally, seen::bounded};
+use super::{Days, Habit, Merge, Newest, Sightings, Tally, seen::bounded};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
 use crate::event::{Event, PrincipalKind};
@@ -44,11 +44,13 @@ pub struct PrincipalHabits {
     pub by_endpoint: Habit,
     /// By programs; broken by a call with credentials of a console session. Of roles only.
     pub by_program: Habit,
+    /// The days on which it does.
+    pub days: Days,
 }
 
 impl PrincipalHabits {
     fn is_empty(&self) -> bool {
-        self.by_endpoint.is_empty() && self.by_program.is_empty()
+        self.by_endpoint.is_empty() && self.by_program.is_empty() && self.days.is_empty()
     }
 
     /// Whether an event is one for these.
@@ -58,6 +60,7 @@ impl PrincipalHabits {
 
     pub(super) fn note(&mut self, event: &Event<'_>) {
         let (time, id, who) = (event.time, event.act_id(), event.principal.id.as_ref());
+        self.days.note(time, id, who);
         if event.caller.vpc_endpoint.is_some() {
             self.by_endpoint.keep(time);
         } else if event.caller.ip.is_some() {
@@ -76,6 +79,7 @@ impl Merge for PrincipalHabits {
     fn merge(&mut self, other: &Self) {
         self.by_endpoint.merge(&other.by_endpoint);
         self.by_program.merge(&other.by_program);
+        self.days.merge(&other.days);
     }
 }
 

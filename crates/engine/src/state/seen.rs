@@ -182,19 +182,33 @@ impl<const N: usize> Seen<N> {
             return;
         }
         // Nearly always one name more than stays: looking for it is quicker than sorting.
-        let excess = |seen: fn(&Sight) -> Option<Timestamp>, entries: &[Sight]| {
-            entries.iter().filter(|sight| seen(sight).is_some()).count().saturating_sub(N)
-        };
-        for _ in 0..excess(|sight| sight.first, &self.entries) {
-            let known = self.entries.iter_mut().filter(|sight| sight.first.is_some());
-            if let Some(sight) = known.max_by(|a, b| by(|s| s.first, a, b)) {
+        loop {
+            let (mut firsts, mut lasts) = (0, 0);
+            let (mut newest, mut oldest) = (None, None);
+            for (at, sight) in self.entries.iter().enumerate() {
+                if sight.first.is_some() {
+                    firsts += 1;
+                    if newest.is_none_or(|(_, newest)| by(|s| s.first, newest, sight).is_le()) {
+                        newest = Some((at, sight));
+                    }
+                }
+                if sight.last.is_some() {
+                    lasts += 1;
+                    if oldest.is_none_or(|(_, oldest)| by(|s| s.last, oldest, sight).is_gt()) {
+                        oldest = Some((at, sight));
+                    }
+                }
+            }
+            let newest = newest.filter(|_| firsts > N).map(|(at, _)| at);
+            let oldest = oldest.filter(|_| lasts > N).map(|(at, _)| at);
+            if let Some(sight) = newest.and_then(|at| self.entries.get_mut(at)) {
                 sight.first = None;
             }
-        }
-        for _ in 0..excess(|sight| sight.last, &self.entries) {
-            let known = self.entries.iter_mut().filter(|sight| sight.last.is_some());
-            if let Some(sight) = known.min_by(|a, b| by(|s| s.last, a, b)) {
+            if let Some(sight) = oldest.and_then(|at| self.entries.get_mut(at)) {
                 sight.last = None;
+            }
+            if firsts <= N + 1 && lasts <= N + 1 {
+                break;
             }
         }
         self.entries.retain(|sight| sight.first.is_some() || sight.last.is_some());

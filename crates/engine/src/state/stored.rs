@@ -242,7 +242,8 @@ mod tests {
         struct Earlier {
             regions: crate::state::Seen<64>,
         }
-        let known = some().accounts[ACCOUNT].clone();
+        let known =
+            AccountState { regions: some().accounts[ACCOUNT].regions.clone(), ..AccountState::default() };
         let earlier = encode(&Earlier { regions: known.regions.clone() }).unwrap();
         assert_eq!(decode::<AccountState>(&earlier).unwrap(), known);
         let later = encode(&Later { known: known.clone(), moons: 3 }).unwrap();

@@ -164,14 +164,20 @@ fn prefix_xor(mut bits: u64) -> u64 {
 mod x86 {
     use super::{Item, Masks, Pause, READ, Skip, Splitter, prefix_xor};
     use core::arch::x86_64::*;
+    use std::sync::LazyLock;
 
+    /// Asked for every container that is passed over, so the answer is kept.
+    #[inline]
     pub(super) fn has_avx2() -> bool {
-        is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("pclmulqdq")
-            && is_x86_feature_detected!("popcnt")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
+        static ALL: LazyLock<bool> = LazyLock::new(|| {
+            is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("pclmulqdq")
+                && is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+        });
+        *ALL
     }
 
     /// # Safety

@@ -8,9 +8,11 @@ mod catalogue;
 mod destruction;
 mod foreign;
 mod identity;
+mod misuse;
 mod policy;
 mod probing;
 mod stage;
+mod storm;
 mod volume;
 
 use crate::Error;

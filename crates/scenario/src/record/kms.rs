@@ -325,6 +325,39 @@ pub(crate) fn update_alias(dice: &mut Dice, at: At<'_>, alias: &str, target: &Ke
     record
 }
 
+/// RevokeGrant of a grant that somebody made before.
+pub(crate) fn revoke_grant(dice: &mut Dice, at: At<'_>, key: &Key) -> Record {
+    let grant = format!("{:032x}{:032x}", dice.wide(), dice.wide());
+    let mut record = change(dice, at, "RevokeGrant", key, Object::new().text("grantId", &grant));
+    record.response = None;
+    record
+}
+
+/// TagResource with one tag.
+pub(crate) fn tag(dice: &mut Dice, at: At<'_>, key: &Key, name: &str, value: &str) -> Record {
+    let tag = Object::new().text("tagKey", name).text("tagValue", value).done();
+    let mut record = change(dice, at, "TagResource", key, Object::new().json("tags", &format!("[{tag}]")));
+    record.response = None;
+    record
+}
+
+/// A call about a custom key store, which names no key.
+pub(crate) fn key_store(dice: &mut Dice, at: At<'_>, name: &'static str, request: Object) -> Record {
+    let mut record = Record::new(dice, at, "kms", name);
+    record.read_only = false;
+    record.request = Some(request.done());
+    record
+}
+
+/// The call with the attestation of an enclave of this image.
+pub(crate) fn attested(mut record: Record, image: &str) -> Record {
+    let recipient = Object::new()
+        .text("attestationDocumentModuleId", "i-0a1b2c3d4e5f60718-enc01890a1b2c3d4e5f")
+        .text("attestationDocumentEnclaveImageDigest", image);
+    record.additional = Some(Object::new().json("recipient", &recipient.done()).done());
+    record
+}
+
 /// A call that KMS makes itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial.
 pub(crate) fn service_event(
     dice: &mut Dice,

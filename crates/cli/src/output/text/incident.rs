@@ -7,7 +7,8 @@ use crate::output::text::Layout;
 use crate::output::{FAINT, STRONG, style_of};
 use crate::terminal::{capped, safe};
 use kmswatch_engine::finding::Severity;
-use kmswatch_engine::incident::{AlertKind, Incident, Step};
+use kmswatch_engine::incident::{AlertKind, Incident, Stage, Step};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Principals, keys and losses told; the JSON holds more.
@@ -15,8 +16,10 @@ const TOLD: usize = 4;
 /// Lines of a timeline, and steps; `--verbose` tells all.
 const TIMELINE: usize = 15;
 const STEPS: usize = 12;
-/// Combinations explained: whoever has read four is convinced.
-const WHYS: usize = 4;
+/// Reasons told: whoever has read three is convinced.
+const WHYS: usize = 3;
+/// Lines of a timeline by one detector: after so many a reader knows the pattern.
+const ALIKE: usize = 5;
 /// Commands to look further.
 const LOOKS: usize = 4;
 
@@ -56,14 +59,16 @@ fn full(out: &mut impl Write, incident: &Incident, layout: &Layout) -> io::Resul
         label = "";
     }
     labelled(out, "", more(incident.key_count, TOLD, "key"))?;
-    let told = incident.combinations.iter().filter(|found| !found.muted);
-    let whys = if layout.verbose { usize::MAX } else { WHYS };
-    labelled(out, "why", told.clone().take(whys).flat_map(|found| bullet(found.why, columns)))?;
-    labelled(out, "", more(told.count(), whys, "reason"))?;
+    let whys = if layout.verbose { Incident::WHYS } else { WHYS };
+    labelled(out, "why", incident.why.iter().take(whys).flat_map(|why| bullet(why, columns)))?;
+    labelled(out, "", more(incident.why.len(), whys, "reason"))?;
     let losses = incident.losses.iter().take(2 * TOLD);
     let losses =
         losses.flat_map(|loss| bullet(&format!("{}: {}", loss.key.label(), loss.sentence()), columns));
     labelled(out, "breaks", losses)?;
+    if incident.losses.is_empty() && !incident.stages.contains(&Stage::Impact) {
+        labelled(out, "breaks", ["nothing: no key was taken away"])?;
+    }
     let steps = if layout.verbose { Incident::STEPS } else { STEPS };
     let shown = incident.steps.get(..steps).unwrap_or(&incident.steps);
     labelled(out, "do now", runbook(shown, columns))?;
@@ -121,6 +126,12 @@ fn timeline(out: &mut impl Write, incident: &Incident, layout: &Layout) -> io::R
     let mut steps: Vec<(usize, &Step)> = all.into_iter().enumerate().collect();
     let is_lesser = |step: &Step| !incident.rests_on(&step.finding);
     steps.sort_by_key(|(at, step)| (is_lesser(step), std::cmp::Reverse(step.severity), *at));
+    let mut alike: BTreeMap<&str, usize> = BTreeMap::new();
+    steps.retain(|(_, step)| {
+        let told = alike.entry(step.detector).or_default();
+        *told += 1;
+        layout.verbose || *told <= ALIKE
+    });
     steps.truncate(length);
     steps.sort_by_key(|(at, _)| *at);
     let mut day = String::new();

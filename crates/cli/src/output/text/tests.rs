@@ -22,10 +22,10 @@ fn outcome(findings: Vec<Finding>) -> Outcome {
         ..Summary::default()
     };
     Outcome {
+        context: kmswatch_alerts::Context::default(),
         findings,
         incidents: None,
         tuning: Tuning::default(),
-        now: samples::at("2026-05-08T12:00:00Z"),
         less_severe: 0,
         summary,
         accounts: vec!["111122223333".to_owned(), "444455556666".to_owned()],

@@ -19,7 +19,7 @@ pub(super) fn who(actor: &Entity) -> &str {
 }
 
 /// A key in a text: `{key}` if it is the one that the finding is about.
-fn key<'k>(arn: &'k str, about: &str) -> &'k str {
+pub(super) fn key<'k>(arn: &'k str, about: &str) -> &'k str {
     if arn == about { "{key}" } else { clip(arn.rsplit('/').next().unwrap_or(arn)) }
 }
 
@@ -68,10 +68,10 @@ pub(super) fn usual(part: &Anomaly) -> String {
             let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
             match (novelty.active_hours, often) {
                 _ if part.entity.is_key() && often > 0.2 => "as is usual for the key".to_owned(),
-                _ if part.entity.is_key() => "which is seldom for the key".to_owned(),
+                _ if part.entity.is_key() => "rare for the key".to_owned(),
                 (0..8, _) => "and it is new itself".to_owned(),
-                (_, often) if often > 0.2 => "which it shows often".to_owned(),
-                _ => "which it seldom shows".to_owned(),
+                (_, often) if often > 0.2 => "not rare for it".to_owned(),
+                _ => "rare for it".to_owned(),
             }
         }
     }
@@ -87,8 +87,16 @@ fn new(value: &NewValue, about: &str) -> String {
         Dimension::Account => format!("keys of account {name}"),
         Dimension::Operation => name.to_owned(),
         Dimension::Key => format!("key {}", key(&value.name, about)),
-        Dimension::Refusal => "a call that is refused".to_owned(),
+        Dimension::Refusal => format!("a refused call ({})", refused(name)),
         Dimension::User => clip(short(name)).to_owned(),
+    }
+}
+
+/// "ListGrants on key/1234abcd-...": the operation and the end of the ARN.
+fn refused(name: &str) -> String {
+    match name.split_once(" on ") {
+        Some((operation, arn)) => format!("{operation} on {}", arn.rsplit(':').next().unwrap_or(arn)),
+        None => name.to_owned(),
     }
 }
 
@@ -102,40 +110,38 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
         Dimension::Account => format!("It used a key of account {name}"),
         Dimension::Operation => format!("It called {name}"),
         Dimension::Key => format!("It used {}", key(&value.name, about)),
-        Dimension::Refusal => format!("It was refused {name}"),
+        Dimension::Refusal => format!("It was refused {}", refused(name)),
         Dimension::User => format!("{} used {{key}}", clip(short(name))),
     };
     let mut text = format!("{what} for the first time");
     if part.first_uses > 1 {
         text.push_str(&format!(", and {} more of the kind", part.first_uses - 1));
     }
+    let mut reasons = Vec::new();
     if active_hours >= crate::baseline::novelty::WARM_HOURS {
-        text.push_str(&format!(
-            ": something new of this kind it shows in about one of {} active hours",
-            grouped((1.0 / part.hazard.max(1e-9)).round().max(1.0) as u64)
-        ));
+        let hours = (1.0 / part.hazard.max(1e-9)).round().max(1.0) as u64;
+        reasons.push(format!("such news in about one of {} active hours", grouped(hours)));
     }
-    text.push_str(". ");
     if let Some(peers) = part.peers {
         let using = match peers.using {
-            0 => "None".to_owned(),
+            0 => "none".to_owned(),
             n => grouped(u64::from(n)),
         };
-        text.push_str(&format!(
-            "{using} of about {} other principals {} the same. ",
-            grouped(u64::from(peers.alive)),
-            if value.dimension == Dimension::Refusal { "met" } else { "showed" }
-        ));
+        reasons.push(format!("shared by {using} of about {} others", grouped(u64::from(peers.alive))));
     }
     if let Some(key) = part.key {
-        text.push_str(&format!(
-            "Of {} hours in which the key was used, {} brought it somebody new. ",
-            grouped(u64::from(key.active_hours)),
-            grouped(u64::from(key.first_uses.min(key.active_hours)))
+        reasons.push(format!(
+            "somebody new in {} of the {} hours in which the key was used",
+            grouped(u64::from(key.first_uses.min(key.active_hours))),
+            grouped(u64::from(key.active_hours))
         ));
-        if key.is_critical {
-            text.push_str("The key is declared critical. ");
-        }
+    }
+    if !reasons.is_empty() {
+        text.push_str(&format!(" ({})", reasons.join("; ")));
+    }
+    text.push_str(". ");
+    if part.key.is_some_and(|key| key.is_critical) {
+        text.push_str("The key is declared critical. ");
     }
     if part.was_refused {
         text.push_str("Shortly before it had been refused this key. ");
@@ -152,7 +158,7 @@ fn share(share: f64) -> String {
     }
 }
 
-fn within(window: Window) -> &'static str {
+pub(super) fn within(window: Window) -> &'static str {
     match window {
         Window::Hour => "within an hour",
         Window::SixHours => "within 6 hours",
@@ -233,7 +239,7 @@ pub(super) fn mean(value: f64) -> String {
 }
 
 /// 12,345.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
