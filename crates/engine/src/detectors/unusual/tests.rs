@@ -10,7 +10,7 @@ use crate::detectors::unusual_rate::DETECTOR;
 use crate::event::testing::{KEY, OTHER_KEY, ROLE};
 use crate::finding::Actor;
 use crate::measures;
-use crate::state::Sightings;
+use crate::state::{By, Sightings};
 use crate::time::Timestamp;
 
 fn role() -> Entity {
@@ -21,6 +21,11 @@ fn key() -> Entity {
     Entity::Key(KEY.to_owned())
 }
 
+/// The same, as States keep it.
+fn stored(actor: &Actor) -> By {
+    serde_json::from_value(serde_json::to_value(actor).unwrap()).unwrap()
+}
+
 fn anomaly(entity: Entity, sign: Sign, c: f64) -> Anomaly {
     let by = Actor { id: ROLE.to_owned(), session: Some("i-1".to_owned()), ..Actor::default() };
     let first = Trace {
@@ -28,7 +33,7 @@ fn anomaly(entity: Entity, sign: Sign, c: f64) -> Anomaly {
         event_id: "e1".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
-        by: by.into(),
+        by: stored(&by),
     };
     Anomaly {
         entity,
@@ -247,7 +252,7 @@ fn a_first_use_begins_with_how_long_its_owner_is_known() {
 fn the_first_step_looks_up_what_leads_somewhere() {
     let step = |by: Actor| {
         let mut part = anomaly(role(), count(60, 2.0), 2.0);
-        part.first.as_mut().unwrap().by = Actor { id: ROLE.to_owned(), kind: "role", ..by }.into();
+        part.first.as_mut().unwrap().by = stored(&Actor { id: ROLE.to_owned(), kind: "role", ..by });
         found(&episode(vec![part])).runbook.remove(0)
     };
     let some = |text: &str| Some(text.into());
