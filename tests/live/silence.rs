@@ -25,7 +25,8 @@ async fn an_account_that_falls_silent_is_told_by_the_closer_and_once() {
     let world = World::holding("2026-05-16T00:05:00Z", &[first.clone(), later.clone()]);
     let told = |world: &World| {
         let alerts = world.sinks[0].alerts();
-        alerts.iter().filter(|alert| alert.detector == account_fell_silent::DETECTOR.id).count()
+        let is_it = |name: &String| name == account_fell_silent::DETECTOR.id;
+        alerts.iter().filter(|alert| alert.analytics.iter().any(is_it)).count()
     };
     deliver(&world.live("worker"), &[task("m1", &notification(&[&first.0]))]).await;
     assert_eq!(world.live("closer").close(None).await.outcome, Ok(()));
