@@ -113,12 +113,12 @@ def tour(browser, page_file):
         page.get_by_text("As JSON").click()
         until(page, lambda: '"detector": "unusual_rate"' in page.locator("details.raw pre").inner_text(), "all of the finding as JSON")
         page.locator("section", has=page.get_by_role("heading", name="Which key")).get_by_role("link").first.click()
-        until(page, lambda: "alias/payments/app-secrets" in heading(page), "the heading is another")
+        until(page, lambda: "alias/payments/archive" in heading(page), "the heading is another")
         until(page, lambda: "Do not delete" in page.locator("p.lead").inner_text(), "what breaks")
         page.locator("td a, th a").first.click()
         until(page, lambda: page.locator(".kind").inner_text().lower() == "principal", "a principal")
         page.go_back()
-        until(page, lambda: "alias/payments/app-secrets" in heading(page), "back")
+        until(page, lambda: "alias/payments/archive" in heading(page), "back")
 
         # By keyboard: past the sections to the list, to its filter, and along what is left.
         page.get_by_role("link", name="Findings").click()
