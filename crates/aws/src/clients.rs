@@ -112,19 +112,26 @@ impl Clients {
         SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url)
     }
 
-    /// All ports of the pipeline.
-    pub fn ports(&self, settings: &LiveSettings) -> Ports {
+    /// Where alerts go: a topic of SNS (its ARN), a bus of EventBridge (its name), a queue of SQS (its URL).
+    pub fn sinks(&self, topic: Option<&str>, bus: Option<&str>, queue: Option<&str>) -> Vec<Arc<dyn Sink>> {
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
-        if let Some(topic) = &settings.topic {
+        if let Some(topic) = topic {
             sinks.push(Arc::new(SnsSink::new(aws_sdk_sns::Client::new(&self.config), topic)));
         }
-        if let Some(bus) = &settings.bus {
-            let client = aws_sdk_eventbridge::Client::new(&self.config);
-            sinks.push(Arc::new(EventBridgeSink::new(client, bus)));
+        if let Some(bus) = bus {
+            sinks.push(Arc::new(EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&self.config), bus)));
         }
-        if let Some(url) = &settings.alert_queue {
+        if let Some(url) = queue {
             sinks.push(Arc::new(SqsSink::new(aws_sdk_sqs::Client::new(&self.config), url)));
         }
+        sinks
+    }
+
+    /// All ports of the pipeline.
+    pub fn ports(&self, settings: &LiveSettings) -> Ports {
+        let [topic, bus, queue] =
+            [&settings.topic, &settings.bus, &settings.alert_queue].map(Option::as_deref);
+        let sinks = self.sinks(topic, bus, queue);
         let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&self.config), &settings.table);
         Ports {
             objects: Arc::new(self.objects()),

@@ -141,7 +141,7 @@ impl Live {
         now: Timestamp,
         counts: &mut Counts,
     ) -> Result<Told, TaskError> {
-        let context = Context { now, logs: self.settings.logs.clone(), ..Context::default() };
+        let context = Context::of(&self.settings.engine.alerts, now, &self.settings.logs);
         let publisher = Publisher {
             store: self.ports.store.as_ref(),
             sinks: &self.ports.sinks,

@@ -13,7 +13,7 @@
 //! 6. [`publications`]: each [`alert`] to each sink, whoever has the news;
 //!
 //! Beside them [`history`] (what was learned before anything live came), [`clients`] (the ports on AWS, built once),
-//! [`settings`] (read once), [`metrics`] (every name in one place) and [`worker`] (the loop of those who run without
+//! [`settings`] (read once), [`drill`] (a test alert), [`metrics`] (every name in one place) and [`worker`] (the loop of those who run without
 //! Lambda).
 //!
 //! Nothing here decides what is a finding, and nothing below the ports knows of AWS.
@@ -25,6 +25,7 @@ pub mod clock;
 pub mod closing;
 mod codec;
 mod context;
+pub mod drill;
 pub mod entities;
 pub mod failing;
 mod fault;

@@ -77,8 +77,12 @@ fn show(alert: &Alert, context: &Context, formats: &[AlertFormat]) -> io::Result
 }
 
 fn test(args: &TestArgs) -> anyhow::Result<u8> {
-    let incident = drill::incident(args.severity, clock());
     let context = Context { now: clock(), ..Context::default() };
+    #[cfg(feature = "aws")]
+    if let Some(status) = crate::send::send(args, &context)? {
+        return Ok(status);
+    }
+    let incident = drill::incident(args.severity, context.now);
     show(&Alert::of_incident(&incident), &context, &args.format)?;
     Ok(crate::NOTHING_FOUND)
 }

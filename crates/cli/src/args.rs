@@ -260,6 +260,21 @@ pub(crate) struct TestArgs {
     /// How bad it claims to be: alerts of some severities may go to other people
     #[arg(long, value_parser = severity(), default_value = "info")]
     pub(crate) severity: Severity,
+
+    /// Send it to this topic of SNS instead (the outputs of the stack name topic and bus)
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "ARN")]
+    pub(crate) topic: Option<String>,
+
+    /// Send it to this bus of EventBridge instead
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bus: Option<String>,
+
+    /// Send it to this queue of SQS instead
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: Option<String>,
 }
 
 #[derive(Debug, Parser)]

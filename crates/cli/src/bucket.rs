@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail};
 use kmswatch_aws::clients::Clients;
-use kmswatch_aws::objects::listing::{Listed, Wanted};
+use kmswatch_aws::objects::listing::{Listing, Wanted};
 use kmswatch_aws::objects::s3::S3Objects;
 use kmswatch_aws::objects::{ObjectRef, Objects};
 use std::fs;
@@ -58,7 +58,7 @@ impl Bucket {
         prefix: &str,
         wanted: Wanted,
         cache: Option<PathBuf>,
-    ) -> anyhow::Result<(Bucket, Vec<Listed>)> {
+    ) -> anyhow::Result<(Bucket, Listing)> {
         if name.is_empty() {
             bail!("write s3://bucket or s3://bucket/prefix");
         }

@@ -224,14 +224,15 @@ impl Search<'_> {
             Ok(found) => found,
             Err(error) => return self.fail(path, &format!("the bucket cannot be listed: {error:#}")),
         };
-        if listed.is_empty() {
+        self.inputs.accounts.extend(listed.accounts);
+        if listed.objects.is_empty() {
             self.fail(
                 path,
                 "no log files below this prefix that --since, --until, --account and --region let pass",
             );
         }
         let bucket = Arc::new(bucket);
-        for object in listed {
+        for object in listed.objects {
             let name = self.learn(&object.key);
             let place =
                 Place::Object { bucket: Arc::clone(&bucket), key: object.key.into(), bytes: object.bytes };

@@ -28,6 +28,8 @@ mod rules;
 mod run;
 mod saved;
 mod schema;
+#[cfg(feature = "aws")]
+mod send;
 mod shell;
 mod simulate;
 mod terminal;

@@ -9,6 +9,7 @@ use super::s3::S3Objects;
 use kmswatch_engine::estate::is_account_id;
 use kmswatch_engine::time::{DAY, Timestamp};
 use kmswatch_engine::trail::object_key::{self, KeyKind};
+use std::collections::BTreeSet;
 
 /// The folder that CloudTrail begins its keys with, after the prefix of the trail.
 const LOG_ROOT: &str = "AWSLogs";
@@ -39,6 +40,15 @@ pub struct Listed {
     pub key: String,
     /// Its size as it is stored.
     pub bytes: u64,
+}
+
+/// What lies below a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Objects that may be logs that are wanted, in the order of their names.
+    pub objects: Vec<Listed>,
+    /// Accounts whose folders were met, wanted or not: ours, since only own accounts deliver to own trails.
+    pub accounts: BTreeSet<String>,
 }
 
 /// What to do with a folder.
@@ -140,6 +150,14 @@ impl Wanted {
     }
 }
 
+/// The account whose folder this is.
+fn account_of(folder: &str) -> Option<&str> {
+    let mut parts = folder.trim_end_matches('/').rsplit('/');
+    let account = parts.next().filter(|part| is_account_id(part))?;
+    let above = parts.next().filter(|part| !part.starts_with("o-")).or_else(|| parts.next())?;
+    (above == LOG_ROOT).then_some(account)
+}
+
 fn begin(year: i32, month: i32) -> Option<Timestamp> {
     Timestamp::parse(&format!("{year:04}-{month:02}-01T00:00:00Z"))
 }
@@ -149,17 +167,12 @@ fn is_in(list: &[String], one: &str) -> bool {
 }
 
 impl S3Objects {
-    /// The objects below `prefix` that may be logs that are wanted, in the order of their names.
+    /// What of the logs below `prefix` is wanted.
     ///
     /// # Errors
     /// If a folder cannot be listed.
-    pub async fn list(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        wanted: &Wanted,
-    ) -> Result<Vec<Listed>, ObjectError> {
-        let mut found: Vec<Listed> = Vec::new();
+    pub async fn list(&self, bucket: &str, prefix: &str, wanted: &Wanted) -> Result<Listing, ObjectError> {
+        let mut found = Listing::default();
         // A prefix in the midst of a name is asked for as it is.
         let visit =
             if prefix.is_empty() || prefix.ends_with('/') { wanted.visit(prefix) } else { Visit::Step };
@@ -168,11 +181,14 @@ impl S3Objects {
             let pages = self.list_all(bucket, &folders).await?;
             folders.clear();
             for (objects, below) in pages {
-                found.extend(objects.into_iter().filter(|object| wanted.takes(&object.key)));
+                found.objects.extend(objects.into_iter().filter(|object| wanted.takes(&object.key)));
+                found
+                    .accounts
+                    .extend(below.iter().filter_map(|folder| account_of(folder)).map(str::to_owned));
                 folders.extend(wanted.steps(below));
             }
         }
-        found.sort_by(|a, b| a.key.cmp(&b.key));
+        found.objects.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 }
@@ -252,6 +268,16 @@ mod tests {
         assert!(!wanted.takes(&log("CloudTrail-Insight", "eu-west-1", "20260501T1200Z")));
         assert!(wanted.takes("copies/some.json"));
         assert!(!wanted.takes("copies/some.txt"));
+    }
+
+    #[test]
+    fn accounts_are_told_from_their_folders() {
+        for folder in ["AWSLogs/111122223333/", "x/AWSLogs/o-abc/111122223333/"] {
+            assert_eq!(account_of(folder), Some("111122223333"), "{folder}");
+        }
+        for folder in ["111122223333/", "x/111122223333/", "AWSLogs/111122223333/CloudTrail/", "AWSLogs/"] {
+            assert_eq!(account_of(folder), None, "{folder}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Trace {
             event_id: bounded(event.act_id()).into_owned(),
             account: bounded(&event.account).into_owned(),
             region: bounded(&event.region).into_owned(),
-            by: event.actor().into(),
+            by: By::of(event),
         }
     }
 }

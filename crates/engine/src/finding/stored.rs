@@ -352,7 +352,7 @@ mod tests {
         let mut read = decode(&encode(&[one.clone(), two.clone()]).unwrap()).unwrap();
         assert_eq!(read, [one.clone(), two.clone()]);
         let mut merged = one;
-        merged.merge(two.clone());
+        merged.merge(two);
         read.remove(0);
         let mut other = read.remove(0);
         other.merge(finding(1_770_000_000));

@@ -109,6 +109,34 @@ proptest! {
     }
 
     #[test]
+    fn what_is_gathered_says_at_any_moment_what_is_absorbed_at_once(
+        events in prop::collection::vec((0u8..20, 0u8..6, any::<bool>(), 0i64..40_000), 0..60),
+        objects in prop::collection::vec(0usize..4, 60),
+    ) {
+        // Of many kinds few repeat and wait.
+        let kinds = |what| if what > 6 { what % 2 } else { what };
+        let events: Vec<_> = events.into_iter().map(|(what, who, w, time)| (kinds(what), who, w, time)).collect();
+        let records = records(&events);
+        let (mut at_once, mut gathered) = (Watch::new(Estate::default()), Watch::new(Estate::default()));
+        let (mut rest, mut delivered) = (records.as_slice(), Timestamp(0));
+        // The times have no order, so that hours are closed before the last of their events come.
+        for number in objects {
+            let (part, later) = rest.split_at(number.min(rest.len()));
+            rest = later;
+            let outcome = object(part, &Estate::default(), &Filter::default());
+            delivered = delivered.max(outcome.span.map_or(delivered, |span| span.end.plus(-1_800)));
+            at_once.absorb(outcome.clone());
+            gathered.gather(outcome);
+            at_once.advance(delivered);
+            gathered.advance(delivered);
+        }
+        gathered.settle();
+        prop_assert_eq!(gathered.save().unwrap(), at_once.save().unwrap());
+        prop_assert_eq!(shown(&gathered), shown(&at_once));
+        prop_assert_eq!(gathered.summary(), at_once.summary());
+    }
+
+    #[test]
     fn states_are_semilattices(events in events(), cuts: [u8; 2]) {
         let records = records(&events);
         laws::check(&records, cuts, |records| {

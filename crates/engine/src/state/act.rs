@@ -3,6 +3,7 @@
 use super::{Merge, seen::bounded};
 use crate::event::{Event, Operation, Params, Source};
 use crate::finding::Actor;
+use crate::json::Text;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -238,6 +239,23 @@ pub struct By {
 }
 
 impl By {
+    /// Who did what `event` tells, each text within the bound of what is kept.
+    pub(crate) fn of(event: &Event<'_>) -> By {
+        let short = |text: &Option<Text<'_>>| text.as_ref().map(|text| bounded(text).into_owned());
+        let (principal, caller) = (&event.principal, &event.caller);
+        By {
+            id: bounded(&principal.id).into_owned(),
+            kind: principal.kind.name().to_owned(),
+            account: short(&principal.account),
+            session: short(&principal.session),
+            access_key: short(&principal.access_key),
+            via_service: short(&principal.via_service),
+            source_identity: short(&principal.source_identity),
+            source: short(&caller.address),
+            user_agent: short(&caller.user_agent),
+        }
+    }
+
     /// The one who did it, as a finding shows it.
     pub fn actor(&self) -> Actor {
         Actor {
@@ -250,23 +268,6 @@ impl By {
             source_identity: self.source_identity.clone(),
             source: self.source.clone(),
             user_agent: self.user_agent.clone(),
-        }
-    }
-}
-
-impl From<Actor> for By {
-    fn from(actor: Actor) -> By {
-        let short = |text: Option<String>| text.map(|text| bounded(&text).into_owned());
-        By {
-            id: bounded(&actor.id).into_owned(),
-            kind: actor.kind.to_owned(),
-            account: short(actor.account),
-            session: short(actor.session),
-            access_key: short(actor.access_key),
-            via_service: short(actor.via_service),
-            source_identity: short(actor.source_identity),
-            source: short(actor.source),
-            user_agent: short(actor.user_agent),
         }
     }
 }
@@ -303,7 +304,7 @@ impl Act {
             key: event.key.as_ref().map(|key| bounded(&key.arn).into_owned()).unwrap_or_default(),
             account: bounded(&event.account).into_owned(),
             region: bounded(&event.region).into_owned(),
-            by: event.actor().into(),
+            by: By::of(event),
             detail: detail(event, kind),
         })
     }

@@ -273,7 +273,7 @@ impl KeyState {
         let policy = PolicyText {
             text: policy.map(str::to_owned),
             by: bounded(&event.principal.id).into_owned(),
-            actor: event.actor().into(),
+            actor: By::of(event),
         };
         self.policies.join(stamp, policy);
     }
