@@ -39,7 +39,7 @@ fn an_incident_is_shown_as_each_sink_would_get_it() {
 fn a_finding_is_shown_too_and_what_is_unknown_is_refused() {
     let finding = worst_incident()["timeline"][0]["finding"].as_str().unwrap().to_owned();
     let said = run(&["alert", "preview", &finding, SAMPLE]);
-    assert!(said.out.starts_with("Subject: HIGH: role/ci-deploy: 48 decrypts"), "{}", said.out);
+    assert!(said.out.starts_with("Subject: HIGH: role/ci-deploy: first use of network"), "{}", said.out);
     let said = run(&["alert", "preview", "ki-zzz", SAMPLE]);
     assert_eq!((said.status, said.out.as_str()), (2, ""));
     assert!(said.err.contains("read the same ones"), "{}", said.err);

@@ -176,7 +176,7 @@ fn p22_root_uses_kms() {
 
 #[test]
 fn a_workload_reads_far_more_than_is_usual_for_it() {
-    story("rate", "burst", 15, None);
+    story("rate", "burst", 22, None);
 }
 
 /// 5,000 refusals a minute for ten minutes, in an organisation of so many workloads.

@@ -49,8 +49,8 @@ fn subject(alert: &Alert) -> String {
     let start = format!("{severity}{news}: ");
     let title = ascii(&alert.title, SUBJECT);
     // As much of the place as leaves room for the title; ids that are none have no place here.
-    let account = text::is_id(alert.account(), 12).then(|| alert.account());
-    let region = text::is_id(alert.region(), 20).then(|| alert.region());
+    let id = |id, longest| Some(id).filter(|id: &&str| !id.is_empty() && text::is_id(id, longest));
+    let (account, region) = (id(alert.account(), 12), id(alert.region(), 20));
     let places = match (account, region) {
         (Some(account), Some(region)) => [format!(" ({account} {region})"), format!(" ({account})")],
         _ => [String::new(), String::new()],

@@ -44,8 +44,11 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<u8> {
         Some(folder) => clap_mangen::generate_to(Args::command(), folder)
             .with_context(|| format!("cannot write to {}", folder.display()))?,
         None => {
+            // As the files are made.
+            let mut command = Args::command().disable_help_subcommand(true);
+            command.build();
             let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page)?;
+            clap_mangen::Man::new(command).render(&mut page)?;
             io::stdout().lock().write_all(&page)?;
         }
     }

@@ -383,7 +383,8 @@ fn evaluations_stage_every_kind_after_four_clean_weeks() {
             // 2 March and four weeks.
             assert!(label.start.as_str() >= "2026-03-30", "{} starts {}", label.id, label.start);
         }
-        let statistical = attacks().iter().filter(|kind| kind.pattern == "S");
+        // A storm of thousands of refusals a minute would be most of the traffic.
+        let statistical = attacks().iter().filter(|kind| kind.pattern == "S" && kind.id != "denial_storm");
         for kind in statistical {
             assert!(truth.attacks.iter().any(|label| label.kind == kind.id), "no {}", kind.id);
         }

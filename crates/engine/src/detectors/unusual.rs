@@ -287,7 +287,7 @@ fn steps(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<Strin
 
 fn tuning(settings: &Settings) -> String {
     format!(
-        "If it was expected, nothing has to be set: what stays is learned within about a day. If such alerts come too \
+        "If it was expected, nothing has to be set: what stays is learned within about a week. If such alerts come too \
          often, lower alerts.budget_per_week (now {}).",
         settings.alerts.budget_per_week
     )

@@ -183,7 +183,7 @@ fn a_mistake_is_told_with_its_file_and_field() {
         (right.replace("service: cloudtrail", "service: vpcflow"), "logsource.service: "),
         (right.clone() + "status: deprecated\n", "status: "),
         ("title: [".to_owned(), "folder/a_rule.yml: "),
-        (String::new(), "there is no rule"),
+        (String::new(), "folder/a_rule.yml: "),
         ("title: x\nlogsource:\n  product: aws\n".to_owned(), "detection: "),
     ] {
         let error = error(&text);

@@ -106,7 +106,7 @@ pub(super) fn debug_enclave(stage: &mut Stage<'_>, dice: &mut Dice) -> Result<()
         let time = stage.begin + dice.between(0, stage.lasts);
         let at = stage.at(time, &hand, &key.region, &caller);
         let record = kms::decrypt(dice, at, &key, Some(&tenant_context("card-vault", n as u32)));
-        stage.emit(dice, kms::attested(record, &"0".repeat(96)));
+        stage.emit(dice, kms::attested(record, &key, &"0".repeat(96)));
     }
     Ok(())
 }

@@ -350,11 +350,12 @@ pub(crate) fn key_store(dice: &mut Dice, at: At<'_>, name: &'static str, request
 }
 
 /// The call with the attestation of an enclave of this image.
-pub(crate) fn attested(mut record: Record, image: &str) -> Record {
+pub(crate) fn attested(mut record: Record, key: &Key, image: &str) -> Record {
     let recipient = Object::new()
         .text("attestationDocumentModuleId", "i-0a1b2c3d4e5f60718-enc01890a1b2c3d4e5f")
         .text("attestationDocumentEnclaveImageDigest", image);
-    record.additional = Some(Object::new().json("recipient", &recipient.done()).done());
+    let told = Object::new().text("keyMaterialId", &key.material).json("recipient", &recipient.done());
+    record.additional = Some(told.done());
     record
 }
 
