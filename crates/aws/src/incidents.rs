@@ -1,7 +1,7 @@
 //! From findings to news: everything that is known is put together to incidents, and what of them nobody has heard of
 //! is told.
 //!
-//! **What.** Whoever finds something reads all that was found ([`crate::found`]), judges the States that have something
+//! **What.** Whoever finds something reads all that was found (`found`), judges the States that have something
 //! to say, and lets the engine put it together. So a worker that has seen one half of an incident tells it with the
 //! half that others have seen.
 //!
