@@ -17,4 +17,4 @@ pub mod page;
 #[cfg(test)]
 mod testing;
 pub mod usage;
-mod words;
+pub mod words;

@@ -2,19 +2,7 @@
 
 use kmswatch_engine::finding::Span;
 use kmswatch_engine::time::Timestamp;
-
-/// `4310` as `4,310`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub(crate) use kmswatch_report::words::grouped;
 
 /// The word, with an s unless there is exactly one of it.
 pub(crate) fn plural(n: u64, word: &str) -> String {
