@@ -1,5 +1,8 @@
 //! What holds of all formats: golden files, published schemas, limits of services, and hostile text.
 
+#[path = "../../../tests/golden.rs"]
+mod files;
+
 use crate::{Alert, asff, chat, digest, drill, email, eventbridge, ocsf, pagerduty, samples, slack};
 use kmswatch_engine::finding::Severity;
 use serde_json::{Value, json};
@@ -33,14 +36,10 @@ fn all_alerts() -> Vec<Alert> {
     alerts
 }
 
-/// Compares with a file of `golden/`; `UPDATE_GOLDEN=1` writes it anew, to be read in the diff.
+/// Compares with a file of `golden/`.
+#[track_caller]
 fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(text, expected, "{name}: UPDATE_GOLDEN=1 cargo test writes it anew");
+    files::golden(Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name), text);
 }
 
 #[test]

@@ -1,14 +1,33 @@
 //! The catalogue of detectors, and the page of each.
 
-use crate::args::DetectorsArgs;
 use crate::config::nearest;
 use crate::output::layout::wrapped;
 use crate::output::{COMMAND, FAINT, STRONG, style_of};
 use crate::terminal;
 use anyhow::bail;
+use clap::Parser;
 use kmswatch_engine::detectors::{ALL, Detector};
 use kmswatch_engine::finding::Severity;
 use std::io::{self, Write};
+
+/// List what can be found, or show one detector's page
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch detectors\n  \
+    kmswatch detectors key_deletion_scheduled")]
+pub(crate) struct DetectorsArgs {
+    /// Detector whose page is shown
+    #[arg(value_name = "ID", conflicts_with_all = ["markdown", "coverage"])]
+    pub(crate) id: Option<String>,
+
+    /// Write the catalogue as Markdown
+    #[arg(long, conflicts_with = "coverage")]
+    pub(crate) markdown: bool,
+
+    /// Write as Markdown what is found by which detector, and what is not
+    #[arg(long)]
+    pub(crate) coverage: bool,
+}
 
 /// `kmswatch detectors`.
 pub(crate) fn run(args: &DetectorsArgs) -> anyhow::Result<u8> {
@@ -247,11 +266,7 @@ mod tests {
     fn the_catalogue_in_the_repository_is_up_to_date() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/detectors/README.md");
         let now = catalogue(ALL);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(file, &now).unwrap();
-        }
-        let written = std::fs::read_to_string(file).unwrap_or_default();
-        assert_eq!(written, now, "UPDATE_GOLDEN=1 cargo test writes it anew");
+        crate::golden::golden(file, &now);
     }
 
     #[test]

@@ -31,3 +31,4 @@ pub mod state;
 pub mod time;
 pub mod trail;
 pub mod tuning;
+pub mod words;

@@ -11,10 +11,13 @@
 //! 5. [`page`]: everything on one self-contained HTML page.
 
 pub mod facts;
+#[cfg(test)]
+#[path = "../../../tests/golden.rs"]
+mod golden;
 pub mod hygiene;
 pub mod inventory;
 pub mod page;
 #[cfg(test)]
 mod testing;
 pub mod usage;
-pub mod words;
+mod words;

@@ -1,17 +1,6 @@
-//! Names and numbers as people read them.
+//! Numbers with their words.
 
-/// `4310` as `4,310`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+use kmswatch_engine::words::grouped;
 
 /// `1 table`, `4,310 tables`, `2 copies`.
 pub(crate) fn many(n: u64, word: &str) -> String {

@@ -2,7 +2,7 @@
 
 use kmswatch_engine::finding::Span;
 use kmswatch_engine::time::Timestamp;
-pub(crate) use kmswatch_report::words::grouped;
+pub(crate) use kmswatch_engine::words::grouped;
 
 /// The word, with an s unless there is exactly one of it.
 pub(crate) fn plural(n: u64, word: &str) -> String {

@@ -49,7 +49,7 @@ pub mod unusual_first_use;
 pub mod unusual_rate;
 pub mod user_rules;
 
-pub(crate) use unusual::words::grouped;
+pub use selectors::{LeftOut, left_out_by};
 
 use crate::baseline::judge::Episode;
 use crate::estate::Estate;

@@ -10,6 +10,23 @@ use crate::event::operation::Logged;
 use crate::json::{Kind, Value};
 use std::collections::BTreeSet;
 
+/// KMS events that selectors leave out, for those who ask a trail instead of reading its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Operations of which not every event is logged.
+    pub operations: BTreeSet<&'static str>,
+    /// The same in words; empty if all is logged.
+    pub words: String,
+}
+
+/// What the selectors of a trail leave out: JSON as `PutEventSelectors` takes and `GetEventSelectors` gives it, with
+/// `EventSelectors` or `AdvancedEventSelectors`. `None` if it holds neither.
+pub fn left_out_by(selectors: &str) -> Option<LeftOut> {
+    let lost = lost(Value::new(selectors))?;
+    let words = if lost.is_empty() { String::new() } else { lost.words() };
+    Some(LeftOut { operations: lost.operations.into_iter().chain(lost.partly).collect(), words })
+}
+
 /// What is no longer logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lost {
@@ -205,4 +222,27 @@ fn member<'a>(value: Value<'a>, lower: &str, upper: &str) -> Value<'a> {
 /// The texts of an array; booleans as text, since `readOnly` may be written as one.
 fn texts(value: Value<'_>) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
     value.items().filter_map(Result::ok).map(|item| item.embedded())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trail_leaves_out_is_told_from_its_selectors() {
+        let all = r#"{"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": true,
+            "DataResources": [], "ExcludeManagementEventSources": []}]}"#;
+        assert_eq!(left_out_by(all), Some(LeftOut::default()));
+        let writes = left_out_by(&all.replace("All", "WriteOnly")).unwrap();
+        assert!(writes.operations.contains("Decrypt") && !writes.operations.contains("DisableKey"));
+        assert!(writes.words.starts_with("all reading KMS events"), "{}", writes.words);
+        let excluded = all.replace(r#"Sources": []"#, r#"Sources": ["kms.amazonaws.com"]"#);
+        assert_eq!(left_out_by(&excluded).unwrap().words, "all KMS events");
+        let advanced = r#"{"AdvancedEventSelectors": [{"FieldSelectors": [
+            {"Field": "eventCategory", "Equals": ["Management"]},
+            {"Field": "userIdentity.arn", "NotStartsWith": ["arn:aws:iam::111122223333:role/a"]}]}]}"#;
+        let partly = left_out_by(advanced).unwrap();
+        assert!(partly.operations.contains("Decrypt") && partly.words.contains("userIdentity.arn"));
+        assert_eq!(left_out_by(r#"{"TrailARN": "x"}"#), None);
+    }
 }

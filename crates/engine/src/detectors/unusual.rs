@@ -11,11 +11,11 @@ use crate::measures::resources_decrypted;
 use crate::runbook::{self, aws, quote};
 use crate::settings::Settings;
 use crate::time::short_moment;
+use crate::words::grouped;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use words::{
-    end_of, first_use, grouped, hours, how_often, known_for, mean, name, rounded, seen, usual, weeks_between,
-    who,
+    end_of, first_use, hours, how_often, known_for, mean, name, rounded, seen, usual, weeks_between, who,
 };
 
 pub(super) mod words;

@@ -1,10 +1,10 @@
 //! The texts of an incident.
 
 use super::{Fate, Incident, Loss, Member, Stage};
-use crate::detectors::grouped;
 use crate::finding::{KeyName, Span};
 use crate::state::distinct::Distinct;
 use crate::time::{DAY, HOUR, MINUTE, short_moment};
+use crate::words::grouped;
 use std::collections::BTreeSet;
 
 /// One line: that of the worst combination, else that of the worst finding.

@@ -112,7 +112,9 @@ impl Walk<'_> {
     fn skip_byte_order_mark(&mut self) {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         while self.window.since(0).len() < BYTE_ORDER_MARK.len() && self.more(0) {}
-        if self.window.since(0).starts_with(BYTE_ORDER_MARK) {
+        let begin = self.window.since(0);
+        self.ledger.signs.utf16 = begin.starts_with(b"\xff\xfe") || begin.starts_with(b"\xfe\xff");
+        if begin.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len() as u64;
         }
     }

@@ -38,6 +38,10 @@ pub(super) struct Signs {
     pub(super) digest: bool,
     /// It is a control message of CloudWatch Logs.
     pub(super) control_message: bool,
+    /// What comes first in it is longer than a record may be, so that nobody looked at what it is.
+    pub(super) too_long: bool,
+    /// It begins like text in UTF-16.
+    pub(super) utf16: bool,
 }
 
 /// Whether the nesting of a record is within the limit.
@@ -78,7 +82,8 @@ impl<'a> Ledger<'a> {
     /// Takes the text of one record.
     pub(super) fn record(&mut self, text: &[u8], offset: u64, suggestion: Suggestion, depth: Depth) {
         if text.len() > self.limits.record_bytes {
-            return self.broken(offset, self.too_long());
+            let message = self.too_long();
+            return self.broken(offset, message);
         }
         if depth == Depth::TooDeep {
             let limit = self.limits.nesting;
@@ -162,12 +167,7 @@ impl<'a> Ledger<'a> {
         if kind == ObjectKind::Unrecognized {
             self.broken = 0;
             self.record_problems.clear();
-            self.problem(
-                0,
-                "the object is no CloudTrail log, no digest and no known envelope of records; \
-                 if that is so, leave it out of the input"
-                    .to_string(),
-            );
+            self.problem(0, self.why_unrecognized());
         }
         if kind == ObjectKind::Log {
             self.broken += self.strangers;
@@ -179,6 +179,7 @@ impl<'a> Ledger<'a> {
         problems.truncate(ObjectReport::PROBLEMS);
         ObjectReport {
             kind,
+            undecided: kind == ObjectKind::Unrecognized && (self.signs.too_long || self.signs.utf16),
             records: self.handed_out + self.passed_over + self.insights + self.broken,
             passed_over: self.passed_over,
             insights: self.insights,
@@ -187,6 +188,24 @@ impl<'a> Ledger<'a> {
             problem_count: self.n_object_problems + self.broken,
             ..ObjectReport::default()
         }
+    }
+
+    fn why_unrecognized(&self) -> String {
+        if self.signs.too_long {
+            let limit = self.limits.record_bytes;
+            return format!(
+                "what stands here is longer than {limit} bytes, the most that a record may have, so nobody looked at \
+                 what it is; if it is a log, raise limits.record_bytes to read it"
+            );
+        }
+        if self.signs.utf16 {
+            return "the object is text in UTF-16, which is not read: convert it, as in \
+                    `iconv -f UTF-16 -t UTF-8`"
+                .to_owned();
+        }
+        "the object is no CloudTrail log, no digest and no known envelope of records; \
+         if that is so, leave it out of the input"
+            .to_owned()
     }
 
     fn kind(&self) -> ObjectKind {
@@ -211,7 +230,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// What to say of a record that is too long.
-    pub(super) fn too_long(&self) -> String {
+    pub(super) fn too_long(&mut self) -> String {
+        self.signs.too_long |= self.index() == self.first_index && self.n_object_problems == 0;
         let limit = self.limits.record_bytes;
         format!("the record is longer than {limit} bytes; raise limits.record_bytes to read it")
     }

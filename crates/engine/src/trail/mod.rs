@@ -74,6 +74,8 @@ pub struct Problem {
 pub struct ObjectReport {
     /// What the object is.
     pub kind: ObjectKind,
+    /// It may be a log all the same: it is too long or encoded in a way that is not read, as its problem says.
+    pub undecided: bool,
     /// Bytes read from the source.
     pub source_bytes: u64,
     /// Bytes after decompression.

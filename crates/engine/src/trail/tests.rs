@@ -462,6 +462,27 @@ fn the_limits_of_a_record_hold_to_the_byte_and_to_the_level() {
 }
 
 #[test]
+fn an_object_that_is_not_looked_at_says_why() {
+    let mut long = kms();
+    long["requestParameters"] = json!({"a": "x".repeat(5_000)});
+    let limits = Limits { record_bytes: 4_000, ..Limits::default() };
+    for text in [long.to_string(), json!([long]).to_string(), json!({"detail": long}).to_string()] {
+        for chunk in [usize::MAX, 100] {
+            let (report, seen) = read_with(text.as_bytes(), &limits, chunk);
+            assert_eq!((seen.len(), report.kind), (0, ObjectKind::Unrecognized));
+            let message = &report.problems[0].message;
+            assert!(report.undecided && message.contains("limits.record_bytes"), "{message}");
+        }
+    }
+    for bytes in [b"\xff\xfe{\0}\0".as_slice(), b"\xfe\xff\0{\0}"] {
+        let (report, _) = read(bytes);
+        assert!(report.undecided && report.problems[0].message.contains("iconv"), "{report:?}");
+    }
+    let (report, _) = read(b"some notes, and {braces}");
+    assert!(!report.undecided && report.problems[0].message.contains("no CloudTrail log"), "{report:?}");
+}
+
+#[test]
 fn a_candidate_that_is_not_utf8_is_read_with_a_mark_in_place_of_the_bad_byte() {
     let mut bytes = json!({"Records": [kms(), kms(), other()]}).to_string().into_bytes();
     let at = bytes.windows(5).position(|window| window == b"alias").unwrap();

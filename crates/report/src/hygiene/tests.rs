@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::*;
+use crate::golden::golden;
 use crate::inventory::State;
 use crate::testing::{inventory, logs};
 use kmswatch_engine::time::Timestamp;
@@ -193,11 +194,7 @@ fn page() -> String {
 #[test]
 fn the_page_of_all_signals_is_up_to_date() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/hygiene/README.md");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(file, page()).unwrap();
-    }
-    let written = std::fs::read_to_string(file).unwrap_or_default();
-    assert_eq!(written, page(), "UPDATE_GOLDEN=1 cargo test writes it anew");
+    golden(file, &page());
 }
 
 #[test]

@@ -33,20 +33,16 @@ fn outcome(findings: Vec<Finding>) -> Outcome {
     }
 }
 
+/// Compares with a file of `tests/golden`.
+#[track_caller]
+fn golden(name: &str, text: &str) {
+    crate::golden::golden(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name), text);
+}
+
 fn shown(outcome: &Outcome, layout: &Layout) -> String {
     let mut out = Vec::new();
     write(&mut out, outcome, layout).unwrap();
     anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
-}
-
-/// Compares with a file of `tests/golden`; `UPDATE_GOLDEN=1` writes it anew, to be read in the diff.
-fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(text, expected, "{name}: UPDATE_GOLDEN=1 cargo test writes it anew");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::baseline::rate::Window;
 use crate::detectors::deed::clip;
 use crate::detectors::impact::short;
 use crate::time::{HOUR, Timestamp};
+use crate::words::grouped;
 
 /// New values that a title names.
 const NAMED: usize = 3;
@@ -238,28 +239,12 @@ pub(super) fn mean(value: f64) -> String {
     }
 }
 
-/// 12,345.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_are_easy_to_read() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(mean(0.001), "almost none");
         assert_eq!(mean(2.345), "2.35");
         assert_eq!([0.8, 0.01, 1e-5].map(share), ["80 in 100", "1 in 100", "none"]);
