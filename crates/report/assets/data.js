@@ -1,12 +1,18 @@
 
 "use strict";
-/* The data blocks of the page, each parsed when it is first asked for. */
+/* The data blocks of the page, each unpacked and parsed when it is first asked for. */
 (() => {
   const parsed = new Map();
+  const inflated = (base64) => {
+    const binary = atob(base64), bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+    return new TextDecoder().decode(pako.inflateRaw(bytes));
+  };
   const block = (id) => {
     if (!parsed.has(id)) {
       const element = document.getElementById(id);
-      parsed.set(id, element ? JSON.parse(element.textContent) : null);
+      const text = element && element.textContent;
+      parsed.set(id, element ? JSON.parse(element.type === "application/json" ? text : inflated(text)) : null);
     }
     return parsed.get(id);
   };

@@ -73,7 +73,7 @@
     index.problems.length > 0 && kw.section("What could not be read", kw.bullets(index.problems)),
     Object.values(index.inventory.cut).some(Boolean) && kw.section("What was cut", h("p", "There was more than is told apart."), kw.value(index.inventory.cut)),
     kw.section("Prices", kw.value(index.inventory.prices)),
-    kw.section("About this page", h("p", "It needs no network, and its policy lets a browser run nothing but its own script. Times are in UTC. Charts are drawn by uPlot (MIT licence)."), h("p", h("kbd", "/"), " goes to the filter of a list.")),
+    kw.section("About this page", h("p", "It needs no network, and its policy lets a browser run nothing but its own script. Times are in UTC. Charts are drawn by uPlot (MIT licence); pako (MIT and Zlib licences) unpacks the data."), h("p", h("kbd", "/"), " goes to the filter of a list.")),
   ];
 
   /** On paper the overview holds the incidents in full. */

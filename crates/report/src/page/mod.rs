@@ -5,7 +5,8 @@
 //! out of logs is only ever data: it reaches neither markup nor script nor a link.
 //!
 //! Data stands in blocks. The first holds what lists show, the others the details, some hundred entries each; the script
-//! parses one when somebody looks. So a page with ten thousand findings opens as fast as one with ten.
+//! parses one when somebody looks. So a page with ten thousand findings opens as fast as one with ten. Blocks that are not
+//! small are deflated, in base64.
 
 mod blocks;
 pub mod charts;
@@ -16,7 +17,7 @@ mod tests;
 use crate::hygiene;
 use crate::inventory::{Deletion, Inventory, KeyEntry, short};
 use base64::Engine;
-use blocks::{Escaped, chunks};
+use blocks::{block, chunks};
 use charts::Chart;
 use kmswatch_engine::finding::{Finding, Severity};
 use kmswatch_engine::incident::Incident;
@@ -31,6 +32,7 @@ const STYLE: &str =
     concat!(include_str!("../../assets/uplot/uPlot.min.css"), include_str!("../../assets/page.css"));
 const SCRIPT: &str = concat!(
     include_str!("../../assets/uplot/uPlot.iife.min.js"),
+    include_str!("../../assets/pako/pako_inflate.umd.min.js"),
     include_str!("../../assets/dom.js"),
     include_str!("../../assets/data.js"),
     include_str!("../../assets/chart.js"),
@@ -281,11 +283,4 @@ fn day(time: Timestamp) -> String {
 /// The source by which a policy allows this text: `sha256-...`.
 fn hash(text: &str) -> String {
     format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())))
-}
-
-/// Writes one block of data.
-fn block(out: &mut impl Write, id: &str, data: &impl Serialize) -> io::Result<()> {
-    write!(out, "<script type=\"application/json\" id=\"{id}\">")?;
-    serde_json::to_writer(Escaped(&mut *out), data)?;
-    out.write_all(b"</script>\n")
 }

@@ -1,7 +1,5 @@
-// Golden files are read and written, and nothing else is impure here.
-#![allow(clippy::disallowed_methods)]
-
 use super::*;
+use crate::golden::golden;
 use crate::testing::{inventory, logs, read};
 use crate::usage::Bounds;
 use serde_json::{Value, json};
@@ -39,25 +37,22 @@ fn written(role: &str) -> String {
 
 /// The data of a page, block by block.
 fn blocks(page: &str) -> Vec<(String, Value)> {
-    page.split("<script type=\"application/json\" id=\"")
+    page.split("<script type=\"")
         .skip(1)
         .map(|rest| {
+            let (kind, rest) = rest.split_once("\" id=\"").unwrap();
             let (id, rest) = rest.split_once("\">").unwrap();
-            (id.to_owned(), serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap())
+            (id.to_owned(), super::blocks::read(kind, rest.split_once("</script>").unwrap().0))
         })
         .collect()
 }
 
 #[test]
 fn the_data_is_as_it_was() {
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/src/page/golden.json");
+    let golden_file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/page/golden.json");
     let blocks = serde_json::Map::from_iter(blocks(&written("app")));
     let now = format!("{:#}\n", Value::Object(blocks));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(golden, &now).unwrap();
-    }
-    let before = std::fs::read_to_string(golden).unwrap_or_default();
-    assert_eq!(before, now, "UPDATE_GOLDEN=1 cargo test writes it anew");
+    golden(golden_file, &now);
 }
 
 #[test]
@@ -66,6 +61,19 @@ fn what_a_log_holds_cannot_end_the_block_it_stands_in() {
     assert_eq!(page.matches("<script").count(), blocks(&page).len() + 1);
     assert!(!page.contains("alert(1)</script>") && !page.contains("<!--<"));
     assert!(page.contains("\\u003cscript>alert(1)"), "it is only escaped");
+}
+
+#[test]
+fn a_large_block_is_packed_and_holds_the_same() {
+    for n in [1, 10_000] {
+        let data = vec!["</script><b>\u{20ac}"; n];
+        let mut out = Vec::new();
+        block(&mut out, "many", &data).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.contains("application/x-deflate"), n > 1);
+        assert_eq!((text.matches('<').count(), text.len() < 1_000), (2, true), "{text}");
+        assert_eq!(blocks(&text), [("many".to_owned(), json!(data))]);
+    }
 }
 
 #[test]
@@ -93,14 +101,16 @@ fn the_policy_allows_the_script_and_the_style_of_the_page_and_nothing_else() {
         "document.write",
         "eval(",
     ] {
-        let own = page.replace(include_str!("../../assets/uplot/uPlot.iife.min.js"), "");
+        let own = page
+            .replace(include_str!("../../assets/uplot/uPlot.iife.min.js"), "")
+            .replace(include_str!("../../assets/pako/pako_inflate.umd.min.js"), "");
         assert!(!own.contains(elsewhere), "{elsewhere}");
     }
 }
 
-/// The files of the npm package uplot 1.6.32; `assets/uplot/check` compares them with it.
+/// The files of the npm packages uplot 1.6.32 and pako 3.0.3; `assets/check` compares them with these.
 #[test]
-fn the_chart_library_is_the_one_of_its_package() {
+fn the_libraries_are_those_of_their_packages() {
     let sha256 =
         |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for (file, expected) in [
@@ -115,6 +125,14 @@ fn the_chart_library_is_the_one_of_its_package() {
         (
             include_bytes!("../../assets/uplot/LICENSE"),
             "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd",
+        ),
+        (
+            include_bytes!("../../assets/pako/pako_inflate.umd.min.js"),
+            "04a895459e5b456d4883d55f14e2e414864ee023b90b1ce51c759cf7b7ade73b",
+        ),
+        (
+            include_bytes!("../../assets/pako/LICENSE"),
+            "a04665b3b2de56c66730c1f720f528175739e4104f79073614aa611da1e85539",
         ),
     ] {
         assert_eq!(sha256(file), expected);
