@@ -38,6 +38,33 @@ fn a_broken_record_is_told_with_its_place_and_the_others_are_read() {
 }
 
 #[test]
+fn what_powershell_has_written_is_read() {
+    let logs = Logs::new();
+    let text = String::from_utf8(container(&[deletion(1, "2026-05-04T10:15:42Z")])).unwrap();
+    let plain = replay(&[&logs.file("plain/log.json", &text)], &[]).0;
+    for (mark, to_bytes) in [("\u{feff}", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("", u16::to_be_bytes)] {
+        let bytes: Vec<u8> = format!("{mark}{text}").encode_utf16().flat_map(to_bytes).collect();
+        let folder = logs.file("utf16/log.json", bytes);
+        let (said, _) = replay(&[folder.parent().unwrap()], &[]);
+        assert_eq!((said.status, said.err.as_str(), &said.out), (1, "", &plain.out));
+    }
+}
+
+#[test]
+fn what_is_too_long_to_be_looked_at_is_a_problem_and_not_called_another_thing() {
+    let logs = Logs::new();
+    let config = logs.file("kmswatch.toml", "[limits]\nrecord_bytes = 2000\n");
+    let mut long = deletion(1, "2026-05-04T10:15:42Z");
+    long["userAgent"] = "x".repeat(4_000).into();
+    let file = logs.file("logs/long.json", long.to_string());
+    for path in [file.as_path(), file.parent().unwrap()] {
+        let (said, summary) = replay(&[path], &["--config", config.to_str().unwrap()]);
+        assert_eq!((said.status, &summary["problems"]), (2, &1.into()));
+        assert!(said.err.contains("limits.record_bytes"), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_path_that_is_not_there_is_a_problem_and_the_others_are_read() {
     let logs = Logs::new();
     let good = logs.object(11, &[deletion(1, "2026-05-04T11:00:00Z")]);

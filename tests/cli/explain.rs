@@ -1,6 +1,6 @@
 //! `kmswatch explain` and `kmswatch baseline`, on the sample.
 
-use crate::logs::{Said, run};
+use crate::logs::{Said, container, deletion, run, run_with};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -53,8 +53,15 @@ fn an_id_that_is_unknown_or_begins_several_findings_is_refused() {
         assert_eq!((said.status, said.out.as_str()), (2, ""));
         assert!(said.err.contains(words), "{}", said.err);
     }
-    let said = run(&["explain", "kw-1", "-"]);
-    assert!(said.err.contains("reads its input twice"), "{}", said.err);
+}
+
+#[test]
+fn standard_input_is_read_as_often_as_is_needed() {
+    let log = container(&[deletion(1, "2026-05-04T10:15:42Z")]);
+    let found = run_with(&log, &["replay", "--format", "jsonl", "-"]).findings();
+    let said = run_with(&log, &["explain", found[0]["id"].as_str().unwrap(), "-"]);
+    assert_eq!((said.status, said.err.as_str()), (0, ""));
+    assert!(said.out.contains("will be deleted"), "{}", said.out);
 }
 
 #[test]

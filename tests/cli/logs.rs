@@ -168,6 +168,12 @@ pub(crate) fn replay(paths: &[&Path], options: &[&str]) -> (Said, Value) {
     (said, summary)
 }
 
+/// Compares with a file of `tests/golden`.
+#[track_caller]
+pub(crate) fn golden(name: &str, text: &str) {
+    crate::golden::golden(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name), text);
+}
+
 /// The sum of the numbers in an object.
 pub(crate) fn sum(object: &Value) -> u64 {
     object.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum()

@@ -4,10 +4,13 @@
 #![allow(clippy::print_stdout)]
 
 mod alerts;
+mod baseline;
 mod corpus;
 mod damage;
 mod evaluate;
 mod explain;
+#[path = "../golden.rs"]
+mod golden;
 mod logs;
 mod page;
 mod preview;

@@ -1,7 +1,8 @@
 //! What comes out of a replay.
 
 use crate::logs::{
-    ACCOUNT, KEY, Logs, assert_accounted, container, decrypt, deletion, elsewhere, replay, run, run_with,
+    ACCOUNT, KEY, Logs, assert_accounted, container, decrypt, deletion, elsewhere, golden, replay, run,
+    run_with,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -62,16 +63,6 @@ fn the_text_tells_all_that_is_needed() {
     assert!(!said.out.contains('\x1b'), "no colours in a pipe");
     let said = run(&["--color", "always", "replay", "--format", "text", path.to_str().unwrap()]);
     assert!(said.out.contains('\x1b'), "colours if asked for");
-}
-
-/// Compares with a file of `tests/golden`; `UPDATE_GOLDEN=1` writes it anew, to be read in the diff.
-fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(text, expected, "{name}: UPDATE_GOLDEN=1 cargo test writes it anew");
 }
 
 #[test]

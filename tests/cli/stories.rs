@@ -2,12 +2,10 @@
 //!
 //! They are there to be read. What a change does to an alert shows in the diff of `UPDATE_GOLDEN=1`.
 
-use super::logs::{Said, command};
+use super::logs::{Said, command, golden};
 use kmswatch_scenario::scenario::AttackPlan;
 use kmswatch_scenario::{Scenario, Truth};
 use serde_json::Value;
-use std::fs;
-use std::path::Path;
 use tempfile::TempDir;
 
 /// The organisation of all stories; each adds its days and its attack.
@@ -75,23 +73,12 @@ impl Logs {
     }
 }
 
-/// Compares with a file of `tests/golden/stories`; `UPDATE_GOLDEN=1` writes it anew.
-fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/stories").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, text).unwrap();
-    }
-    let expected = fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(text, expected, "{name}: UPDATE_GOLDEN=1 cargo test writes it anew");
-}
-
 /// The alert about the worst incident as an e-mail and as a message of Slack.
 fn told(name: &str, logs: &Logs) -> String {
     let both = logs.run(&["alert", "preview", "worst", "--format", "email,slack"]);
     let (mail, slack) = both.strip_prefix("=== email\n").unwrap().split_once("=== slack\n").unwrap();
-    golden(&format!("{name}.email.txt"), mail);
-    golden(&format!("{name}.slack.json"), slack);
+    golden(&format!("stories/{name}.email.txt"), mail);
+    golden(&format!("stories/{name}.slack.json"), slack);
     mail.to_owned()
 }
 

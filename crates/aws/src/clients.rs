@@ -127,12 +127,17 @@ impl Clients {
         sinks
     }
 
+    /// The items of this table.
+    pub fn store(&self, table: &str) -> DynamoStore {
+        DynamoStore::new(aws_sdk_dynamodb::Client::new(&self.config), table)
+    }
+
     /// All ports of the pipeline.
     pub fn ports(&self, settings: &LiveSettings) -> Ports {
         let [topic, bus, queue] =
             [&settings.topic, &settings.bus, &settings.alert_queue].map(Option::as_deref);
         let sinks = self.sinks(topic, bus, queue);
-        let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&self.config), &settings.table);
+        let store = self.store(&settings.table);
         Ports {
             objects: Arc::new(self.objects()),
             store: Arc::new(store),

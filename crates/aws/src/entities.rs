@@ -37,6 +37,11 @@ pub(crate) fn item_name(kind: &str, id: &str) -> String {
     format!("{kind}#{}#sha256:{digest}", begin.unwrap_or_default())
 }
 
+/// Whether this is the end of an [`item_name`] that holds only the beginning of the id.
+pub(crate) fn is_shortened(id: &str) -> bool {
+    id.len() > LONGEST_ID
+}
+
 /// States that were loaded, with what is needed to save them.
 #[derive(Debug, Default)]
 pub struct Known {

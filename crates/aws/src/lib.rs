@@ -12,7 +12,7 @@
 //! 5. `found` (what was found, kept), [`incidents`]: what belongs together, and what of it is news;
 //! 6. [`publications`]: each [`alert`] to each sink, whoever has the news;
 //!
-//! Beside them [`history`] (what was learned before anything live came), [`clients`] (the ports on AWS, built once),
+//! Beside them [`history`] (what was learned before anything live came), [`stored`] (all that a table knows), [`clients`] (the ports on AWS, built once),
 //! [`settings`] (read once), [`drill`] (a test alert), [`metrics`] (every name in one place) and [`worker`] (the loop of those who run without
 //! Lambda).
 //!
@@ -45,5 +45,6 @@ mod sets;
 pub mod settings;
 pub mod sinks;
 pub mod store;
+pub mod stored;
 pub mod trigger;
 pub mod worker;

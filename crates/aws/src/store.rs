@@ -6,6 +6,7 @@
 //! and one rule to reason about: a write that did not see the newest version does not happen.
 
 pub mod dynamodb;
+mod scan;
 
 use async_trait::async_trait;
 use kmswatch_engine::state::stored;

@@ -1,15 +1,114 @@
 //! `kmswatch baseline`: what is known of principals and keys.
 
-use crate::args::{BaselineArgs, BaselineCommand, ReadArgs, ShowFormat};
+mod transfer;
+
 use crate::output::{self, entity, figures::grouped};
-use crate::reading::{Reading, read};
+use crate::reading::{ReadArgs, Reading, read};
 use crate::terminal::{self, safe};
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use kmswatch_engine::baseline::entity::Baseline;
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::state::States;
 use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Show what is known of a principal or key, and what is usual for it
+#[derive(Debug, Parser)]
+pub(crate) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(crate) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// One entity: who uses it, what was done to it, the week that was learned
+    #[command(after_help = "Examples:\n  \
+        kmswatch baseline show alias/payments ./AWSLogs\n  \
+        kmswatch baseline show role/ci-deploy --state kms.state")]
+    Show {
+        /// ARN, alias, or the end of an id (role/ci-deploy)
+        #[arg(value_name = "ENTITY")]
+        entity: String,
+
+        /// How to print
+        #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+        format: ShowFormat,
+
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// All entities, the busiest first
+    List {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Write all that is known of entities as lines of JSON: for a copy, for another table, for programs
+    ///
+    /// What is usual in the whole estate is learned anew where it is imported.
+    #[command(after_help = "Examples:\n  \
+        kmswatch baseline export --state kms.state --out kms.jsonl\n  \
+        kmswatch baseline export ./AWSLogs | jq .id")]
+    Export(ExportArgs),
+    /// Add what was exported to a state file or a table; what is known there is merged and never overwritten
+    #[command(after_help = "Examples:\n  \
+        kmswatch baseline import kms.jsonl --state other.state")]
+    Import(ImportArgs),
+    /// Teach a table of the live pipeline what is usual, from logs of the past; nobody is alerted
+    ///
+    /// Needs KMSWATCH_TABLE, and the same settings as the function. For a table that has not judged live logs yet. It may
+    /// be ended and run again at any time.
+    #[cfg(feature = "aws")]
+    #[command(after_help = "Example:\n  \
+        KMSWATCH_TABLE=kmswatch kmswatch baseline bootstrap --since 60d --cache ./logs s3://trail-logs")]
+    Bootstrap {
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct ExportArgs {
+    /// File to write to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct ImportArgs {
+    /// What `kmswatch baseline export` has written, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) into: Into,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Into {
+    /// Into this state file (`kmswatch replay --save`); made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Into this DynamoDB table of the live pipeline
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people
+    Text,
+    /// The State as it is stored, for programs
+    Json,
+}
 
 /// Entities that are listed where a name fits several.
 const CANDIDATES: usize = 10;
@@ -19,6 +118,8 @@ pub(crate) fn run(args: &BaselineArgs) -> anyhow::Result<u8> {
     match &args.command {
         BaselineCommand::Show { entity, format, read } => show(entity, *format, read),
         BaselineCommand::List { read } => list(read),
+        BaselineCommand::Export(args) => transfer::export(args),
+        BaselineCommand::Import(args) => transfer::import(args),
         #[cfg(feature = "aws")]
         BaselineCommand::Bootstrap { read } => crate::bootstrap::run(read),
     }

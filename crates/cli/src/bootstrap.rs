@@ -1,10 +1,10 @@
 //! `kmswatch baseline bootstrap`: teaches a table what a history shows, before anything live comes.
 
-use crate::args::ReadArgs;
 use crate::baseline::told;
 use crate::bucket::wait;
 use crate::config;
 use crate::output::figures::grouped;
+use crate::reading::ReadArgs;
 use crate::reading::read_for;
 use anyhow::Context;
 use kmswatch_aws::clients::{self, Clients};

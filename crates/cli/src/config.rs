@@ -1,13 +1,26 @@
 //! Settings: from a file, checked, and with their defaults explained.
 
-use crate::args::ConfigArgs;
 use crate::terminal;
 use anyhow::Context;
+use clap::Parser;
 use kmswatch_engine::detectors;
 use kmswatch_engine::settings::Settings;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
+
+/// Print the default settings with their explanations, or check a file of settings
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch config > kmswatch.toml\n  \
+    kmswatch config --check kmswatch.toml\n  \
+    kmswatch replay --config kmswatch.toml ./AWSLogs")]
+pub(crate) struct ConfigArgs {
+    /// File to check
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+}
 
 /// The defaults with their explanations; tests hold it to [`Settings`].
 const DEFAULT: &str = include_str!("default.toml");

@@ -1,11 +1,10 @@
 //! `kmswatch explain`: how a finding came about.
 
-use crate::args::ExplainArgs;
 use crate::baseline::{close_all, told};
 use crate::output::{entity, hours, text, uses};
-use crate::reading::{Reading, only, read};
+use crate::reading::{ReadArgs, Reading, only, read};
 use crate::terminal;
-use anyhow::bail;
+use clap::Parser;
 use kmswatch_engine::baseline::judge::Entity;
 use kmswatch_engine::detectors::user_rules::PREFIX;
 use kmswatch_engine::finding::Finding;
@@ -13,11 +12,25 @@ use kmswatch_engine::pipeline::Watch;
 use kmswatch_report::page::charts::Judged;
 use std::io::{self, Write};
 
+/// Show how a finding came about: the hours that were judged, and what is usual
+///
+/// Reads the same logs again and shows the finding in full, each hour around it with what was counted and what was
+/// to be expected, and the week that was learned.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  \
+    kmswatch explain kw-1b2c ./AWSLogs")]
+pub(crate) struct ExplainArgs {
+    /// Id of the finding, or the beginning of one
+    #[arg(value_name = "FINDING")]
+    pub(crate) finding: String,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
 /// `kmswatch explain FINDING PATH...`. Gives the exit status.
-pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
-    if args.read.paths.iter().any(|path| path.as_os_str() == "-") {
-        bail!("explain reads its input twice: write it to a file first");
-    }
+pub(crate) fn run(mut args: ExplainArgs) -> anyhow::Result<u8> {
+    args.read.keep_stdin()?;
     let Reading { watch, .. } = read(&args.read, &[])?;
     let finding = only(&args.finding, watch.findings(), |finding| &finding.id)?;
     drop(watch);

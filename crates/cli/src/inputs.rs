@@ -6,6 +6,7 @@
 //!
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
+use crate::encoding::decoded;
 use crate::troubles::{InputProblem, Troubles};
 #[cfg(feature = "aws")]
 use kmswatch_aws::objects::listing::Wanted;
@@ -42,7 +43,9 @@ pub(crate) struct Input {
 
 #[derive(Clone, Debug)]
 enum Place {
-    Stdin,
+    Stdin {
+        copy: Option<Arc<Path>>,
+    },
     File {
         folder: Arc<Path>,
         name: Box<OsStr>,
@@ -59,7 +62,7 @@ impl Input {
     /// What people call it: the path as it was named or found, or `-`.
     pub(crate) fn name(&self) -> String {
         match &self.place {
-            Place::Stdin => "-".to_owned(),
+            Place::Stdin { .. } => "-".to_owned(),
             Place::File { .. } => self.path().display().to_string(),
             #[cfg(feature = "aws")]
             Place::Object { bucket, key, .. } => bucket.address_of(key),
@@ -69,7 +72,8 @@ impl Input {
     /// Opens it.
     pub(crate) fn open(&self) -> io::Result<Opened> {
         match &self.place {
-            Place::Stdin => Ok(Opened::Stdin(io::stdin())),
+            Place::Stdin { copy: None } => Ok(Opened::Stdin(io::stdin())),
+            Place::Stdin { copy: Some(copy) } => File::open(copy).map(Opened::File),
             Place::File { .. } => File::open(self.path()).map(Opened::File),
             #[cfg(feature = "aws")]
             Place::Object { bucket, key, bytes } => {
@@ -81,7 +85,7 @@ impl Input {
     /// Bytes to read; `None` where that cannot be known before.
     pub(crate) fn bytes(&self) -> Option<u64> {
         match &self.place {
-            Place::Stdin => None,
+            Place::Stdin { copy } => fs::metadata(copy.as_ref()?).ok().map(|data| data.len()),
             Place::File { .. } => fs::metadata(self.path()).ok().map(|data| data.len()),
             #[cfg(feature = "aws")]
             Place::Object { bytes, .. } => Some(*bytes),
@@ -93,7 +97,7 @@ impl Input {
         match &self.place {
             #[cfg(feature = "aws")]
             Place::Object { .. } => true,
-            Place::Stdin | Place::File { .. } => false,
+            Place::Stdin { .. } | Place::File { .. } => false,
         }
     }
 
@@ -144,6 +148,8 @@ pub(crate) struct Wish {
     pub(crate) filter: Filter,
     /// Folder in which objects are kept.
     pub(crate) cache: Option<PathBuf>,
+    /// A file to read in the place of standard input: a copy of it.
+    pub(crate) stdin: Option<Arc<Path>>,
 }
 
 /// Finds the objects below `paths` and puts them in order. What cannot be listed goes to `troubles`.
@@ -171,7 +177,6 @@ pub(crate) fn find(paths: &[PathBuf], wish: &Wish, threads: usize, troubles: &mu
 }
 
 struct Search<'a> {
-    #[cfg_attr(not(feature = "aws"), allow(dead_code))]
     wish: &'a Wish,
     troubles: &'a mut Troubles,
     /// Real paths of the files named on the command line: one that lies in a folder as well is read once.
@@ -188,7 +193,7 @@ impl Search<'_> {
         if path == Path::new("-") {
             if self.named.insert(path.to_owned()) {
                 self.inputs.list.push(Input {
-                    place: Place::Stdin,
+                    place: Place::Stdin { copy: self.wish.stdin.clone() },
                     maybe_no_log: false,
                     time: None,
                     is_stamped: false,
@@ -390,14 +395,14 @@ const HEAD: u64 = 64 << 10;
 fn first_event(input: &Input) -> Option<Timestamp> {
     match &input.place {
         // It can be read only once, and so can a pipe with a name, such as the shell makes of `<(zcat log)`.
-        Place::Stdin => None,
+        Place::Stdin { .. } => None,
         // It would be fetched twice. What CloudTrail has written has its time in its name.
         #[cfg(feature = "aws")]
         Place::Object { .. } => None,
         Place::File { .. } if !fs::metadata(input.path()).is_ok_and(|data| data.is_file()) => None,
         Place::File { .. } => {
             let mut head = Vec::new();
-            input.open().ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+            decoded(input.open().ok()?).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
             first_event_time(&head).map(|(time, _)| time)
         }
     }

@@ -14,8 +14,14 @@ mod bucket;
 mod config;
 mod coverage;
 mod detectors;
+#[cfg(feature = "aws")]
+mod doctor;
+mod encoding;
 mod evaluate;
 mod explain;
+#[cfg(test)]
+#[path = "../../../tests/golden.rs"]
+mod golden;
 mod inputs;
 mod moment;
 mod output;
@@ -54,8 +60,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     args.color.apply();
     let done = match args.command {
-        Command::Replay(args) => run::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Replay(args) => run::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Alert(args) => alert::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Report(args) => report::run(&args),
@@ -70,6 +76,8 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         #[cfg(feature = "aws")]
         Command::Worker(args) => worker::run(&args),
+        #[cfg(feature = "aws")]
+        Command::Doctor(args) => doctor::run(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

@@ -1,9 +1,10 @@
 //! `kmswatch replay --report`: everything on one page.
 
-use crate::args::{ReadArgs, ReplayArgs};
 use crate::baseline::close_all;
 use crate::output::{self, Outcome};
+use crate::reading::ReadArgs;
 use crate::reading::{Reading, read};
+use crate::run::ReplayArgs;
 use anyhow::Context;
 use kmswatch_engine::finding::{Finding, Severity};
 use kmswatch_engine::incident::{self, Incident};
@@ -103,13 +104,6 @@ impl Told {
 fn charts(args: &ReadArgs, findings: &[Finding], notes: &mut Vec<String>) -> anyhow::Result<Vec<Chart>> {
     let followed = charts::entities(findings);
     if followed.is_empty() {
-        return Ok(Vec::new());
-    }
-    if args.paths.iter().any(|path| path.as_os_str() == "-") {
-        notes.push(
-            "There are no charts: they need the logs to be read twice, which standard input cannot be."
-                .to_owned(),
-        );
         return Ok(Vec::new());
     }
     if followed.len() == CHARTS {

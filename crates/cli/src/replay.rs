@@ -12,6 +12,7 @@
 //! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
 //! while several are absorbed together.
 
+use crate::encoding::decoded;
 use crate::inputs::Input;
 use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
@@ -91,7 +92,8 @@ type Read = Result<(ObjectOutcome, Option<Part>), String>;
 
 fn read(worker: &mut Worker, input: &Input, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
     let filter = how.filter;
-    let source = how.progress.watch(input.open().map_err(|error| error.to_string())?);
+    let opened = input.open().map_err(|error| error.to_string())?;
+    let source = decoded(how.progress.watch(opened)).map_err(|error| error.to_string())?;
     caught(|| {
         if !counts_usage {
             return (worker.process(source, estate, filter), None);
@@ -152,7 +154,7 @@ impl End<'_> {
             self.delivered = self.delivered.max(input.time);
         }
         if report.kind == ObjectKind::Unrecognized && report.records == 0 {
-            if input.maybe_no_log {
+            if input.maybe_no_log && !report.undecided {
                 // A folder holds all sorts of things. It is told, but nothing of a log is missing.
                 report.problems.clear();
                 report.problem_count = 0;

@@ -1,8 +1,8 @@
 //! `kmswatch report`: the keys that logs show, who uses them, what is careless, and what breaks if one is deleted.
 
-use crate::args::ReadArgs;
 use crate::baseline::told;
 use crate::output::{self, inventory};
+use crate::reading::ReadArgs;
 use crate::reading::{Reading, read_counting};
 use crate::terminal;
 use anyhow::bail;

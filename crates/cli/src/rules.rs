@@ -1,16 +1,45 @@
 //! Rules of the user: loaded for a run, and `kmswatch rules`.
 
-use crate::args::{RulesArgs, RulesCommand};
 use crate::config::nearest;
 use crate::output::{BAD, FAINT};
 use crate::terminal::safe;
 use anyhow::bail;
+use clap::{Parser, Subcommand};
 use kmswatch_engine::detectors::user_rules::{PREFIX, UserRules};
 use kmswatch_engine::settings::Settings;
 use kmswatch_rules::{cases, fields};
 use std::io::{self, Write};
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Rules of your own, in Sigma: test them, or see what they can name
+///
+/// A rule is a file of the Sigma format about CloudTrail records. It is used by `--rules FOLDER`, and what it finds is
+/// told, staged and muted under its id: `sigma/` and the name of the file.
+#[derive(Debug, Parser)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check the rules of a folder, and that each fires on its cases and on no other
+    #[command(after_help = "Cases of rule.yml stand in rule.cases.json:\n  \
+        {\"record\": {what all have in common},\n   \
+        \"fires\":  [{\"name\": \"a key is disabled\", \"set\": {\"eventName\": \"DisableKey\"}}],\n   \
+        \"silent\": [{\"name\": \"it was denied\", \"set\": {\"errorCode\": \"AccessDenied\"}}]}\n\n\
+        Exit status: 0 all right, 1 a case does what it should not, or none shows that a rule fires,\n\
+        2 a rule cannot be used.")]
+    Test {
+        /// Folder of rules
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// List what a rule can name beside the members of the record
+    Fields,
+}
 
 /// The rules of a folder, but for those that the settings switch off. An id of the settings that names none of them is a
 /// mistake.

@@ -1,6 +1,6 @@
 //! Sends the test alert to where alerts go.
 
-use crate::args::TestArgs;
+use crate::alert::TestArgs;
 use kmswatch_alerts::Context;
 use kmswatch_aws::clients::Clients;
 use kmswatch_aws::drill;

@@ -1,17 +1,78 @@
 //! `kmswatch simulate`: logs of an invented organisation, to try things on.
 
-use crate::args::SimulateArgs;
 use crate::output::figures::{counted, grouped};
 use crate::output::layout::wrapped;
 use crate::output::{COMMAND, FAINT, STRONG};
 use crate::progress::Progress;
 use crate::terminal;
 use anyhow::{Context, bail};
+use clap::Parser;
 use kmswatch_scenario::scenario::{AccountPlan, AttackPlan, Duty};
 use kmswatch_scenario::{PRESETS, Scenario, Truth, attacks};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::path::PathBuf;
+
+/// Write the logs of an invented organisation, with labelled attacks
+///
+/// Writes a folder that looks like the bucket of an organisation's trail, and beside it labels.json, which says
+/// what was an attack. The same arguments give the same logs.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    kmswatch simulate --out ./sample && kmswatch replay ./sample\n  \
+    kmswatch simulate --list-attacks\n  \
+    kmswatch simulate --out ./week --days 7 --attack scheduled_deletion@5T02:14\n  \
+    kmswatch simulate --out ./calm --preset quickstart --no-attacks --seed 7")]
+pub(crate) struct SimulateArgs {
+    /// Folder to write to; it must be empty or not there yet
+    #[arg(long, value_name = "FOLDER", required_unless_present = "list_attacks")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Scenario to start from
+    #[arg(long, value_parser = preset(), default_value = "quickstart")]
+    pub(crate) preset: String,
+
+    /// A scenario of your own instead of a preset: a TOML file
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) scenario: Option<PathBuf>,
+
+    /// Source of all that is random
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// Days of traffic; attacks keep their distance from the last one
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u32>,
+
+    /// Accounts of the organisation, at least 2
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub(crate) accounts: Option<u32>,
+
+    /// Share of KMS among all records, 0.001 to 1
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) kms_share: Option<f64>,
+
+    /// Attack instead of those of the preset, at day DAY (0 is the first) and UTC time; may be repeated
+    #[arg(long = "attack", value_name = "KIND[@DAY[THH:MM]]")]
+    pub(crate) attacks: Vec<String>,
+
+    /// No attacks at all
+    #[arg(long, conflicts_with = "attacks")]
+    pub(crate) no_attacks: bool,
+
+    /// List the kinds of attacks, and harmless acts that look like them
+    #[arg(long)]
+    pub(crate) list_attacks: bool,
+}
+
+fn preset() -> clap::builder::PossibleValuesParser {
+    kmswatch_scenario::PRESETS
+        .iter()
+        .map(|preset| clap::builder::PossibleValue::new(preset.id).help(preset.description))
+        .collect::<Vec<_>>()
+        .into()
+}
 
 /// Writes what was asked for.
 pub(crate) fn run(args: &SimulateArgs) -> anyhow::Result<u8> {

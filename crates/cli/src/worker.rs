@@ -1,8 +1,8 @@
 //! `kmswatch worker`: live logs without Lambda.
 
-use crate::args::WorkerArgs;
 use crate::terminal;
 use anyhow::Context;
+use clap::Parser;
 use kmswatch_aws::clients::{self, Clients};
 use kmswatch_aws::live::Live;
 use kmswatch_aws::metrics::{self, Counts};
@@ -10,6 +10,25 @@ use kmswatch_aws::settings::LiveSettings;
 use kmswatch_aws::worker;
 use std::cell::Cell;
 use std::io::Write;
+
+/// Read live logs from a queue of notifications, as the Lambda function does
+///
+/// Runs until it is ended; it may be ended at any time. Settings come from the variables KMSWATCH_TABLE, KMSWATCH_TOPIC
+/// and so on that `infra/README.md` lists, Region and credentials from where the AWS SDKs look for them.
+#[cfg(feature = "aws")]
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  \
+    KMSWATCH_TABLE=kmswatch kmswatch worker --queue-url https://sqs.eu-west-1.amazonaws.com/111122223333/trail\n\n\
+    The queue must keep messages invisible for at least 150 seconds.")]
+pub(crate) struct WorkerArgs {
+    /// URL of the SQS queue of notifications
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue_url: String,
+
+    /// End when the queue is empty
+    #[arg(long)]
+    pub(crate) until_empty: bool,
+}
 
 /// `kmswatch worker`. Ends only if it cannot begin, or if it was told to end with the queue.
 pub(crate) fn run(args: &WorkerArgs) -> anyhow::Result<u8> {

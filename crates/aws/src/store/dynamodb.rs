@@ -22,11 +22,11 @@ const BATCHES: usize = 4;
 /// Items in a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
-type Attributes = HashMap<String, AttributeValue>;
+pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 impl DynamoStore {
     /// Items in the table of this name.
@@ -113,7 +113,7 @@ impl Store for DynamoStore {
     }
 }
 
-fn read(mut attributes: Attributes) -> Result<(String, Item), StoreError> {
+pub(super) fn read(mut attributes: Attributes) -> Result<(String, Item), StoreError> {
     let Some(AttributeValue::S(name)) = attributes.remove("pk") else {
         return Err(StoreError::Failed("an item without a name".to_owned()));
     };
@@ -128,7 +128,7 @@ fn read(mut attributes: Attributes) -> Result<(String, Item), StoreError> {
     }
 }
 
-fn told_apart<E>(error: SdkError<E>) -> StoreError
+pub(super) fn told_apart<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -5,6 +5,7 @@
 //! the figures, [`text`] the tables. [`crew`] reads several organisations side by side. [`poisoning`], [`cold_start`] and
 //! [`sizes`] are further questions, each with its own table.
 
+mod args;
 mod cold_start;
 mod comparators;
 mod crew;
@@ -20,10 +21,12 @@ mod statement;
 mod subject;
 mod text;
 
-use crate::args::{EvaluateArgs, ReportFormat, Show};
+pub(crate) use args::EvaluateArgs;
+
 use crate::config;
 use crate::progress::Progress;
 use crate::simulate::set_days;
+use args::{ReportFormat, Show};
 use kmswatch_scenario::Scenario;
 use observe::{Means, observe};
 use scoring::Terms;

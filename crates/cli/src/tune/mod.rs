@@ -9,9 +9,9 @@ mod forecast;
 mod noise;
 mod text;
 
-use crate::args::ReadArgs;
 use crate::baseline::told;
 use crate::config;
+use crate::reading::ReadArgs;
 use crate::reading::{read_for, settings};
 use crate::terminal;
 use anyhow::bail;
