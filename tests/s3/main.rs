@@ -1,10 +1,14 @@
-//! Logs in S3: read as those in a folder, and taught to a table. On the server of moto.
+//! The commands that need AWS, on the server of moto: logs in S3 are read as those in a folder, and taught to a table;
+//! what a table knows is shown, exported and imported; `kmswatch doctor`.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(dead_code)]
 
 #[path = "../live/stack/emulator.rs"]
 mod emulator;
+
+mod baseline;
+mod doctor;
 
 use emulator::Emulator;
 use std::collections::BTreeMap;

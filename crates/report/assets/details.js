@@ -94,7 +94,7 @@
   const notes = {
     key_not_usable: "refused, since the key could not be used", throttled: "throttled", mismatch: "ciphertext, key or context did not fit", no_context: "without an encryption context",
     by_key_id: "by a bare key id", no_key_named: "Decrypt that named no key", long_term_credentials: "with an access key that does not expire", no_mfa: "administered without a second factor",
-    imds1: "credentials of IMDSv1", old_tls: "TLS before 1.2", lockout_check_bypassed: "policy set without the lockout check", unconstrained_grant: "grants without constraint", by_person: "by a person", dry_run: "dry runs",
+    imds1: "credentials of IMDSv1", old_tls: "TLS before 1.2", lockout_check_bypassed: "policy set without the lockout check", unconstrained_grant: "grants without constraint", by_person: "by a person", secret_in_context: "with a secret or an address in the encryption context", dry_run: "dry runs",
   };
   const noteList = (noted) => kw.bullets(Object.entries(noted).map(([name, evidence]) => h("span", `${kw.plural(evidence.count, "call")} ${notes[name] || kw.words(name)}`, h("span.small", " last ", kw.time(evidence.last)))));
   const counts = (map) => Object.entries(map).sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${kw.number(n)}`).join(", ");

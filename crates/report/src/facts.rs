@@ -29,11 +29,13 @@ pub enum Fact {
     ByPerson,
     /// A dry run.
     DryRun,
+    /// A direct call with something in its encryption context that looks like a secret, or like a person's address.
+    SecretInContext,
 }
 
 impl Fact {
     /// All of them.
-    pub const ALL: [Fact; 11] = [
+    pub const ALL: [Fact; 12] = [
         Fact::NoContext,
         Fact::ByKeyId,
         Fact::NoKeyNamed,
@@ -45,6 +47,7 @@ impl Fact {
         Fact::UnconstrainedGrant,
         Fact::ByPerson,
         Fact::DryRun,
+        Fact::SecretInContext,
     ];
 }
 
@@ -82,6 +85,7 @@ impl Facts {
         note(Fact::Imds1, principal.imds.as_deref() == Some("1.0"));
         note(Fact::OldTls, has_old_tls(event));
         note(Fact::NoContext, takes_context(event) && event.context.is_empty());
+        note(Fact::SecretInContext, has_secret_in_context(event));
         if event.operation.is_cryptographic() {
             let named = event.request.get("keyId").nonempty();
             note(Fact::ByKeyId, named.as_deref().is_some_and(is_bare_id));
@@ -119,6 +123,31 @@ fn takes_context(event: &Event<'_>) -> bool {
     use Operation::{Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext};
     matches!(event.operation, Decrypt | Encrypt | GenerateDataKey | GenerateDataKeyWithoutPlaintext)
         && is_symmetric(event)
+}
+
+/// Whether the encryption context, which stands in the log in clear, holds what should not. Only this is told of it.
+fn has_secret_in_context(event: &Event<'_>) -> bool {
+    const NAMES: [&str; 6] = ["password", "passwd", "secret", "token", "apikey", "privatekey"];
+    event.context.pairs_for_hashing().any(|(name, value)| {
+        let value = value.trim_matches('"');
+        let name = name.to_ascii_lowercase().replace(['_', '-'], "");
+        !value.is_empty() && (NAMES.contains(&name.as_str()) || is_secret(value) || is_address(value))
+    })
+}
+
+/// Access keys, private keys, JSON Web Tokens and tokens of GitHub and Slack begin like this.
+fn is_secret(value: &str) -> bool {
+    let is_access_key = ["AKIA", "ASIA"].iter().any(|begin| value.starts_with(begin)) && value.len() == 20;
+    let is_token =
+        ["eyJ", "ghp_", "github_pat_", "xoxb-", "xoxp-"].iter().any(|begin| value.starts_with(begin));
+    is_access_key || (is_token && value.len() >= 30) || value.contains("-----BEGIN ")
+}
+
+/// An address of e-mail, and nothing else.
+fn is_address(value: &str) -> bool {
+    let Some((user, host)) = value.split_once('@') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    !user.is_empty() && host.contains('.') && user.chars().chain(host.chars()).all(plain)
 }
 
 fn is_symmetric(event: &Event<'_>) -> bool {

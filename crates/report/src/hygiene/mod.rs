@@ -24,6 +24,7 @@ mod people_decrypt;
 mod raw_key_id;
 mod root_use;
 mod rotation_off;
+mod secret_in_context;
 mod throttled;
 mod unconstrained_grants;
 mod unused_access;
@@ -52,10 +53,11 @@ pub struct Signal {
 }
 
 /// All signals, those that matter most first.
-pub const ALL: [&Signal; 25] = [
+pub const ALL: [&Signal; 26] = [
     &key_not_usable::SIGNAL,
     &material_expires::SIGNAL,
     &root_use::SIGNAL,
+    &secret_in_context::SIGNAL,
     &long_term_credentials::SIGNAL,
     &no_second_factor::SIGNAL,
     &lockout_check_bypassed::SIGNAL,

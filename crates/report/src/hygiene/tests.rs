@@ -51,6 +51,13 @@ fn shown() -> Vec<(&'static str, Vec<Value>)> {
         with(with(record, "/requestParameters/keyId", json!(arn)), "/eventID", json!(region))
     };
     vec![
+        (
+            "secret_in_context",
+            vec![request(
+                decrypt("app", "k", 0),
+                json!({"keyId": arn("k"), "encryptionContext": {"user": "ann@example.com"}}),
+            )],
+        ),
         ("no_encryption_context", vec![call("Decrypt", "app", "k", 0)]),
         ("raw_key_id", vec![with(decrypt("app", "k", 0), "/requestParameters/keyId", json!("k"))]),
         (
@@ -227,4 +234,36 @@ fn material_that_expires_in_a_year_is_no_sign() {
     let inventory = inventory(&records);
     assert_eq!(inventory.keys[0].material_expires_at, Timestamp::parse("2027-04-30T12:00:00Z"));
     assert!(reports(&inventory).iter().all(|report| report.id != "material_expires"));
+}
+
+#[test]
+fn only_what_looks_like_a_secret_is_taken_for_one() {
+    let jwt = format!("eyJ{}", "a".repeat(40));
+    let shows = |context: Value| {
+        let record = with(
+            decrypt("app", "k", 0),
+            "/requestParameters",
+            json!({"keyId": arn("k"), "encryptionContext": context}),
+        );
+        reports(&inventory(&[record])).iter().any(|report| report.id == "secret_in_context")
+    };
+    for context in [
+        json!({"a": "AKIAIOSFODNN7EXAMPLE"}),
+        json!({"api_key": "x"}),
+        json!({"a": "-----BEGIN PRIVATE KEY-----"}),
+        json!({"a": jwt}),
+        json!({"a": "b", "mail": "a.b+c@example.com"}),
+    ] {
+        assert!(shows(context.clone()), "{context}");
+    }
+    for context in [
+        json!({"tenant": "42"}),
+        json!({"password": ""}),
+        json!({"arn": "arn:aws:s3:::bucket/a@b.c"}),
+        json!({"a": "AKIA"}),
+        json!({"a": "user@host"}),
+        json!({"secret_id": "7"}),
+    ] {
+        assert!(!shows(context.clone()), "{context}");
+    }
 }
