@@ -303,7 +303,7 @@ impl Aws {
         let text = |name: QueueAttributeName| attributes.get(&name).cloned().unwrap_or_default();
         let redrive: serde_json::Value =
             serde_json::from_str(&text(QueueAttributeName::RedrivePolicy)).unwrap_or_default();
-        let dead_letters = match redrive["deadLetterTargetArn"].as_str() {
+        let dead_letters = match redrive.get("deadLetterTargetArn").and_then(|arn| arn.as_str()) {
             None => None,
             Some(arn) => Some((arn.to_owned(), self.waiting(arn).await)),
         };

@@ -496,7 +496,7 @@ mod tests {
             "{steps}"
         );
         let rule = |facts: &mut Facts, change: &dyn Fn(&mut BusRule)| {
-            change(&mut facts.rules_of_bus.as_mut().unwrap()[0])
+            change(&mut facts.rules_of_bus.as_mut().unwrap()[0]);
         };
         let (_, steps) = cut(&|facts| rule(facts, &|rule| rule.is_enabled = false));
         assert!(steps.contains("aws events enable-rule --name kmswatch-ObjectCreatedRule-1"), "{steps}");

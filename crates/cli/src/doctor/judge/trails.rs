@@ -209,13 +209,13 @@ fn repaired(selectors: &str) -> (&'static str, String) {
         let category = json!({"Field": "eventCategory", "Equals": ["Management"]});
         let is_management = |one: &Value| {
             let fields = one["FieldSelectors"].as_array();
-            fields.is_some_and(|fields| fields.iter().any(|field| *field == category))
+            fields.is_some_and(|fields| fields.contains(&category))
         };
         list.retain(|one| !is_management(one));
         list.insert(0, json!({"Name": "All management events", "FieldSelectors": [category]}));
         return ("advanced-event-selectors", Value::Array(list.clone()).to_string());
     }
-    let mut list = all["EventSelectors"].as_array().cloned().unwrap_or_default();
+    let mut list = all.get("EventSelectors").and_then(Value::as_array).cloned().unwrap_or_default();
     if list.is_empty() {
         list.push(json!({}));
     }
