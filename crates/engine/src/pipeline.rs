@@ -67,6 +67,8 @@ pub struct ObjectOutcome {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Time of the first and of the last event.
     pub span: Option<Span>,
+    /// Time of the newest record of any service, as far as times were read.
+    newest: Option<Timestamp>,
     events: Vec<EventMark>,
     accounts: BTreeSet<String>,
     findings: IndexMap<String, Finding>,
@@ -134,7 +136,10 @@ impl Worker {
                     }
                     also(event);
                 }
-                Ok(_) => outcome.skip(SkipReason::Filtered),
+                Ok(event) => {
+                    outcome.newest = outcome.newest.max(Some(event.time));
+                    outcome.skip(SkipReason::Filtered);
+                }
                 Err(Left::Skip(reason)) => outcome.skip(*reason),
                 Err(Left::Problem(message)) => {
                     broken += 1;
@@ -144,6 +149,8 @@ impl Worker {
                     }
                 }
             });
+        let span_end = outcome.span.map(|span| span.end);
+        outcome.newest = outcome.newest.max(span_end).max(report.newest_passed_over);
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken + unasked;
@@ -234,6 +241,8 @@ pub struct Watch {
     /// What its findings have explained.
     understood_before: understood::Before,
     until: Option<Timestamp>,
+    /// Time of the newest record of any service in what it was given.
+    newest: Option<Timestamp>,
 }
 
 /// Groups of events that wait to be taken up together.
@@ -331,6 +340,7 @@ impl Watch {
     /// taken up together. Call [`Watch::settle`] before asking for anything.
     pub fn gather(&mut self, mut outcome: ObjectOutcome) {
         self.count(&outcome);
+        self.newest = self.newest.max(outcome.newest);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
         for (_, finding) in std::mem::take(&mut outcome.findings) {
             merge_finding(&mut self.findings, finding);
@@ -418,8 +428,13 @@ impl Watch {
 
     /// What the States say of hours in which nothing came. It is said once, when the clock gets there: later more may
     /// have come, and States do not remember the silence before it.
+    ///
+    /// A log that comes late, or a second time, moves the clock on as well, and tells nothing of the hours after its
+    /// records: of logs that are read, only hours up to the newest record of any service are silent. Whoever only tells
+    /// the time ([`Watch::resumed`], live) answers for it himself.
     fn judge_by_clock(&mut self) {
-        let end = self.until.map_or(i64::MAX, |until| until.hour() - 1);
+        let ends = [self.until, self.newest].into_iter().flatten().map(|end| end.hour() - 1);
+        let end = ends.min().unwrap_or(i64::MAX);
         let Some(closed) = self.rates.clock.last_closed().map(|closed| closed.min(end)) else { return };
         let mut found = Vec::new();
         for detector in detectors::on(&self.estate.settings.detectors) {

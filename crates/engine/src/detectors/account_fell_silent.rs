@@ -14,7 +14,8 @@
 //! ## How it decides
 //!
 //! Every hour is held against the rhythm of that account and Region: silent hours are those that are over, by the clock
-//! of deliveries, and in which nothing succeeded. *Medium* as soon as the silence lasts 6 hours at least, and more than
+//! of deliveries, and in which nothing succeeded. A log that comes late says nothing of the hours after its records: in a
+//! replay some record of any service must be later than the silence. *Medium* as soon as the silence lasts 6 hours at least, and more than
 //! twice as long as any before it, of those in the last eight weeks (of somebody who is always heard; in longer if not).
 //! Weekends and nights are silences before it, so they need no calendar. It is told of accounts that were heard in 50 hours
 //! at least, over 14 days.
@@ -135,8 +136,7 @@ fn silent((account, region): (&str, &str), (last, event_id): (Timestamp, &str), 
 mod tests {
     use super::*;
     use crate::event::testing::{ACCOUNT, RecordBuilder, kms};
-    use crate::pipeline::testing::object;
-    use crate::pipeline::{Filter, Watch};
+    use crate::pipeline::{Filter, Watch, Worker};
 
     /// Midnight, a Monday.
     const START: i64 = 1_777_852_800;
@@ -146,9 +146,22 @@ mod tests {
         kms("Decrypt").id(&format!("e{hour}")).at(&time)
     }
 
+    /// Delivers records in this hour, and with them one of another service, of the hour before.
     fn deliver(watch: &mut Watch, records: &[RecordBuilder], hour: i64) {
-        let records: Vec<String> = records.iter().map(RecordBuilder::text).collect();
-        watch.absorb(object(&records, &Estate::default(), &Filter::default()));
+        let mut records: Vec<String> = records.iter().map(RecordBuilder::text).collect();
+        let other =
+            at(hour - 1).set("eventSource", "ec2.amazonaws.com").set("eventName", "DescribeInstances");
+        records.push(other.text());
+        deliver_alone(watch, &records, hour);
+    }
+
+    fn deliver_alone(watch: &mut Watch, records: &[String], hour: i64) {
+        deliver_through(&Filter::default(), watch, records, hour);
+    }
+
+    fn deliver_through(filter: &Filter, watch: &mut Watch, records: &[String], hour: i64) {
+        let text = format!("{{\"Records\":[{}]}}", records.join(","));
+        watch.absorb(Worker::default().process(text.as_bytes(), &Estate::default(), filter));
         watch.advance(Timestamp(START + hour * HOUR));
     }
 
@@ -207,6 +220,41 @@ mod tests {
         assert!(said(&watch).is_empty());
         // Not even once asked for findings again and again.
         assert!(said(&watch).is_empty());
+    }
+
+    #[test]
+    fn a_log_that_comes_late_or_again_is_no_sign_of_silence() {
+        let records: Vec<String> = (0..480).map(|hour| at(hour).text()).collect();
+        let mut watch = Watch::default();
+        deliver_alone(&mut watch, &records, 481);
+        deliver_alone(&mut watch, &records[470..], 500);
+        assert!(said(&watch).is_empty());
+        // An empty log tells no more than that.
+        deliver_alone(&mut watch, &[], 501);
+        assert!(said(&watch).is_empty());
+        deliver(&mut watch, &[], 502);
+        assert_eq!(said(&watch).len(), 1);
+    }
+
+    #[test]
+    fn what_a_filter_leaves_out_is_heard() {
+        let other = at(500).set("recipientAccountId", "444455556666").text();
+        let filter = Filter { accounts: vec![ACCOUNT.to_owned()], ..Filter::default() };
+        let mut watch = Watch::default();
+        let records: Vec<String> = (0..480).map(|hour| at(hour).text()).chain([other]).collect();
+        deliver_through(&filter, &mut watch, &records, 501);
+        assert_eq!(said(&watch).len(), 1);
+    }
+
+    #[test]
+    fn who_knows_the_states_and_the_clock_alone_is_believed() {
+        let records: Vec<String> = (0..480).map(|hour| at(hour).text()).collect();
+        let mut before = Watch::default();
+        deliver_alone(&mut before, &records, 481);
+        let (states, judge) = (before.states().clone(), before.judge().clone());
+        let mut watch = Watch::resumed(Estate::default(), states, before.clock(), judge);
+        watch.advance(Timestamp(START + 490 * HOUR));
+        assert_eq!(said(&watch).len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::event::Operation;
 use crate::event::operation::Logged;
-use crate::json::{Kind, Value};
+use crate::json::Value;
 use std::collections::BTreeSet;
 
 /// KMS events that selectors leave out, for those who ask a trail instead of reading its log.
@@ -80,17 +80,15 @@ pub(super) fn lost(request: Value<'_>) -> Option<Lost> {
     let classic = member(request, "eventSelectors", "EventSelectors");
     let advanced = member(request, "advancedEventSelectors", "AdvancedEventSelectors");
     // Each form overwrites the other; a call sets one of them.
-    if advanced.kind() == Kind::Array && !advanced.is_empty() {
-        let selectors: Vec<Value<'_>> = advanced.items().filter_map(Result::ok).collect();
-        return Some(left_out(|operation| {
-            selectors.iter().map(|selector| takes_advanced(*selector, operation)).max()
-        }));
-    }
-    if classic.kind() == Kind::Array && !classic.is_empty() {
-        let selectors: Vec<Value<'_>> = classic.items().filter_map(Result::ok).collect();
-        return Some(left_out(|operation| {
-            selectors.iter().map(|selector| takes_classic(*selector, operation)).max()
-        }));
+    for (selectors, takes) in
+        [(advanced, takes_advanced as fn(Value<'_>, Operation) -> Takes), (classic, takes_classic)]
+    {
+        let selectors: Vec<Value<'_>> = selectors.items().filter_map(Result::ok).collect();
+        if !selectors.is_empty() {
+            return Some(left_out(|operation| {
+                selectors.iter().map(|selector| takes(*selector, operation)).max()
+            }));
+        }
     }
     None
 }

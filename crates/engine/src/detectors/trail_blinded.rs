@@ -803,6 +803,11 @@ mod tests {
         let record = put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))
             .set("requestParameters.advancedEventSelectors", json!([]));
         assert_eq!(lost(&record).as_deref(), Some("all KMS events"));
+        let all = put(json!([{"readWriteType": "All"}]));
+        assert_eq!(lost(&all.clone().set("requestParameters.advancedEventSelectors", json!([]))), None);
+        assert_eq!(lost(&all.set("requestParameters.advancedEventSelectors", json!({}))), None);
+        let writes = put(json!([])).set("requestParameters.EventSelectors", json!({"x": 1}));
+        assert_eq!(lost(&writes), None);
     }
 
     #[test]

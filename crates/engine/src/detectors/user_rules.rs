@@ -166,6 +166,16 @@ mod tests {
         assert_eq!(findings[0].severity, Severity::High);
         assert_eq!(findings[0].title, "Keys disabled: DisableKey by user/mallory");
         assert!(findings[0].explanation.contains("a rule of your own, sigma/keys_disabled"));
+        let key = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert!(findings[0].explanation.starts_with(&format!("user/mallory called DisableKey on {key} at ")));
+    }
+
+    #[test]
+    fn a_call_without_a_key_names_none() {
+        kms("ListKeys").remove("resources").remove("requestParameters").event(|event| {
+            assert!(event.key.is_none());
+            assert!(found(&RULE, event).explanation.starts_with("role/payments-api called ListKeys at "));
+        });
     }
 
     #[test]

@@ -336,7 +336,6 @@ fn principal_arn(
     same: impl Fn(&str) -> Odds,
 ) -> Odds {
     match subject {
-        Subject::Member { arn, .. } | Subject::OwnerMember(arn) if open => same(arn),
         Subject::Member { arn, .. } | Subject::OwnerMember(arn) => {
             same(arn).or(Odds::from(same_principal(value, arn)))
         }

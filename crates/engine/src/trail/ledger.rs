@@ -4,9 +4,11 @@
 //! handed out is valid UTF-8, at most `limits.record_bytes` long and at most `limits.nesting` deep.
 
 use super::candidates::Suggestion;
+use super::object_key::event_time;
 use super::{ObjectKind, ObjectReport, Problem, Record};
 use crate::json::Value;
 use crate::settings::Limits;
+use crate::time::Timestamp;
 
 /// Counts what is found and passes on what may matter.
 pub(super) struct Ledger<'a> {
@@ -18,6 +20,7 @@ pub(super) struct Ledger<'a> {
     first_index: u64,
     handed_out: u64,
     passed_over: u64,
+    newest_passed_over: Option<Timestamp>,
     insights: u64,
     broken: u64,
     strangers: u64,
@@ -64,6 +67,7 @@ impl<'a> Ledger<'a> {
             first_index,
             handed_out: 0,
             passed_over: 0,
+            newest_passed_over: None,
             insights: 0,
             broken: 0,
             strangers: 0,
@@ -94,6 +98,10 @@ impl<'a> Ledger<'a> {
         }
         if !suggestion.watched && !suggestion.insight {
             self.passed_over += 1;
+            // Of a few the time is read: enough to know how far in time an object without a record for us goes.
+            if self.passed_over.is_power_of_two() {
+                self.newest_passed_over = self.newest_passed_over.max(event_time(text));
+            }
             return;
         }
         match std::str::from_utf8(text) {
@@ -151,6 +159,7 @@ impl<'a> Ledger<'a> {
             _ => self.signs.container = true,
         }
         self.passed_over += inner.passed_over;
+        self.newest_passed_over = self.newest_passed_over.max(inner.newest_passed_over);
         self.insights += inner.insights;
         self.broken += inner.broken_records;
         self.handed_out += inner.records - inner.passed_over - inner.insights - inner.broken_records;
@@ -182,6 +191,7 @@ impl<'a> Ledger<'a> {
             undecided: kind == ObjectKind::Unrecognized && (self.signs.too_long || self.signs.utf16),
             records: self.handed_out + self.passed_over + self.insights + self.broken,
             passed_over: self.passed_over,
+            newest_passed_over: self.newest_passed_over,
             insights: self.insights,
             broken_records: self.broken,
             problems,

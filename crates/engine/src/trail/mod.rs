@@ -18,6 +18,7 @@ mod tests;
 mod window;
 
 use crate::settings::Limits;
+use crate::time::Timestamp;
 use container::Walk;
 use gunzip::Gunzip;
 use ledger::Ledger;
@@ -84,6 +85,10 @@ pub struct ObjectReport {
     pub records: u64,
     /// Records passed over without being read, since no detector could use them.
     pub passed_over: u64,
+    /// Time of the newest of those passed over, as far as their times were read: of the first, the second, the fourth
+    /// and so on.
+    #[serde(skip)]
+    pub newest_passed_over: Option<Timestamp>,
     /// Records of Insights that were passed over.
     pub insights: u64,
     /// Records that could not be read (each also in `problems`, as far as those are kept).

@@ -112,8 +112,13 @@ pub fn first_event_time(head: &[u8]) -> Option<(Timestamp, Option<String>)> {
         len += n;
     }
     let head = text.get(..len).unwrap_or_default();
-    let time = first_text(head, b"eventTime").and_then(|text| Timestamp::parse(&text))?;
+    let time = event_time(head)?;
     Some((time, first_text(head, b"recipientAccountId").filter(|account| is_account(account))))
+}
+
+/// The first `eventTime` in a text.
+pub(super) fn event_time(text: &[u8]) -> Option<Timestamp> {
+    first_text(text, b"eventTime").and_then(|text| Timestamp::parse(&text))
 }
 
 /// The text behind the first member of this name.
