@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// List prices of us-east-1 in USD, looked up in 2025.
+/// List prices of us-east-1 in USD, as public pages gave them in November 2026.
 mod price {
     /// A GB-second of Lambda on arm64.
     pub(super) const GB_SECOND: f64 = 0.000_013_333_4;

@@ -39,7 +39,7 @@ fn a_test_alert_arrives_at_all_sinks_that_are_named() {
 #[test]
 fn security_hub_takes_all_incidents_and_updates_those_that_it_has() {
     let emulator = Emulator::moto();
-    let mut incidents_until = |until: &str| {
+    let incidents_until = |until: &str| {
         let said =
             output(&mut kmswatch(&["replay", "--incidents", "--format", "asff", "--until", until, SAMPLE]));
         let said = text(&said.stdout);
