@@ -1,7 +1,7 @@
 //! Log files written by hand, and the command run on them.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::records::Caller;
+pub(crate) use crate::records::{ACCOUNT, container, gzip};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// A folder of logs that goes away with the test.
@@ -45,60 +44,16 @@ impl Logs {
     }
 }
 
-pub(crate) fn container(events: &[Value]) -> Vec<u8> {
-    serde_json::to_vec(&json!({ "Records": events })).unwrap()
-}
-
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+const ADMIN: Caller<'_> =
+    Caller { role: "Admin", role_id: "AROAEXAMPLEADMIN00001", session: "mallory", key: KEY };
 
 /// An event of KMS by a role of the account.
 pub(crate) fn event(n: u32, time: &str, name: &str, request: Value) -> Value {
-    json!({
-        "eventVersion": "1.11",
-        "userIdentity": {
-            "type": "AssumedRole",
-            "principalId": "AROAEXAMPLEADMIN00001:mallory",
-            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/Admin/mallory"),
-            "accountId": ACCOUNT,
-            "accessKeyId": "ASIAEXAMPLE000000001",
-            "sessionContext": {
-                "sessionIssuer": {
-                    "type": "Role",
-                    "principalId": "AROAEXAMPLEADMIN00001",
-                    "arn": format!("arn:aws:iam::{ACCOUNT}:role/Admin"),
-                    "accountId": ACCOUNT,
-                    "userName": "Admin"
-                },
-                "attributes": { "creationDate": "2026-05-04T08:00:00Z", "mfaAuthenticated": "false" }
-            }
-        },
-        "eventTime": time,
-        "eventSource": "kms.amazonaws.com",
-        "eventName": name,
-        "awsRegion": "eu-central-1",
-        "sourceIPAddress": "198.51.100.7",
-        "userAgent": "aws-cli/2.15.0 Python/3.11",
-        "requestParameters": request,
-        "responseElements": null,
-        "requestID": format!("00000000-0000-4000-9000-{n:012}"),
-        "eventID": format!("00000000-0000-4000-8000-{n:012}"),
-        "readOnly": false,
-        "resources": [{ "accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": KEY }],
-        "eventType": "AwsApiCall",
-        "managementEvent": true,
-        "recipientAccountId": ACCOUNT,
-        "eventCategory": "Management"
-    })
+    ADMIN.calls(n, time, name, request)
 }
 
 pub(crate) fn deletion(n: u32, time: &str) -> Value {
-    let mut event = event(n, time, "ScheduleKeyDeletion", json!({ "keyId": KEY, "pendingWindowInDays": 7 }));
-    event["responseElements"] = json!({ "keyId": KEY, "keyState": "PendingDeletion", "deletionDate": "May 11, 2026, 10:15:42 AM", "pendingWindowInDays": 7 });
-    event
+    ADMIN.deletes(n, time)
 }
 
 pub(crate) fn decrypt(n: u32, time: &str) -> Value {

@@ -16,6 +16,8 @@ mod page;
 mod preview;
 mod quickstart;
 mod readme;
+#[path = "../records.rs"]
+mod records;
 mod replay;
 mod report;
 mod rules;

@@ -1,19 +1,17 @@
 //! Hours close and rates are judged as in a replay of the same logs, whatever dies in between.
 
-use crate::logs::{BUCKET, Log, notification};
+use crate::logs::{Log, deliveries, messages, notification};
 use crate::world::{World, deliver, ids, moment, settings, task};
 use kmswatch_aws::alert::Alert;
 use kmswatch_aws::failing::{Failure, Plan};
 use kmswatch_aws::metrics;
-use kmswatch_aws::objects::ObjectRef;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::finding::{Finding, FindingKind, stored};
 use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::{Filter, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
-use kmswatch_engine::trail::object_key;
+use kmswatch_scenario::Scenario;
 use kmswatch_scenario::scenario::{AttackPlan, OrganisationPlan};
-use kmswatch_scenario::{Objects, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Six days of a small organisation, with a burst on the fifth; by moment of delivery.
@@ -29,16 +27,7 @@ pub(crate) fn days() -> BTreeMap<Timestamp, Vec<Log>> {
         ..Scenario::default()
     };
     scenario.delivery.stamp_minutes = 240;
-    let mut by_stamp: BTreeMap<Timestamp, Vec<Log>> = BTreeMap::new();
-    for object in Objects::new(&scenario).unwrap() {
-        let object = object.unwrap();
-        let name = object_key::parse(&object.path).unwrap();
-        if name.kind == object_key::KeyKind::Log {
-            let log = (ObjectRef::new(BUCKET, &object.path), object.body);
-            by_stamp.entry(name.delivered.unwrap()).or_default().push(log);
-        }
-    }
-    by_stamp
+    deliveries(&scenario, Timestamp(0), Timestamp(i64::MAX))
 }
 
 pub(crate) fn is_unusual(finding: &Finding) -> bool {
@@ -69,12 +58,7 @@ async fn the_closer_finds_what_a_replay_finds_and_stores_what_a_replay_knows() {
     let (mut closed, mut unusual) = (0, 0);
     for (delivered, logs) in &days {
         world.clock.set(*delivered);
-        let tasks: Vec<_> = logs
-            .iter()
-            .enumerate()
-            .map(|(n, (object, _))| task(&format!("m{n}"), &notification(&[object])))
-            .collect();
-        deliver(&world.live("worker"), &tasks).await;
+        deliver(&world.live("worker"), &messages(logs)).await;
         // Another process each time: what it knows it has read.
         let result = world.live("closer").close(None).await;
         assert_eq!(result.outcome, Ok(()));
@@ -120,12 +104,7 @@ async fn a_closer_that_dies_at_any_call_is_finished_by_the_next() {
     let mut crashes = 0;
     for (n, (delivered, logs)) in days.iter().enumerate() {
         world.clock.set(*delivered);
-        let tasks: Vec<_> = logs
-            .iter()
-            .enumerate()
-            .map(|(n, (object, _))| task(&format!("m{n}"), &notification(&[object])))
-            .collect();
-        deliver(&world.live("worker"), &tasks).await;
+        deliver(&world.live("worker"), &messages(logs)).await;
         // The first days, and one on which something is found: the others are alike.
         let is_tried = n == 2 || n == 28;
         let after = world.copy();

@@ -2,23 +2,21 @@
 //! the real binary (`crates/lambda/examples/resources.rs`). The tables stand in `infra/README.md`; `UPDATE_GOLDEN=1` writes
 //! them anew.
 
-use crate::logs::{BUCKET, Log, notification};
+use crate::logs::{Log, deliveries, messages};
 use crate::stack::root;
-use crate::world::{World, deliver, moment, task};
+use crate::world::{World, deliver, moment};
 use async_trait::async_trait;
 use kmswatch_aws::live::{Live, Ports};
 use kmswatch_aws::memory::MemoryStore;
 use kmswatch_aws::metrics::{self, Counts};
-use kmswatch_aws::objects::ObjectRef;
 use kmswatch_aws::store::{Item, Put, Store, StoreError, Write};
 use kmswatch_engine::time::Timestamp;
-use kmswatch_engine::trail::object_key::{self, KeyKind};
-use kmswatch_scenario::{Objects, Scenario};
+use kmswatch_scenario::Scenario;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// List prices of us-east-1 in USD, looked up in 2025.
+/// List prices of us-east-1 in USD, as public pages gave them in November 2026.
 mod price {
     /// A GB-second of Lambda on arm64.
     pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
@@ -93,19 +91,7 @@ impl Metered {
 fn two_hours() -> BTreeMap<Timestamp, Vec<Log>> {
     let scenario =
         Scenario { days: 1, holidays: Vec::new(), attacks: Vec::new(), ..Scenario::evaluation(20_260_504) };
-    let mut by_stamp: BTreeMap<Timestamp, Vec<Log>> = BTreeMap::new();
-    for object in Objects::new(&scenario).unwrap() {
-        let object = object.unwrap();
-        let name = object_key::parse(&object.path).unwrap();
-        let delivered = name.delivered.unwrap_or_default();
-        if delivered >= moment("2026-03-02T12:00:00Z") {
-            break;
-        }
-        if name.kind == KeyKind::Log && delivered >= moment("2026-03-02T10:00:00Z") {
-            by_stamp.entry(delivered).or_default().push((ObjectRef::new(BUCKET, &object.path), object.body));
-        }
-    }
-    by_stamp
+    deliveries(&scenario, moment("2026-03-02T10:00:00Z"), moment("2026-03-02T12:00:00Z"))
 }
 
 fn seconds(batches: f64, objects: f64) -> f64 {
@@ -143,13 +129,8 @@ async fn the_readme_says_what_a_million_events_cost() {
     let (mut counts, mut closing) = (Counts::default(), (0.0, 0.0));
     for (delivered, logs) in &days {
         world.clock.set(*delivered);
-        let tasks: Vec<_> = logs
-            .iter()
-            .enumerate()
-            .map(|(n, (object, _))| task(&format!("m{n}"), &notification(&[object])))
-            .collect();
         // As many messages as the template's event source hands over at once.
-        for batch in tasks.chunks(10) {
+        for batch in messages(logs).chunks(10) {
             counts.merge(&deliver(&live("worker"), batch).await.counts);
             batches += 1.0;
         }
@@ -201,7 +182,7 @@ async fn the_readme_says_what_a_million_events_cost() {
 }
 
 /// Compares what stands between `<!-- NAME -->` and `<!-- end -->` with what should.
-fn stands_in_the_readme(name: &str, wanted: &str) {
+pub(crate) fn stands_in_the_readme(name: &str, wanted: &str) {
     let file = root().join("infra/README.md");
     let text = std::fs::read_to_string(&file).unwrap();
     let (begin, end) = (format!("<!-- {name} -->\n"), "<!-- end -->");

@@ -1,8 +1,8 @@
 //! A table that was seeded with a history is as if everything had come live, but for what nobody was told.
 
 use crate::closing::{days, is_unusual, left_by_the_closer, of_ids};
-use crate::logs::{Log, notification};
-use crate::world::{World, deliver, settings, task};
+use crate::logs::{Log, messages};
+use crate::world::{World, deliver, settings};
 use kmswatch_aws::failing::{Failing, Failure, Plan};
 use kmswatch_aws::history::SeedError;
 use kmswatch_aws::live::{Live, Ports};
@@ -48,12 +48,7 @@ async fn after_a_history_live_goes_on_as_a_replay_of_both() {
         world.incidents(watch.findings()).into_iter().map(|known| known.id).collect();
     for (delivered, logs) in days.iter().skip(PAST) {
         world.clock.set(*delivered);
-        let tasks: Vec<_> = logs
-            .iter()
-            .enumerate()
-            .map(|(n, (object, _))| task(&format!("m{n}"), &notification(&[object])))
-            .collect();
-        deliver(&world.live("worker"), &tasks).await;
+        deliver(&world.live("worker"), &messages(logs)).await;
         assert_eq!(world.live("closer").close(None).await.outcome, Ok(()));
         read(&mut watch, &mut worker, *delivered, logs);
         let findings = watch.findings();

@@ -1,14 +1,16 @@
 //! Log objects as CloudTrail writes them, and notifications about them.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+pub(crate) use crate::records::{ACCOUNT, gzip};
+use crate::records::{Caller, container};
+use kmswatch_aws::live::Task;
 use kmswatch_aws::objects::ObjectRef;
+use kmswatch_engine::time::Timestamp;
+use kmswatch_engine::trail::object_key::{self, KeyKind};
 use kmswatch_scenario::scenario::{AttackPlan, OrganisationPlan};
 use kmswatch_scenario::{Objects, Scenario};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::collections::BTreeMap;
 
-pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const BUCKET: &str = "trail-logs";
 pub(crate) const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -25,14 +27,8 @@ pub(crate) fn object(stamp: &str, n: u32) -> ObjectRef {
     ObjectRef::new(BUCKET, &key)
 }
 
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 pub(crate) fn log(events: &[Value]) -> Vec<u8> {
-    gzip(json!({ "Records": events }).to_string().as_bytes())
+    gzip(&container(events))
 }
 
 /// The notification of S3 about objects, as the body of a message.
@@ -47,6 +43,34 @@ pub(crate) fn notification(objects: &[&ObjectRef]) -> String {
     json!({ "Records": records }).to_string()
 }
 
+/// A message about each of these objects.
+pub(crate) fn messages(logs: &[Log]) -> Vec<Task> {
+    let message = |(n, (object, _)): (usize, &Log)| Task::of_text(&format!("m{n}"), &notification(&[object]));
+    logs.iter().enumerate().map(message).collect()
+}
+
+/// Log objects of a scenario by moment of delivery, without those that were delivered before `from`, or at `until` or
+/// later.
+pub(crate) fn deliveries(
+    scenario: &Scenario,
+    from: Timestamp,
+    until: Timestamp,
+) -> BTreeMap<Timestamp, Vec<Log>> {
+    let mut by_stamp: BTreeMap<Timestamp, Vec<Log>> = BTreeMap::new();
+    for object in Objects::new(scenario).unwrap() {
+        let object = object.unwrap();
+        let name = object_key::parse(&object.path).unwrap();
+        let delivered = name.delivered.unwrap_or_default();
+        if delivered >= until {
+            break;
+        }
+        if name.kind == KeyKind::Log && delivered >= from {
+            by_stamp.entry(delivered).or_default().push((ObjectRef::new(BUCKET, &object.path), object.body));
+        }
+    }
+    by_stamp
+}
+
 /// A call of KMS by a role of the account.
 pub(crate) fn event(n: u32, time: &str, name: &str, request: Value) -> Value {
     by("Admin", n, time, name, request)
@@ -54,39 +78,8 @@ pub(crate) fn event(n: u32, time: &str, name: &str, request: Value) -> Value {
 
 /// A call of KMS by this role.
 pub(crate) fn by(role: &str, n: u32, time: &str, name: &str, request: Value) -> Value {
-    json!({
-        "eventVersion": "1.11",
-        "userIdentity": {
-            "type": "AssumedRole",
-            "principalId": format!("AROAEXAMPLE{role}:session"),
-            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session"),
-            "accountId": ACCOUNT,
-            "accessKeyId": "ASIAEXAMPLE000000001",
-            "sessionContext": { "sessionIssuer": {
-                "type": "Role",
-                "principalId": format!("AROAEXAMPLE{role}"),
-                "arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
-                "accountId": ACCOUNT,
-                "userName": role
-            } }
-        },
-        "eventTime": time,
-        "eventSource": "kms.amazonaws.com",
-        "eventName": name,
-        "awsRegion": REGION,
-        "sourceIPAddress": "198.51.100.7",
-        "userAgent": "aws-cli/2.15.0 Python/3.11",
-        "requestParameters": request,
-        "responseElements": null,
-        "requestID": format!("00000000-0000-4000-9000-{n:012}"),
-        "eventID": format!("00000000-0000-4000-8000-{n:012}"),
-        "readOnly": false,
-        "resources": [{ "accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": KEY }],
-        "eventType": "AwsApiCall",
-        "managementEvent": true,
-        "recipientAccountId": ACCOUNT,
-        "eventCategory": "Management"
-    })
+    let role_id = format!("AROAEXAMPLE{role}");
+    Caller { role, role_id: &role_id, session: "session", key: KEY }.calls(n, time, name, request)
 }
 
 pub(crate) fn decrypt(n: u32, time: &str) -> Value {
@@ -94,15 +87,12 @@ pub(crate) fn decrypt(n: u32, time: &str) -> Value {
 }
 
 pub(crate) fn deletion(n: u32, time: &str) -> Value {
-    let mut event = event(n, time, "ScheduleKeyDeletion", json!({ "keyId": KEY, "pendingWindowInDays": 7 }));
-    event["responseElements"] = json!({ "keyId": KEY, "keyState": "PendingDeletion",
-        "deletionDate": "May 11, 2026, 10:15:42 AM", "pendingWindowInDays": 7 });
-    event
+    Caller { role: "Admin", role_id: "AROAEXAMPLEAdmin", session: "session", key: KEY }.deletes(n, time)
 }
 
 /// Objects of a small organisation in which keys are disabled, opened and deleted.
 pub(crate) fn story() -> Vec<Log> {
-    let scenario = Scenario {
+    let mut scenario = Scenario {
         name: "story".to_owned(),
         seed: 20_260_504,
         days: 1,
@@ -116,7 +106,6 @@ pub(crate) fn story() -> Vec<Log> {
             .collect(),
         ..Scenario::default()
     };
-    let mut scenario = scenario;
     scenario.delivery.stamp_minutes = 120;
     Objects::new(&scenario)
         .unwrap()

@@ -3,15 +3,20 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod closing;
+mod contention;
 mod contract;
 mod cost;
 mod crash;
+mod digest;
 mod disorder;
 mod history;
 mod inputs;
 mod logs;
 mod partial;
 mod pipeline;
+#[path = "../records.rs"]
+mod records;
+mod server;
 mod silence;
 mod stack;
 mod world;

@@ -2,13 +2,16 @@
 
 use crate::logs::{self, BUCKET, decrypt, deletion, log, notification, object};
 use crate::world::{World, task};
-use kmswatch_aws::live::TaskError;
-use kmswatch_aws::memory::MemoryQueue;
+use async_trait::async_trait;
+use kmswatch_aws::live::{Live, Ports, TaskError};
+use kmswatch_aws::memory::{MemoryObjects, MemoryQueue};
 use kmswatch_aws::metrics::{self, Counts};
-use kmswatch_aws::objects::{ObjectError, ObjectRef};
-use kmswatch_aws::worker;
+use kmswatch_aws::objects::{ObjectError, ObjectRef, Objects};
+use kmswatch_aws::worker::{self, Pace};
 use kmswatch_engine::finding::Severity;
 use serde_json::json;
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,6 +33,8 @@ async fn a_deletion_is_told_to_every_sink_once() {
     assert!(alert.text.contains(logs::KEY), "{}", alert.text);
     assert_eq!(result.counts.get(metrics::KMS_EVENTS), 2);
     assert_eq!(result.counts.get(metrics::LAG_SECONDS), 600);
+    assert_eq!(result.counts.get(metrics::EVENT_LAG_SECONDS), 14 * 60 + 18);
+    assert_eq!(result.counts.get(metrics::DUPLICATES), 0);
 
     // The same message again, by another: nothing is sent, nothing is written.
     let before = world.store.items();
@@ -168,11 +173,54 @@ async fn a_worker_empties_its_queue_and_gives_back_what_it_cannot_do() {
         rounds += 1;
         rounds <= 5
     };
-    let troubles = worker::run(&world.live("w"), &queue, goes_on, |more| counts.merge(more)).await;
-    assert_eq!(troubles, 0);
+    let (live, report) = (world.live("w"), |more: &Counts| counts.merge(more));
+    let troubles = worker::run(&live, &queue, Pace::default(), pending(), goes_on, report).await;
+    assert_eq!((troubles, queue.held()), (0, 0));
     assert_eq!(queue.left(), 1, "the garbage is left");
     assert_eq!(counts.get(metrics::OBJECTS), 25);
     assert!(counts.get(metrics::MESSAGES_FAILED) >= 1);
+}
+
+/// Objects that take their time: reading one ends only when somebody has kept its message for longer.
+struct Slow {
+    objects: Arc<MemoryObjects>,
+    queue: Arc<MemoryQueue>,
+}
+
+#[async_trait]
+impl Objects for Slow {
+    async fn get(&self, object: &ObjectRef, limit: u64) -> Result<Vec<u8>, ObjectError> {
+        while self.queue.held() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.objects.get(object, limit).await
+    }
+}
+
+#[tokio::test]
+async fn a_worker_keeps_the_messages_that_it_is_at_and_finishes_them_before_it_stops() {
+    let objects = [1, 2].map(|n| object("20260504T1020Z", n));
+    let world = World::at(NOW);
+    let queue = Arc::new(MemoryQueue::default());
+    for (n, object) in objects.iter().enumerate() {
+        world.objects.put(object, log(&[decrypt(n as u32, "2026-05-04T10:01:00Z")]));
+    }
+    queue.send(&notification(&[&objects[0]]));
+    let slow = Slow { objects: Arc::clone(&world.objects), queue: Arc::clone(&queue) };
+    let live = Live::new(Ports { objects: Arc::new(slow), ..world.ports() }, world.settings.clone(), "w");
+    let pace = Pace { hold_every: Duration::from_millis(2), ..Pace::default() };
+    // It is told to stop while it is at the first message; the second comes too late.
+    let stop = async {
+        while queue.held() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        queue.send(&notification(&[&objects[1]]));
+    };
+    let mut counts = Counts::default();
+    let troubles = worker::run(&live, queue.as_ref(), pace, stop, || true, |more| counts.merge(more)).await;
+    assert_eq!((troubles, counts.get(metrics::OBJECTS)), (0, 1));
+    assert!(queue.held() >= 2);
+    assert_eq!(queue.left(), 1, "the first is done, the second was left alone");
 }
 
 #[tokio::test]
@@ -184,7 +232,7 @@ async fn what_is_muted_or_staged_is_counted_and_not_told() {
     for (config, metric) in [(muted, metrics::FINDINGS_MUTED), (staged, metrics::FINDINGS_STAGED)] {
         let bytes = log(&[deletion(2, "2026-05-04T10:15:42Z")]);
         let mut world = World::holding(NOW, &[(object.clone(), bytes)]);
-        world.settings = world.settings.with_config_object(config.as_bytes()).unwrap();
+        world.settings = world.settings.with_config(config.as_bytes()).unwrap();
         let result = world.live("w1").batch(vec![task("m1", &notification(&[&object]))], None).await;
         assert!(result.failed.is_empty() && result.sent.is_empty(), "{config}");
         assert_eq!(result.counts.get(metric), 1, "{config}: {:?}", result.counts);

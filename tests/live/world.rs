@@ -29,7 +29,9 @@ pub(crate) fn moment(text: &str) -> Timestamp {
 pub(crate) fn settings() -> LiveSettings {
     // Declared, so that what is found does not depend on which account's log comes first.
     let accounts = "[estate]\naccounts = [\"111122223333\", \"444455556666\", \"777700001111\"]";
-    let variables = [("KMSWATCH_TABLE", "memory"), ("KMSWATCH_CONFIG", accounts)];
+    // Digests have a test of their own.
+    let variables =
+        [("KMSWATCH_TABLE", "memory"), ("KMSWATCH_CONFIG", accounts), ("KMSWATCH_DIGEST_DAYS", "0")];
     LiveSettings::of_variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap()
 }
 
@@ -64,6 +66,16 @@ impl World {
                 .map(|sink| Arc::new(MemorySink::holding(sink.name(), sink.alerts()))),
             clock: Arc::new(MemoryClock::at(self.clock.now())),
             settings: self.settings.clone(),
+        }
+    }
+
+    /// Its ports, none of which fails.
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
+            objects: Arc::clone(&self.objects) as _,
+            store: Arc::clone(&self.store) as _,
+            sinks: self.sinks.iter().map(|sink| Arc::clone(sink) as _).collect(),
+            clock: Arc::clone(&self.clock) as _,
         }
     }
 
@@ -131,7 +143,7 @@ impl World {
 
 /// Items that say who was told what, and what is still to be told: they depend on who came first.
 pub(crate) fn is_of_telling(name: &str) -> bool {
-    let lists = ["found#entities", "found#settled", "found#incidents", "incident#", "lease#"];
+    let lists = ["found#entities", "found#settled", "found#incidents", "incident#", "lease#", "digest#"];
     lists.iter().any(|begin| name.starts_with(begin))
 }
 

@@ -1,11 +1,14 @@
-//! The commands that need AWS, on the server of moto: logs in S3 are read as those in a folder, and taught to a table;
-//! what a table knows is shown, exported and imported; `kmswatch doctor`.
+//! The command with AWS: logs in S3 are read as those in a folder, and taught to a table; what a table knows is shown,
+//! exported and imported; `kmswatch doctor`; alerts arrive; workers share a queue. On the server of moto, and on MiniStack
+//! where it has more.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(dead_code)]
 
 #[path = "../live/stack/emulator.rs"]
 mod emulator;
+mod sinks;
+mod worker;
 
 mod baseline;
 mod doctor;
@@ -14,6 +17,7 @@ use emulator::Emulator;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const BUCKET: &str = "trail-logs";
 const PREFIX: &str = "our/trail/";
@@ -125,6 +129,23 @@ fn a_table_is_taught_a_history_once_or_again_and_nothing_is_told() {
     }
     let (_, second) = teach();
     assert_eq!(second, first);
+    expires_as_the_template_says(&emulator, "kmswatch");
+}
+
+/// Each item has the attribute that the template names, in seconds, some time from now: so that DynamoDB deletes it then.
+fn expires_as_the_template_says(emulator: &Emulator, table: &str) {
+    let expiry = emulator.drive(&["expiry", table], "").unwrap();
+    assert_eq!(expiry["status"], "ENABLED");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let day = 24 * 60 * 60;
+    let items = expiry["expires"].as_object().unwrap();
+    assert!(items.len() > 100, "only {}", items.len());
+    for (name, expires) in items {
+        let expires: u64 = expires.as_str().unwrap().parse().unwrap();
+        // Leases are forgotten after a month, States after more than a year, lists after ten.
+        let days = if name.starts_with("lease#") { 29..31 } else { 399..3_651 };
+        assert!(days.contains(&((expires - now) / day)), "{name}: {expires}");
+    }
 }
 
 /// Accounts in whose folders logs lie.

@@ -1,6 +1,7 @@
-//! What is sent to people and machines: news of an incident, in the forms that the sinks need ([`kmswatch_alerts`]).
+//! What is sent to people and machines: news of an incident, or a digest, in the forms that the sinks need
+//! ([`kmswatch_alerts`]).
 
-use kmswatch_alerts::{Context, News, chat, email, eventbridge, queries};
+use kmswatch_alerts::{Context, Digest, News, chat, email, eventbridge, queries};
 use kmswatch_engine::finding::Severity;
 use kmswatch_engine::incident::{AlertKind, Incident};
 use serde_json::{Value, json};
@@ -14,16 +15,16 @@ const MACHINE_BYTES: usize = 150_000;
 /// Detectors and combinations that are named for filters of subscriptions.
 const NAMED: usize = 10;
 
-/// News of an incident, ready to send.
+/// News of an incident, or a digest, ready to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
-    /// Id of the incident.
+    /// Id of the incident, or of the digest.
     pub id: String,
-    /// Ids of the reasons for which it comes now.
+    /// Ids of the reasons for which it comes now; a digest has none.
     pub reasons: BTreeSet<String>,
-    /// `new`, `worse` or `reminder`.
+    /// `new`, `worse`, `reminder` or `digest`.
     pub news: &'static str,
-    /// How bad it is.
+    /// How bad it is. Nobody is woken up for a digest: `info`.
     pub severity: Severity,
     /// Detectors and combinations behind it, at most ten.
     pub analytics: Vec<String>,
@@ -33,7 +34,7 @@ pub struct Alert {
     pub text: String,
     /// For chat channels, as Amazon Q Developer takes it.
     pub chat: Value,
-    /// For machines (`crates/alerts/schema/alert.schema.json`), with `source`.
+    /// For machines (`crates/alerts/schema`), with `source`.
     pub json: Value,
     /// What kind of event it is on a bus.
     pub detail_type: &'static str,
@@ -63,9 +64,7 @@ impl Alert {
         if detail.to_string().len() > MACHINE_BYTES {
             detail = cut(&detail, &queries::replay(&alert, context));
         }
-        if let Some(members) = detail.as_object_mut() {
-            members.insert("source".to_owned(), SOURCE.into());
-        }
+        name_source(&mut detail);
         Alert {
             id: incident.id.clone(),
             reasons: reasons.clone(),
@@ -79,6 +78,34 @@ impl Alert {
             detail_type: entry.detail_type,
             resources: entry.resources,
         }
+    }
+
+    /// A digest. Its lists are bounded, so that it fits a message as it is.
+    pub fn of_digest(digest: &Digest, context: &Context) -> Alert {
+        let email::Email { subject, body } = digest.email(context);
+        let entry = digest.entry();
+        let mut detail = entry.detail;
+        name_source(&mut detail);
+        Alert {
+            id: format!("digest-{}", digest.to),
+            reasons: BTreeSet::new(),
+            news: "digest",
+            severity: Severity::Info,
+            analytics: Vec::new(),
+            subject,
+            text: body,
+            chat: digest.chat(context),
+            json: detail,
+            detail_type: entry.detail_type,
+            resources: entry.resources,
+        }
+    }
+}
+
+/// Names us in a form for machines: what comes back to us is known by it.
+fn name_source(detail: &mut Value) {
+    if let Some(members) = detail.as_object_mut() {
+        members.insert("source".to_owned(), SOURCE.into());
     }
 }
 

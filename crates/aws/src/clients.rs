@@ -4,9 +4,9 @@ use crate::clock::SystemClock;
 use crate::fault::describe;
 use crate::live::Ports;
 use crate::objects::s3::S3Objects;
-use crate::objects::{ObjectError, ObjectRef, Objects};
+use crate::objects::{ObjectError, Objects};
 use crate::queue::sqs::SqsQueue;
-use crate::settings::{LiveSettings, SettingsError};
+use crate::settings::{ConfigFrom, LiveSettings, SettingsError};
 use crate::sinks::Sink;
 use crate::sinks::event_bridge::EventBridgeSink;
 use crate::sinks::sns::SnsSink;
@@ -96,15 +96,27 @@ impl Clients {
         Ok(S3Objects::new(aws_sdk_s3::Client::from_conf(config)))
     }
 
-    /// Settings with those from the object that they name.
+    /// Settings with those from the object or parameter that they name.
     ///
     /// # Errors
-    /// If the object cannot be read, or its settings cannot be used.
+    /// If it cannot be read, or its settings cannot be used.
     pub async fn complete(&self, settings: LiveSettings) -> Result<LiveSettings, CompleteError> {
-        let Some((bucket, key)) = settings.config_object.clone() else { return Ok(settings) };
-        let bytes = self.objects().get(&ObjectRef::new(&bucket, &key), CONFIG_BYTES).await;
-        let bytes = bytes.map_err(|error| CompleteError::Object(format!("s3://{bucket}/{key}"), error))?;
-        Ok(settings.with_config_object(&bytes)?)
+        let Some(place) = settings.config_from.clone() else { return Ok(settings) };
+        let unread = |why: String| CompleteError::Unread(place.to_string(), why);
+        let bytes = match &place {
+            ConfigFrom::Object(object) => {
+                self.objects().get(object, CONFIG_BYTES).await.map_err(|error| unread(error.to_string()))?
+            }
+            ConfigFrom::Parameter(name) => self.parameter(name).await.map_err(unread)?.into_bytes(),
+        };
+        Ok(settings.with_config(&bytes)?)
+    }
+
+    /// The value of a parameter of Systems Manager, decrypted if it is a secret one.
+    async fn parameter(&self, name: &str) -> Result<String, String> {
+        let request = aws_sdk_ssm::Client::new(&self.config).get_parameter().name(name).with_decryption(true);
+        let answer = request.send().await.map_err(|error| describe(&error))?;
+        answer.parameter.and_then(|parameter| parameter.value).ok_or_else(|| "it has no value".to_owned())
     }
 
     /// A queue of notifications.
@@ -150,9 +162,9 @@ impl Clients {
 /// Why settings could not be completed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompleteError {
-    /// The object with settings could not be had.
+    /// The object or parameter with settings could not be had, and why.
     #[error("{0}: {1}")]
-    Object(String, ObjectError),
+    Unread(String, String),
     /// It holds settings that cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -22,6 +22,8 @@
 //! happens any more, or somebody has switched the trail, the notifications or the function's access off. The schedule
 //! keeps running and says for how long it has been silent; an alarm hangs on it. That a single account falls silent while
 //! others are heard is found here, by the detector `account_fell_silent`: its rhythm is in the account's State.
+//!
+//! **The digest** follows the alerts, when it is time for it ([`crate::digests`]).
 
 use crate::context;
 use crate::entities::Known;
@@ -147,8 +149,9 @@ impl Live {
             return Ok(());
         }
         let told = self.tell(Teller::Closer, &[], &estate, now, counts).await?;
+        let digest = self.send_digest(&told.standing, &told.incidents, now, counts).await;
         match told.published.failed.into_values().next() {
-            None => Ok(()),
+            None => digest,
             Some(why) => Err(TaskError::Alert(why)),
         }
     }

@@ -140,6 +140,10 @@ impl<P: Queue> Queue for Failing<P> {
         self.call(self.port.acknowledge(messages), QueueError(WHY.to_owned())).await
     }
 
+    async fn hold(&self, messages: &[Message], time: Duration) -> Result<(), QueueError> {
+        self.call(self.port.hold(messages, time), QueueError(WHY.to_owned())).await
+    }
+
     async fn give_back(&self, messages: &[Message], delay: Duration) -> Result<(), QueueError> {
         self.call(self.port.give_back(messages, delay), QueueError(WHY.to_owned())).await
     }

@@ -47,6 +47,8 @@ pub(crate) struct Told {
     pub(crate) published: Published,
     /// Everything that stands, all of it considered.
     pub(crate) standing: Vec<Finding>,
+    /// The incidents that it makes, told or not.
+    pub(crate) incidents: Vec<Incident>,
     /// The incidents that are not with everybody.
     pub(crate) failed: Vec<Incident>,
 }
@@ -94,7 +96,8 @@ impl Live {
                 })
                 .collect();
             if self.give_out(&given_out, &news, &incidents, teller, now).await? {
-                return self.publish(teller, standing, news, now, counts).await;
+                let told = self.publish(teller, news, now, counts).await?;
+                return Ok(Told { standing, incidents, ..told });
             }
             if !backoff.wait(store).await {
                 return Err(StoreError::Contended(GIVEN_OUT.to_owned()).into());
@@ -136,7 +139,6 @@ impl Live {
     async fn publish(
         &self,
         teller: Teller,
-        standing: Vec<Finding>,
         news: Vec<News>,
         now: Timestamp,
         counts: &mut Counts,
@@ -150,7 +152,7 @@ impl Live {
         };
         if teller == Teller::Historian {
             publisher.pass_over(&news).await?;
-            return Ok(Told { standing, ..Told::default() });
+            return Ok(Told::default());
         }
         let incidents: Vec<Incident> = news.iter().map(|news| news.incident().clone()).collect();
         let published = publisher.publish(news).await;
@@ -164,7 +166,7 @@ impl Live {
         }
         let failed = |incident: &Incident| published.failed.contains_key(&incident.id);
         let failed = incidents.into_iter().filter(failed).collect();
-        Ok(Told { published, standing, failed })
+        Ok(Told { published, failed, ..Told::default() })
     }
 
     /// Counts findings, and what of them is not told.

@@ -10,7 +10,7 @@
 //!    (which alias means which key) as items of the table;
 //! 4. [`closing`]: hours that are over → what is usual, and findings about what is not; silence;
 //! 5. `found` (what was found, kept), [`incidents`]: what belongs together, and what of it is news;
-//! 6. [`publications`]: each [`alert`] to each sink, whoever has the news;
+//! 6. [`publications`]: each [`alert`] to each sink, whoever has the news; [`digests`] from time to time.
 //!
 //! Beside them [`history`] (what was learned before anything live came), [`stored`] (all that a table knows), [`clients`] (the ports on AWS, built once),
 //! [`settings`] (read once), [`drill`] (a test alert), [`metrics`] (every name in one place) and [`worker`] (the loop of those who run without
@@ -25,6 +25,7 @@ pub mod clock;
 pub mod closing;
 mod codec;
 mod context;
+pub mod digests;
 pub mod drill;
 pub mod entities;
 pub mod failing;

@@ -430,7 +430,7 @@ impl Live {
         // Before they are told: whoever puts an incident together later has them.
         let events = shown(&outcomes);
         result.counts.add(metrics::INDEX_FULL, found::keep(store, &events, now).await?);
-        let (findings, estate) = self.judge(outcomes, &touched, known, estate).await?;
+        let (findings, estate) = self.judge(outcomes, &touched, known, estate, &mut result.counts).await?;
         self.save_accounts(&estate, now).await?;
         self.count_findings(&findings, now, &mut result.counts);
         if self.tells && !findings.is_empty() && !found::are_settled(store, &findings).await? {
@@ -446,6 +446,7 @@ impl Live {
         touched: &BTreeSet<EntityId>,
         mut known: Known,
         estate: Estate,
+        counts: &mut Counts,
     ) -> Result<(Vec<Finding>, Estate), TaskError> {
         let named = outcomes.iter().flat_map(ObjectOutcome::named_keys).map(str::to_owned).collect();
         context::load(self.ports.store.as_ref(), &mut known, touched.iter(), named).await?;
@@ -455,9 +456,16 @@ impl Live {
             outcomes.into_iter().for_each(|outcome| watch.absorb(outcome));
             let mut findings = watch.findings();
             findings.retain(|finding| !is_unusual(finding));
-            (findings, watch.estate().clone())
+            (findings, watch.estate().clone(), watch.summary_with(&[]).duplicates, watch.span())
         });
-        judging.await.map_err(|_| TaskError::Fault)
+        let (findings, estate, duplicates, span) = judging.await.map_err(|_| TaskError::Fault)?;
+        counts.add(metrics::DUPLICATES, duplicates);
+        let lag = span.map(|span| self.ports.clock.now().since(span.end).max(0));
+        // Older ones are history that is read anew.
+        if let Some(lag) = lag.filter(|lag| *lag <= DAY) {
+            counts.largest(metrics::EVENT_LAG_SECONDS, lag.unsigned_abs());
+        }
+        Ok((findings, estate))
     }
 
     async fn save_accounts(&self, estate: &Estate, now: Timestamp) -> Result<(), StoreError> {

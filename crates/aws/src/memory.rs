@@ -135,7 +135,8 @@ impl Sink for MemorySink {
     }
 }
 
-/// Notifications in memory. A message that is given back comes again at once, whatever the delay.
+/// Notifications in memory. Who has taken a message keeps it for ever; one that is given back comes again at once,
+/// whatever the delay.
 #[derive(Debug, Default)]
 pub struct MemoryQueue {
     state: Mutex<QueueState>,
@@ -146,6 +147,7 @@ struct QueueState {
     waiting: VecDeque<Message>,
     taken: BTreeMap<String, Message>,
     sent: usize,
+    held: usize,
 }
 
 impl MemoryQueue {
@@ -155,6 +157,11 @@ impl MemoryQueue {
         state.sent += 1;
         let id = format!("m{}", state.sent);
         state.waiting.push_back(Message { receipt: id.clone(), id, body: body.to_owned() });
+    }
+
+    /// How often messages were kept for longer.
+    pub fn held(&self) -> usize {
+        locked(&self.state).held
     }
 
     /// Messages that were not acknowledged.
@@ -179,6 +186,11 @@ impl Queue for MemoryQueue {
         for message in messages {
             state.taken.remove(&message.receipt);
         }
+        Ok(())
+    }
+
+    async fn hold(&self, _messages: &[Message], _time: Duration) -> Result<(), QueueError> {
+        locked(&self.state).held += 1;
         Ok(())
     }
 

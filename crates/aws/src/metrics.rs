@@ -40,6 +40,7 @@ metrics! {
     BYTES "Bytes" "Bytes" "Bytes read, decompressed.";
     RECORDS "Records" "Count" "Records in the objects read.";
     KMS_EVENTS "KmsEvents" "Count" "Events of KMS and of watched services, copies among them.";
+    DUPLICATES "Duplicates" "Count" "Events that came more than once in one batch. Between batches nobody remembers them: they change nothing.";
     RECORDS_BROKEN "RecordsBroken" "Count" "Records that could not be read.";
     PROBLEMS "Problems" "Count" "Everything that could not be read, records and parts of objects.";
     STATES_SAVED "StatesSaved" "Count" "Entities whose States were loaded, merged and saved.";
@@ -52,15 +53,17 @@ metrics! {
     FINDINGS_STAGED "FindingsStaged" "Count" "Findings of staged detectors, which are not told.";
     ALERTS_SENT "AlertsSent" "Count" "Incidents of which all sinks have taken an alert.";
     ALERTS_FAILED "AlertsFailed" "Count" "Incidents of which a sink has not taken an alert; it is tried again.";
+    DIGESTS_SENT "DigestsSent" "Count" "Digests that a sink has taken.";
     HOURS_CLOSED "HoursClosed" "Count" "Hours of rates closed over the whole estate.";
     ENTITIES_CLOSED "EntitiesClosed" "Count" "Entities of which an hour was closed.";
     ENTITIES_LATE "EntitiesLate" "Count" "Entities of which something came when its hour was closed.";
     SILENT_HOURS "SilentHours" "None" "Whole hours since the newest log object that was read had been delivered.";
-    LAG_SECONDS "LagSeconds" "Seconds" "Time from the delivery of a log object to its States being saved.";
+    LAG_SECONDS "LagSeconds" "Seconds" "Time from the delivery of a log object to its being read.";
+    EVENT_LAG_SECONDS "EventLagSeconds" "Seconds" "Time from the newest event of a batch to its being judged.";
 }
 
 /// Quantities of which the largest counts.
-const LARGEST: [Metric; 3] = [STATE_BYTES, SILENT_HOURS, LAG_SECONDS];
+const LARGEST: [Metric; 4] = [STATE_BYTES, SILENT_HOURS, LAG_SECONDS, EVENT_LAG_SECONDS];
 
 /// Counts of one invocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

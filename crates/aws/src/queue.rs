@@ -31,6 +31,10 @@ pub trait Queue: Send + Sync {
     /// that they were acknowledged before.
     async fn acknowledge(&self, messages: &[Message]) -> Result<(), QueueError>;
 
+    /// Keeps messages for as long as this from now on: they are still being worked on. An error means that some may
+    /// come again before.
+    async fn hold(&self, messages: &[Message], time: Duration) -> Result<(), QueueError>;
+
     /// Gives messages back: they come again after `delay`, at once if it is zero.
     async fn give_back(&self, messages: &[Message], delay: Duration) -> Result<(), QueueError>;
 }

@@ -1,12 +1,14 @@
 //! Settings of the live pipeline: from variables of the environment, read once, checked, with defaults.
 //!
-//! Settings of the engine come as one TOML text with the sections that `kmswatch config` prints, in
-//! `KMSWATCH_CONFIG` or in the object that `KMSWATCH_CONFIG_S3` names.
+//! Settings of the engine come as one TOML text with the sections that `kmswatch config` prints: in `KMSWATCH_CONFIG`, in
+//! the object that `KMSWATCH_CONFIG_S3` names, or in the parameter of Systems Manager that `KMSWATCH_CONFIG_SSM` names.
 
+use crate::objects::ObjectRef;
 use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::finding::Severity;
 use kmswatch_engine::settings::Settings;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,13 +35,47 @@ pub struct LiveSettings {
     pub alert_days: i64,
     /// `KMSWATCH_LOGS`: where the logs lie, for the commands in alerts: an `s3://` address.
     pub logs: String,
-    /// `KMSWATCH_CONFIG_S3`: `s3://bucket/key` of the engine's settings, read once at the start.
-    pub config_object: Option<(String, String)>,
+    /// `KMSWATCH_CONFIG_S3` or `KMSWATCH_CONFIG_SSM`: where the engine's settings are, read once at the start.
+    pub config_from: Option<ConfigFrom>,
+    /// `KMSWATCH_DIGEST_DAYS`: days that a digest covers, and after which there is another; 0 for none.
+    pub digest_days: u32,
     /// `KMSWATCH_RULES`: folder of Sigma rules of the user's own, read once at the start.
     pub rules: Option<PathBuf>,
     /// `KMSWATCH_CONFIG`: the engine's settings as text.
     pub engine: Settings,
 }
+
+/// Where the engine's settings are, if not in the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigFrom {
+    /// An object of S3.
+    Object(ObjectRef),
+    /// A parameter of the Parameter Store of AWS Systems Manager: its name or ARN. It holds 4 KB, or 8 KB if it is an
+    /// advanced one.
+    Parameter(String),
+}
+
+impl ConfigFrom {
+    /// The variable that names it.
+    fn variable(&self) -> &'static str {
+        match self {
+            ConfigFrom::Object(_) => "CONFIG_S3",
+            ConfigFrom::Parameter(_) => "CONFIG_SSM",
+        }
+    }
+}
+
+impl fmt::Display for ConfigFrom {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigFrom::Object(ObjectRef { bucket, key, .. }) => write!(out, "s3://{bucket}/{key}"),
+            ConfigFrom::Parameter(name) => write!(out, "the parameter {name}"),
+        }
+    }
+}
+
+/// Most days that a digest may cover: what was found is kept for some longer.
+const DIGEST_DAYS: u32 = 60;
 
 /// A setting that cannot be used, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +115,8 @@ impl LiveSettings {
             min_severity: severity(take("MIN_SEVERITY"))?,
             alert_days: number(take("ALERT_DAYS"), "ALERT_DAYS", 30)?,
             logs: take("LOGS").unwrap_or_else(|| "./AWSLogs".to_owned()),
-            config_object: take("CONFIG_S3").map(|name| object_name(&name)).transpose()?,
+            config_from: config_from(take("CONFIG_S3"), take("CONFIG_SSM"))?,
+            digest_days: digest_days(take("DIGEST_DAYS"))?,
             rules: take("RULES").map(PathBuf::from),
             engine: take("CONFIG").map_or_else(|| Ok(Settings::default()), |text| engine(&text, "CONFIG"))?,
         };
@@ -90,13 +127,14 @@ impl LiveSettings {
         }
     }
 
-    /// Takes the engine's settings from the object that was named.
+    /// Takes the engine's settings from what stands in the place that was named.
     ///
     /// # Errors
     /// If it is not TOML of the known sections and keys, or a value is of no use.
-    pub fn with_config_object(mut self, bytes: &[u8]) -> Result<Self, SettingsError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| wrong("CONFIG_S3", "the object is not UTF-8"))?;
-        self.engine = engine(text, "CONFIG_S3")?;
+    pub fn with_config(mut self, bytes: &[u8]) -> Result<Self, SettingsError> {
+        let name = self.config_from.as_ref().map_or("CONFIG", ConfigFrom::variable);
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong(name, "what it names is not UTF-8"))?;
+        self.engine = engine(text, name)?;
         self.put_first();
         Ok(self)
     }
@@ -135,12 +173,29 @@ fn severity(text: Option<String>) -> Result<Option<Severity>, SettingsError> {
         .ok_or_else(|| wrong("MIN_SEVERITY", format!("{text:?}: write info, low, medium, high or critical")))
 }
 
-fn object_name(name: &str) -> Result<(String, String), SettingsError> {
+fn digest_days(text: Option<String>) -> Result<u32, SettingsError> {
+    match number(text, "DIGEST_DAYS", 7)? {
+        days @ 0..=DIGEST_DAYS => Ok(days),
+        days => Err(wrong("DIGEST_DAYS", format!("{days}: write 0 (none) to {DIGEST_DAYS}"))),
+    }
+}
+
+fn config_from(
+    object: Option<String>,
+    parameter: Option<String>,
+) -> Result<Option<ConfigFrom>, SettingsError> {
+    match (object, parameter) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(wrong("CONFIG_SSM", "KMSWATCH_CONFIG_S3 is set as well: leave one out")),
+        (Some(name), None) => object_name(&name).map(|object| Some(ConfigFrom::Object(object))),
+        (None, Some(name)) => Ok(Some(ConfigFrom::Parameter(name.trim().to_owned()))),
+    }
+}
+
+fn object_name(name: &str) -> Result<ObjectRef, SettingsError> {
     let parts = name.trim().strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     match parts {
-        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
-            Ok((bucket.to_owned(), key.to_owned()))
-        }
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(ObjectRef::new(bucket, key)),
         _ => Err(wrong("CONFIG_S3", format!("{name:?}: write s3://bucket/key"))),
     }
 }
@@ -185,6 +240,7 @@ mod tests {
             ("KMSWATCH_MIN_SEVERITY", "bad"),
             ("KMSWATCH_OBJECT_BYTES", "many"),
             ("KMSWATCH_CONFIG_S3", "bucket/key"),
+            ("KMSWATCH_DIGEST_DAYS", "61"),
             ("KMSWATCH_CONFIG", "[alerts]\nbudget = 1"),
             ("KMSWATCH_CONFIG", "[alerts]\nbudget_per_week = 0"),
             ("KMSWATCH_CONFIG", "[estate]\naccounts = [\"12\"]"),
@@ -195,11 +251,22 @@ mod tests {
     }
 
     #[test]
-    fn the_object_with_settings_takes_the_place_of_the_text() {
-        let settings = read(&[("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG_S3", "s3://b/a/c.toml")]).unwrap();
-        assert_eq!(settings.config_object, Some(("b".to_owned(), "a/c.toml".to_owned())));
-        let settings = settings.with_config_object(b"[alerts]\nbudget_per_week = 3").unwrap();
-        assert!((settings.engine.alerts.budget_per_week - 3.0).abs() < 1e-9);
+    fn the_object_or_parameter_with_settings_takes_the_place_of_the_text() {
+        let (object, parameter) =
+            (("KMSWATCH_CONFIG_S3", "s3://b/a/c.toml"), ("KMSWATCH_CONFIG_SSM", " /k/c "));
+        for (variable, place) in [
+            (object, ConfigFrom::Object(ObjectRef::new("b", "a/c.toml"))),
+            (parameter, ConfigFrom::Parameter("/k/c".to_owned())),
+        ] {
+            let settings = read(&[("KMSWATCH_TABLE", "t"), variable]).unwrap();
+            assert_eq!(settings.config_from, Some(place));
+            let error = settings.clone().with_config(b"[alerts]\nbudget = 3").unwrap_err();
+            assert_eq!(error.name, variable.0, "whoever reads it must know where to look");
+            let settings = settings.with_config(b"[alerts]\nbudget_per_week = 3").unwrap();
+            assert!((settings.engine.alerts.budget_per_week - 3.0).abs() < 1e-9);
+        }
+        let both = read(&[("KMSWATCH_TABLE", "t"), object, parameter]).unwrap_err();
+        assert_eq!(both.name, "KMSWATCH_CONFIG_SSM", "{both}");
     }
 
     #[test]
@@ -212,7 +279,7 @@ mod tests {
             [("KMSWATCH_TABLE", "t"), ("KMSWATCH_CONFIG", text), ("KMSWATCH_MIN_SEVERITY", "high")];
         let settings = read(&variables).unwrap();
         assert_eq!(least(&settings), Severity::High);
-        assert_eq!(least(&settings.with_config_object(text.as_bytes()).unwrap()), Severity::High);
+        assert_eq!(least(&settings.with_config(text.as_bytes()).unwrap()), Severity::High);
     }
 
     #[test]

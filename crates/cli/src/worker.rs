@@ -7,9 +7,14 @@ use kmswatch_aws::clients::{self, Clients};
 use kmswatch_aws::live::Live;
 use kmswatch_aws::metrics::{self, Counts};
 use kmswatch_aws::settings::LiveSettings;
-use kmswatch_aws::worker;
+use kmswatch_aws::worker::{self, Pace};
+use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::flag;
 use std::cell::Cell;
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Read live logs from a queue of notifications, as the Lambda function does
 ///
@@ -31,6 +36,12 @@ pub(crate) struct WorkerArgs {
 }
 
 /// `kmswatch worker`. Ends only if it cannot begin, or if it was told to end with the queue.
+/// Time between two looks at whether somebody wants it to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Exit status of one that is told to end a second time, and does so at once.
+const AT_ONCE: i32 = 130;
+
+/// `kmswatch worker`. Ends if it cannot begin, if it was told to end with the queue, or after a signal.
 pub(crate) fn run(args: &WorkerArgs) -> anyhow::Result<u8> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -44,8 +55,16 @@ async fn work(args: &WorkerArgs) -> anyhow::Result<u8> {
     let rules = settings.user_rules()?;
     let live = Live::new(clients.ports(&settings), settings, &clients::owner()).with_rules(rules);
     let queue = clients.queue(&args.queue_url);
+    let is_told_to_end = told_to_end()?;
+    let stop = async {
+        while !is_told_to_end.load(Ordering::Relaxed) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        tracing::info!("told to end");
+    };
     let had_work = Cell::new(true);
-    let goes_on = || !args.until_empty || had_work.replace(false);
+    let goes_on =
+        || !is_told_to_end.load(Ordering::Relaxed) && (!args.until_empty || had_work.replace(false));
     let failed = Cell::new(0);
     let report = |counts: &Counts| {
         had_work.set(had_work.get() || counts.get(metrics::MESSAGES) > 0);
@@ -55,6 +74,17 @@ async fn work(args: &WorkerArgs) -> anyhow::Result<u8> {
             let _ = writeln!(anstream::stderr(), "{}", terminal::safe(&line));
         }
     };
-    let troubles = worker::run(&live, &queue, goes_on, report).await;
+    let troubles = worker::run(&live, &queue, Pace::default(), stop, goes_on, report).await;
     Ok(if failed.get() + troubles > 0 { crate::TROUBLE } else { crate::NOTHING_FOUND })
+}
+
+/// Is set by the first signal that asks to end; the second ends the process.
+fn told_to_end() -> io::Result<Arc<AtomicBool>> {
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in TERM_SIGNALS {
+        // In this order: when the first comes, there was none before.
+        flag::register_conditional_shutdown(*signal, AT_ONCE, Arc::clone(&told))?;
+        flag::register(*signal, Arc::clone(&told))?;
+    }
+    Ok(told)
 }

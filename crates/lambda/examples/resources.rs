@@ -71,17 +71,19 @@ fn main() {
     println!("| | objects | records | CPU, ms | peak memory, MB | S3 | DynamoDB reads | writes |");
     println!("|---|---|---|---|---|---|---|---|");
     let many: Vec<Vec<u8>> = logs.iter().take(MANY).cloned().collect();
-    for (name, objects) in [
-        ("until the first poll", Vec::new()),
-        ("a typical object", vec![typical]),
-        ("an object of 50 MB before compression", vec![largest]),
-        ("many objects, one after the other", many),
+    let count = |objects: &[Vec<u8>]| objects.iter().map(|object| records(object).len()).sum::<usize>();
+    let [typical, largest] = [typical, largest].map(|object| vec![object]);
+    for (name, records, objects) in [
+        ("until the first poll", 0, Vec::new()),
+        ("a typical object", count(&typical), typical),
+        ("an object of 50 MB before compression", count(&largest), largest),
+        ("a bomb: 1 GB of blanks, compressed to 1 MB", 0, vec![bomb()]),
+        ("60 objects, one message after the other", count(&many), many),
     ] {
         let mut runs: Vec<Run> = (0..RUNS).map(|_| run(&binary, &objects)).collect();
         runs.sort_by(|a, b| a.cpu.total_cmp(&b.cpu));
         let Run { cpu, peak, requests, init } = runs.swap_remove(RUNS / 2);
         let n = |what: &str| requests.get(what).copied().unwrap_or(0);
-        let records: usize = objects.iter().map(|object| records(object).len()).sum();
         println!(
             "| {name} | {} | {records} | {cpu:.1} | {peak:.1} | {} | {} | {} |",
             objects.len(),
@@ -325,6 +327,16 @@ fn records(log: &[u8]) -> Vec<Value> {
     GzDecoder::new(log).read_to_end(&mut text).unwrap();
     let mut log: Value = serde_json::from_slice(&text).unwrap();
     log["Records"].as_array_mut().map(std::mem::take).unwrap_or_default()
+}
+
+/// A log without records that is as large as one may be before compression.
+fn bomb() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"{\"Records\":[").unwrap();
+    let some = [b' '; 1 << 16];
+    (0..(1 << 14) - 1).for_each(|_| encoder.write_all(&some).unwrap());
+    encoder.write_all(b"]}").unwrap();
+    encoder.finish().unwrap()
 }
 
 /// The records of all logs, with ids of their own, until the log is as large as CloudTrail makes one.

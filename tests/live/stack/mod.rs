@@ -4,20 +4,28 @@
 mod emulator;
 
 use crate::contract;
-use crate::logs::{self, BUCKET, deletion, log, notification, object, story};
+use crate::inputs::{DIGEST, bomb, cut_off};
+use crate::logs::{self, BUCKET, deletion, gzip, log, notification, object, story};
 use crate::world::{World, deliver, is_of_telling, task};
 use aws_sdk_s3::primitives::ByteStream;
 pub(crate) use emulator::root;
 use emulator::{Emulator, python};
 use kmswatch_aws::clients::Clients;
+use kmswatch_aws::digests;
 use kmswatch_aws::objects::{ObjectError, ObjectRef, Objects};
-use kmswatch_aws::settings::LiveSettings;
+use kmswatch_aws::settings::{ConfigFrom, LiveSettings};
+use kmswatch_aws::store::{Put, Write};
 use kmswatch_engine::settings::Settings;
 use kmswatch_engine::time::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A parameter of Systems Manager with the function's settings, and what it holds.
+const PARAMETER: &str = "/kmswatch/settings";
+const SETTINGS: &str = "[[suppressions]]\nreason = \"for nobody\"\nowner = \"me\"\nkeys = [\"*none\"]\n\
+                        expires = \"2099-01-01T00:00:00Z\"\n[limits]\nobject_bytes = 67108864";
 
 /// How long anything may take. The emulator's machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -39,14 +47,24 @@ fn clients(emulator: &Emulator) -> impl Future<Output = Clients> {
     )
 }
 
+/// The function: the one that was built for the tests, unless `KMSWATCH_TEST_FUNCTION` names another, such as that of a
+/// release.
+fn function() -> String {
+    std::env::var("KMSWATCH_TEST_FUNCTION").unwrap_or_else(|_| env!("CARGO_BIN_EXE_bootstrap").to_owned())
+}
+
 impl Stack {
     async fn deploy() -> Stack {
         let emulator = Emulator::start();
+        let clients = clients(&emulator).await;
+        let parameter = aws_sdk_ssm::Client::new(clients.config()).put_parameter().name(PARAMETER);
+        let kind = aws_sdk_ssm::types::ParameterType::String;
+        parameter.value(SETTINGS).r#type(kind).send().await.unwrap();
         let template = root().join("infra/template.yaml");
         let args = [
             "deploy",
             template.to_str().unwrap(),
-            env!("CARGO_BIN_EXE_bootstrap"),
+            &function(),
             "Architecture=x86_64",
             "CreateBucket=true",
             "CanaryKey=true",
@@ -54,11 +72,11 @@ impl Stack {
             // Messages come again soon.
             "RetryAfterSeconds=3",
             &format!("TrailBucketName={BUCKET}"),
+            &format!("ConfigParameter={PARAMETER}"),
         ];
         let outputs =
             emulator.drive(&args, "").unwrap_or_else(|error| panic!("{error}\n{}", emulator.said()));
         let outputs = serde_json::from_value(outputs).unwrap();
-        let clients = clients(&emulator).await;
         let s3 = aws_sdk_s3::Client::new(clients.config());
         let sqs = aws_sdk_sqs::Client::new(clients.config());
         Stack { emulator, outputs, clients, s3, sqs }
@@ -177,8 +195,9 @@ async fn what_is_put_into_the_bucket_comes_out_as_alerts() {
     let events = stack.receive(&bus, |events| events.len() >= 2).await;
     assert!(events.iter().all(|event| event["source"] == "kmswatch"), "{events:#?}");
     assert!(events.iter().any(|event| is_about(1)(&event["detail"])), "{events:#?}");
-    a_poison_object_ends_in_the_dead_letter_queue_alone(&stack, &alerts).await;
+    what_is_no_good_ends_as_the_table_says(&stack, &alerts).await;
     other_triggers_are_answered_in_their_form(&stack);
+    a_digest_is_sent_when_it_is_due(&stack, &alerts, &bus).await;
 }
 
 async fn ports_keep_their_promises(stack: &Stack) {
@@ -276,17 +295,75 @@ async fn a_call_is_told_before_its_log_comes_and_not_again(stack: &Stack, alerts
     assert_eq!(told.iter().filter(|alert| is_about(1)(alert)).count(), 0, "told twice");
 }
 
-async fn a_poison_object_ends_in_the_dead_letter_queue_alone(stack: &Stack, alerts: &str) {
-    let (poison, _) = fresh(3);
-    let (good, event) = fresh(4);
-    stack.put(&poison, b"no log".to_vec()).await;
-    stack.put(&good, log(&[event])).await;
-    stack.receive(alerts, |messages| messages.iter().any(is_about(4))).await;
-    let dead = stack.receive(&stack.outputs["DeadLetterQueueUrl"], |messages| !messages.is_empty()).await;
+/// What the emulator lets us try of the table in `infra/README.md`: it denies nobody anything.
+async fn what_is_no_good_ends_as_the_table_says(stack: &Stack, alerts: &str) {
+    let named = |n| fresh(n).0;
+    let digest = ObjectRef::new(BUCKET, DIGEST);
+    let [text, large, gone] = [3, 4, 5].map(named);
+    let elsewhere = ObjectRef::new("no-such-bucket", &named(6).key);
+    let (good, event) = fresh(7);
+    for (object, bytes) in [
+        (&text, b"no log".to_vec()),
+        (&large, vec![0; 300 << 20]),
+        (&named(8), cut_off()),
+        (&named(9), Vec::new()),
+        (&named(10), bomb(b"{\"Records\":[", b' ')),
+        (&digest, gzip(b"{\"awsAccountId\":\"111122223333\"}")),
+        (&good, log(&[event])),
+    ] {
+        stack.put(object, bytes).await;
+    }
+    let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}).to_string();
+    for body in [test, "garbage".to_owned(), notification(&[&gone]), notification(&[&elsewhere])] {
+        let request = stack.sqs.send_message().queue_url(&stack.outputs["QueueUrl"]);
+        request.message_body(body).send().await.unwrap();
+    }
+    stack.receive(alerts, |messages| messages.iter().any(is_about(7))).await;
+    let mut dead = stack.receive(&stack.outputs["DeadLetterQueueUrl"], |messages| messages.len() >= 5).await;
     stack.settle().await;
-    let dead: Vec<&Value> =
-        dead.iter().filter_map(|message| message.pointer("/Records/0/s3/object/key")).collect();
-    assert_eq!(dead, [poison.key.as_str()]);
+    dead.extend(stack.receive(&stack.outputs["DeadLetterQueueUrl"], |_| true).await);
+    let key = |message: &Value| {
+        let key = message.pointer("/Records/0/s3/object/key").and_then(Value::as_str);
+        key.unwrap_or("garbage").to_owned()
+    };
+    let dead: Vec<String> = dead.iter().map(key).collect();
+    let expected = [text.key, large.key, gone.key, elsewhere.key, "garbage".to_owned()];
+    assert_eq!(BTreeSet::from_iter(&dead), BTreeSet::from_iter(&expected), "{}", stack.emulator.said());
+    assert_eq!(dead.len(), expected.len());
+}
+
+/// Its settings come from the parameter: nobody has needed the suppression there.
+async fn a_digest_is_sent_when_it_is_due(stack: &Stack, alerts: &str, bus: &str) {
+    let settings = LiveSettings {
+        table: stack.outputs["TableName"].clone(),
+        config_from: Some(ConfigFrom::Parameter(PARAMETER.to_owned())),
+        ..crate::world::settings()
+    };
+    let settings = stack.clients.complete(settings).await.unwrap();
+    assert_eq!(settings.engine.suppressions[0].reason, "for nobody");
+    let other = ConfigFrom::Parameter("/none".to_owned());
+    let missing = stack.clients.complete(LiveSettings { config_from: Some(other), ..settings.clone() }).await;
+    assert!(missing.unwrap_err().to_string().contains("ParameterNotFound"));
+    let store = stack.clients.ports(&settings).store;
+    let item = store.get(&[digests::ITEM.to_owned()]).await.unwrap().remove(0).expect("closed before");
+    // Nobody has heard of anything for years.
+    let body = b"{\"sns\":0,\"event_bridge\":0}".to_vec();
+    let write =
+        Write { name: digests::ITEM.to_owned(), body, read: Some(item.version), expires: item.expires };
+    assert_eq!(store.put(write).await, Ok(Put::Written));
+    for _ in 0..2 {
+        let function = stack.outputs["FunctionName"].as_str();
+        assert_eq!(stack.emulator.drive(&["invoke", function], "{\"kmswatch\":\"close\"}"), Ok(Value::Null));
+    }
+    let is_digest = |message: &&Value| message["kind"] == "digest" || message["detail-type"] == "KMS digest";
+    for queue in [alerts, bus] {
+        let mut told = stack.receive(queue, |messages| messages.iter().any(|one| is_digest(&one))).await;
+        told.extend(stack.receive(queue, |_| true).await);
+        let digests: Vec<&Value> = told.iter().filter(is_digest).collect();
+        assert_eq!(digests.len(), 1, "{digests:#?}");
+        let digest = digests[0].get("detail").unwrap_or(digests[0]);
+        assert_eq!(digest["useless"][0]["reason"], "for nobody", "{digest:#}");
+    }
 }
 
 fn other_triggers_are_answered_in_their_form(stack: &Stack) {

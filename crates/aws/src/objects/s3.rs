@@ -5,7 +5,7 @@ use super::{ObjectError, ObjectRef, Objects};
 use crate::fault::{describe, is_throttling};
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -84,6 +84,11 @@ impl Objects for S3Objects {
 fn told_apart(error: SdkError<GetObjectError>) -> ObjectError {
     if is_throttling(&error) {
         return ObjectError::Throttled;
+    }
+    // A key that is disabled or deleted is told under a code of its own, with the status of a bad request.
+    let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
+    if code.starts_with("KMS.") {
+        return ObjectError::AccessDenied(describe(&error));
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let is_missing = error.as_service_error().is_some_and(GetObjectError::is_no_such_key);

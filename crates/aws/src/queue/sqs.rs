@@ -22,6 +22,27 @@ impl SqsQueue {
     pub fn new(client: Client, url: &str) -> SqsQueue {
         SqsQueue { client, url: url.to_owned() }
     }
+
+    /// Makes messages invisible for so long from now on.
+    async fn hide(&self, messages: &[Message], time: Duration) -> Result<(), QueueError> {
+        let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX).min(43_200);
+        for some in messages.chunks(ENTRIES) {
+            let entries: Result<Vec<_>, _> = some
+                .iter()
+                .enumerate()
+                .map(|(at, message)| {
+                    let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
+                    entry.receipt_handle(&message.receipt).visibility_timeout(seconds).build()
+                })
+                .collect();
+            let entries = entries.map_err(|error| QueueError(error.to_string()))?;
+            let request =
+                self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
+            let answer = request.send().await.map_err(|error| QueueError(describe(&error)))?;
+            failed(answer.failed.len())?;
+        }
+        Ok(())
+    }
 }
 
 fn failed(count: usize) -> Result<(), QueueError> {
@@ -62,23 +83,11 @@ impl Queue for SqsQueue {
         Ok(())
     }
 
+    async fn hold(&self, messages: &[Message], time: Duration) -> Result<(), QueueError> {
+        self.hide(messages, time).await
+    }
+
     async fn give_back(&self, messages: &[Message], delay: Duration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX).min(43_200);
-        for some in messages.chunks(ENTRIES) {
-            let entries: Result<Vec<_>, _> = some
-                .iter()
-                .enumerate()
-                .map(|(at, message)| {
-                    let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
-                    entry.receipt_handle(&message.receipt).visibility_timeout(seconds).build()
-                })
-                .collect();
-            let entries = entries.map_err(|error| QueueError(error.to_string()))?;
-            let request =
-                self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
-            let answer = request.send().await.map_err(|error| QueueError(describe(&error)))?;
-            failed(answer.failed.len())?;
-        }
-        Ok(())
+        self.hide(messages, delay).await
     }
 }

@@ -57,8 +57,8 @@ fn told(settings: &LiveSettings, from: &str) -> String {
             says.push_str(&format!(", {what} {value}"));
         }
     }
-    if let Some((bucket, key)) = &settings.config_object {
-        says.push_str(&format!(", settings of the engine in s3://{bucket}/{key}"));
+    if let Some(from) = &settings.config_from {
+        says.push_str(&format!(", settings of the engine in {from}"));
     }
     says.push_str(&format!(
         "; logs in {}; at most {} false statistical alerts a week.",
