@@ -79,7 +79,7 @@
 
   const asUtc = (seconds) => new Date(seconds * 1000).toISOString();
   /** Dates as 2026-03-19, hours as 14:00, whatever the language of the browser. */
-  const dates = (u, splits, space, step) => {
+  const dates = (u, splits, axis, space, step) => {
     let day = "";
     return splits.map((at) => {
       const text = asUtc(at), date = text.slice(5, 10);

@@ -49,6 +49,8 @@ const kw = {};
   kw.plural = (n, word) => kw.number(n) + " " + (n === 1 ? word : /[^aeo]y$/.test(word) ? word.slice(0, -1) + "ies" : word + "s");
   kw.usd = (n) => "$" + (n >= 100 ? counts.format(Math.round(n)) : n.toFixed(2));
   kw.short = (id) => id.startsWith("arn:") ? id.split(":").slice(5).join(":") || id : id;
+  /** A title inside a line: `uses`, but `USD a month`. */
+  kw.inside = (title) => /^[A-Z][a-z]/.test(title) ? title[0].toLowerCase() + title.slice(1) : title;
   kw.words = (name) => String(name).replaceAll("_", " ");
 
   /** A moment in UTC, to the minute; to the second in the tooltip. */
@@ -86,7 +88,7 @@ const kw = {};
       h("thead", h("tr", columns.map(([title, kind]) => h("th" + (kind ? "." + kind : ""), { scope: "col" }, title)))),
       h("tbody", rows.map((cells) => h("tr", cells.map((cell, at) => {
         const kind = columns[at][1];
-        return h((at === 0 ? "th" : "td") + (kind ? "." + kind : ""), at === 0 ? { scope: "row" } : { "data-label": columns[at][0].toLowerCase() }, cell);
+        return h((at === 0 ? "th" : "td") + (kind ? "." + kind : ""), at === 0 ? { scope: "row" } : { "data-label": kw.inside(columns[at][0]) }, cell);
       }))))));
 
   /** A button that copies; where the browser does not let it, it selects. */

@@ -231,6 +231,9 @@ def shoot(browser, page_file, folder):
                 page.evaluate(GO, route)
                 page.evaluate("dispatchEvent(new Event('beforeprint')); document.querySelector('.print-only')?.replaceChildren()")
                 page.wait_for_timeout(200)
+                # Paper is light: back to the screen.
+                page.evaluate("dispatchEvent(new Event('afterprint'))")
+                page.wait_for_timeout(100)
                 page.screenshot(path=f"{folder}/{name}-{size}.png", full_page=True)
 
 

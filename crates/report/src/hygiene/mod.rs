@@ -4,6 +4,7 @@
 //! do, and when it is wrong. A signal is a function of the [`Inventory`] alone.
 
 mod aws_managed_key;
+mod constant_context;
 mod context_mismatch;
 mod cross_account;
 mod custom_key_store;
@@ -53,7 +54,7 @@ pub struct Signal {
 }
 
 /// All signals, those that matter most first.
-pub const ALL: [&Signal; 26] = [
+pub const ALL: [&Signal; 27] = [
     &key_not_usable::SIGNAL,
     &material_expires::SIGNAL,
     &root_use::SIGNAL,
@@ -74,6 +75,7 @@ pub const ALL: [&Signal; 26] = [
     &many_regions::SIGNAL,
     &custom_key_store::SIGNAL,
     &context_mismatch::SIGNAL,
+    &constant_context::SIGNAL,
     &no_data_key_cache::SIGNAL,
     &instance_metadata_v1::SIGNAL,
     &old_tls::SIGNAL,

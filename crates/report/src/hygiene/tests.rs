@@ -39,10 +39,10 @@ fn shown() -> Vec<(&'static str, Vec<Value>)> {
         );
         with(record, "/responseElements", json!({"grantId": "g1", "keyId": arn("k")}))
     };
-    let many = (0..40).map(|n| {
-        let record = decrypt("app", "k", 0);
-        with(record, "/eventID", json!(format!("many-{n}")))
-    });
+    let many = |n: u32| {
+        let one = |n| with(decrypt("app", "k", 0), "/eventID", json!(format!("many-{n}")));
+        (0..n).map(one).collect()
+    };
     let session = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ann";
     let mrk = |region: &str| {
         let arn = format!("arn:aws:kms:{region}:111122223333:key/mrk-1");
@@ -83,7 +83,8 @@ fn shown() -> Vec<(&'static str, Vec<Value>)> {
                 ),
             )],
         ),
-        ("no_data_key_cache", many.collect()),
+        ("no_data_key_cache", many(40)),
+        ("constant_context", many(100)),
         (
             "throttled",
             vec![decrypt("app", "k", 0), failed(decrypt("app", "k", 1), "ThrottlingException", "slow down")],
@@ -266,4 +267,15 @@ fn only_what_looks_like_a_secret_is_taken_for_one() {
     ] {
         assert!(!shows(context.clone()), "{context}");
     }
+}
+
+#[test]
+fn contexts_that_differ_once_are_not_constant() {
+    let mut records: Vec<Value> =
+        (0..100).map(|n| with(decrypt("app", "k", 0), "/eventID", json!(format!("many-{n}")))).collect();
+    let shows =
+        |records: &[Value]| reports(&inventory(records)).iter().any(|report| report.id == "constant_context");
+    assert!(shows(&records) && !shows(&records[1..]));
+    records.push(with(decrypt("app", "k", 1), "/requestParameters/encryptionContext/tenant", json!("2")));
+    assert!(!shows(&records));
 }

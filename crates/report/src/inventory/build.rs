@@ -131,6 +131,7 @@ impl<'a> Draft<'a> {
                 *all.operations.entry(operation).or_default() += tally.count;
                 if call.operation.is_cryptographic() {
                     mine.uses += tally.count;
+                    mine.contexts = mine.contexts.and(tally.contexts);
                     mine.last_use = mine.last_use.max(Some(tally.last));
                     all.last_use = all.last_use.max(Some(tally.last));
                     let first = all.first_use.unwrap_or(tally.first);

@@ -10,7 +10,7 @@ pub use deletion::Deletion;
 pub use state::State;
 
 use crate::facts::Fact;
-use crate::usage::{Cut, Repeats, Spec};
+use crate::usage::{Contexts, Cut, Repeats, Spec};
 use cost::{Cost, Prices};
 use kmswatch_engine::time::Timestamp;
 use serde::Serialize;
@@ -134,6 +134,9 @@ pub struct User {
     pub last: Timestamp,
     /// Last cryptographic use that succeeded.
     pub last_use: Option<Timestamp>,
+    /// Encryption contexts of its uses.
+    #[serde(skip)]
+    pub contexts: Contexts,
 }
 
 /// What is worth a note about calls.

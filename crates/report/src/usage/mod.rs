@@ -13,7 +13,7 @@ mod tests;
 mod way;
 
 pub use part::{Part, Spec};
-pub use way::{CallKind, Tally, Way};
+pub use way::{CallKind, Contexts, Tally, Way};
 
 use indexmap::IndexMap;
 use kmswatch_engine::event::{ErrorClass, ResourceKind};
@@ -235,10 +235,12 @@ impl Usage {
                 tally.count += 1;
                 tally.first = tally.first.min(call.time);
                 tally.last = tally.last.max(call.time);
+                tally.contexts = tally.contexts.and(call.contexts);
             }
             None if has_room => {
                 let (first, last) = (call.time, call.time);
-                self.ways.insert(way.clone(), Tally { count: 1, first, last, event_id: event_id.into() });
+                let (contexts, event_id) = (call.contexts, event_id.into());
+                self.ways.insert(way.clone(), Tally { count: 1, first, last, contexts, event_id });
             }
             None => {
                 usage.of_other_users += 1;

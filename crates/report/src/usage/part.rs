@@ -1,7 +1,7 @@
 //! What one object adds to the counts.
 
 use super::way::WayRef;
-use super::{CallKind, Hashed, Way};
+use super::{CallKind, Contexts, Hashed, Way};
 use crate::facts::Facts;
 use indexmap::IndexMap;
 use kmswatch_engine::event::{ErrorClass, Event, Key, Operation, Params, ResourceKind, Source};
@@ -19,6 +19,7 @@ pub(super) struct Call {
     /// What two accounts' copies of the event have in common.
     pub(super) act: Option<u64>,
     pub(super) resource: Option<(ResourceKind, u64)>,
+    pub(super) contexts: Contexts,
 }
 
 /// A grant that was made, or ended.
@@ -93,8 +94,10 @@ impl Part {
         // Both keys of a ReEncrypt are used by one event; each counts it once.
         let salt = u64::from(is_destination);
         let id = |id: &str| xxh3_64(id.as_bytes()).wrapping_add(salt);
+        let context = event.context.fingerprint();
         self.calls.push(Call {
             way,
+            contexts: context.map_or(Contexts::None, Contexts::One),
             time: event.time,
             event: id(&event.id) ^ xxh3_64(event.account.as_bytes()).rotate_left(1),
             act: event.shared_id.as_deref().map(id),
@@ -105,11 +108,11 @@ impl Part {
                 .map(|resource| (resource.kind, xxh3_64(resource.id.as_bytes()))),
         });
         if event.succeeded() {
-            self.take_particulars(event, key, way);
+            self.take_particulars(event, key, way, context);
         }
     }
 
-    fn take_particulars(&mut self, event: &Event<'_>, key: &Key<'_>, way: usize) {
+    fn take_particulars(&mut self, event: &Event<'_>, key: &Key<'_>, way: usize, context: Option<u64>) {
         match (&event.params, event.operation) {
             (Params::Policy(change), Operation::CreateKey) => {
                 let kept = |text: &Option<_>| -> Option<String> {
@@ -139,7 +142,7 @@ impl Part {
             _ => {}
         }
         if matches!(event.operation, Operation::Decrypt | Operation::GenerateDataKey)
-            && let Some(context) = event.context.fingerprint()
+            && let Some(context) = context
         {
             *self.repeats.entry((way, context, event.time.0.div_euclid(60))).or_default() += 1;
         }

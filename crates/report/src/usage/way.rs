@@ -64,6 +64,29 @@ impl Equivalent<Way> for WayRef<'_> {
     }
 }
 
+/// Encryption contexts that were met, by their hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contexts {
+    /// No call had one.
+    #[default]
+    None,
+    /// Always the same.
+    One(u64),
+    /// Different ones.
+    Several,
+}
+
+impl Contexts {
+    /// Those of both.
+    pub fn and(self, other: Contexts) -> Contexts {
+        match (self, other) {
+            (Contexts::None, known) | (known, Contexts::None) => known,
+            (one, another) if one == another => one,
+            _ => Contexts::Several,
+        }
+    }
+}
+
 /// Calls of one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
@@ -73,6 +96,8 @@ pub struct Tally {
     pub first: Timestamp,
     /// The last event.
     pub last: Timestamp,
+    /// Their encryption contexts.
+    pub contexts: Contexts,
     /// Id of the event that was met first.
     pub event_id: Box<str>,
 }

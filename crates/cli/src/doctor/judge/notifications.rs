@@ -3,6 +3,7 @@
 
 use crate::doctor::check::{Area, Check, Status};
 use crate::doctor::facts::{BucketWiring, BusRule, Facts, Logs, Queue, Route};
+use crate::output::figures::counted;
 use kmswatch_engine::runbook::aws;
 use serde_json::Value;
 
@@ -210,6 +211,17 @@ fn wiring(ways: &[Way], bucket: &BucketWiring, facts: &Facts, logs: &Logs) -> Ch
             "It tells a topic of new logs, and who subscribes to that could not be asked.",
         );
     }
+    let others: Vec<&str> =
+        bucket.queues.iter().chain(&bucket.topics).map(|route| last(&route.arn)).collect();
+    let says = if others.is_empty() {
+        "It tells nobody of new logs: no log reaches the function.".to_owned()
+    } else {
+        format!(
+            "It tells {} of other objects, and nobody of new logs below {}AWSLogs/: no log reaches the function.",
+            others.join(", "),
+            logs.prefix
+        )
+    };
     let get = aws("s3api get-bucket-notification-configuration", &[("bucket", &logs.bucket)]);
     let put = aws(
         "s3api put-bucket-notification-configuration --notification-configuration file://notifications.json",
@@ -218,7 +230,7 @@ fn wiring(ways: &[Way], bucket: &BucketWiring, facts: &Facts, logs: &Logs) -> Ch
     Check::failed(
         Area::Notifications,
         name(logs),
-        "It tells nobody of new logs: no log reaches the function.",
+        says,
         format!("Get what it does now: {get} > notifications.json"),
     )
     .step("Add \"EventBridgeConfiguration\": {} beside what is there.")
@@ -315,14 +327,17 @@ fn queues(
 fn waiting(queue: &Queue, what: &str) -> Check {
     let n = queue.waiting;
     if n < MANY {
-        let says =
-            if n == 0 { "Nothing waits in it.".to_owned() } else { format!("{n} messages wait in it.") };
+        let says = if n == 0 {
+            "Nothing waits in it.".to_owned()
+        } else {
+            format!("{} in it.", counted(n, "message"))
+        };
         return Check::ok(Area::Notifications, what.to_owned(), says);
     }
     Check::failed(
         Area::Notifications,
         what.to_owned(),
-        format!("{n} messages wait in it: nobody takes them, or not as fast as they come."),
+        format!("{} in it: nobody takes them, or not as fast as they come.", counted(n, "message")),
         format!(
             "See whether a function takes from it, and is enabled: {}",
             aws("lambda list-event-source-mappings", &[("event-source-arn", &queue.arn)])
@@ -345,7 +360,8 @@ fn dead_letters(queue: &Queue, what: &str) -> Check {
             Area::Notifications,
             what,
             format!(
-                "{n} messages could not be done. The function's log says why, with `message given back`."
+                "{} could not be done. The function's log says why, with `message given back`.",
+                counted(*n, "message")
             ),
         )
         .step(format!(

@@ -61,7 +61,7 @@ fn told(settings: &LiveSettings, from: &str) -> String {
         says.push_str(&format!(", settings of the engine in {from}"));
     }
     says.push_str(&format!(
-        "; logs in {}; at most {} false statistical alerts a week.",
+        "; logs in {}; alerts.budget_per_week is {}.",
         settings.logs, settings.engine.alerts.budget_per_week
     ));
     says

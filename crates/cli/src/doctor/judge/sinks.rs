@@ -39,7 +39,10 @@ fn check(sink: &Sink) -> Check {
                     what,
                     format!("It is there; messages that wait in it: {}.", queue.waiting),
                 ),
-                Err(refusal) => gone(what, refusal, "KMSWATCH_ALERT_QUEUE", "AlertQueueUrl"),
+                Err(refusal) => {
+                    let step = "Correct KMSWATCH_ALERT_QUEUE or the Region, or make the queue.";
+                    Check::refused(Area::Sinks, what, refusal, step)
+                }
             }
         }
         Sink::Sent(kind, Ok(())) => {
