@@ -169,7 +169,11 @@ impl Alert {
                 analytics.push(step.detector.to_owned());
             }
         }
-        let reasons = moment.into_iter().flat_map(|moment| &moment.reasons).map(|reason| reason.why.clone());
+        // What came after it has made worse still is no news any more.
+        let is_past =
+            |id: &str| id.strip_prefix("severity_").is_some_and(|was| was != incident.severity.name());
+        let reasons = moment.into_iter().flat_map(|moment| &moment.reasons);
+        let reasons = reasons.filter(|reason| !is_past(&reason.id)).map(|reason| reason.why.clone());
         let mut worst_first: Vec<&Step> = incident.timeline.iter().collect();
         worst_first.sort_by_key(|step| std::cmp::Reverse(step.severity));
         let line = |step: &Step| Line {

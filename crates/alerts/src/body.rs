@@ -5,7 +5,8 @@ use crate::alert::{Alert, Context, News, key_names, moment, span, who, words_and
 use crate::links::{self, Link};
 use crate::queries;
 use crate::text::plain;
-use kmswatch_engine::finding::KeyName;
+use kmswatch_engine::detectors::{self, Detector, replica_in_new_region};
+use kmswatch_engine::finding::{Evidence, KeyName};
 use kmswatch_engine::incident::Stage;
 use kmswatch_engine::state::distinct::Distinct;
 use serde_json::Value;
@@ -75,7 +76,8 @@ fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
     }
     add_more(&mut lines, alert.principal_count, amount.principals);
     let keys: Vec<String> = alert.keys.iter().take(amount.keys).map(|key| key_label(key, alert)).collect();
-    if !keys.is_empty() && (!is_crowd || !alert.breaks.is_empty()) {
+    // Of a crowd none is worth a name either, unless a few are all there are: then it is about them.
+    if !keys.is_empty() && (!is_crowd || !alert.breaks.is_empty() || alert.key_count <= amount.keys) {
         lines.push(("Key", keys.join(", ")));
         add_more(&mut lines, alert.key_count, amount.keys);
     } else if alert
@@ -93,7 +95,7 @@ fn brief(alert: &Alert, amount: &Amount) -> Vec<Part> {
     lines.extend(alert.breaks.iter().take(amount.losses).map(|text| ("Breaks", plain(text, amount.text))));
     add_more(&mut lines, alert.breaks.len(), amount.losses.min(alert.breaks.len()));
     if alert.is_incident && alert.breaks.is_empty() {
-        lines.extend(breaks_nothing(&alert.stages).map(|text| ("Breaks", text.to_owned())));
+        lines.extend(breaks_nothing(alert).map(|text| ("Breaks", text.to_owned())));
     }
     lines.into_iter().map(|(label, text)| Part::Labelled(label, text)).collect()
 }
@@ -110,14 +112,20 @@ fn key_label(key: &KeyName, alert: &Alert) -> String {
 }
 
 /// What it means where no key was taken away. `None` where a key is missed all the same, and where nothing is known.
-fn breaks_nothing(stages: &[Stage]) -> Option<&'static str> {
-    let has = |stage| stages.contains(&stage);
-    if stages.is_empty() || has(Stage::Impact) || has(Stage::Destruction) {
+fn breaks_nothing(alert: &Alert) -> Option<&'static str> {
+    let has = |stage| alert.stages.contains(&stage);
+    let is_opened = |name: &String| {
+        let opens = |detector: &Detector| detector.id == name && detector.stage == Some(Stage::Opening);
+        name != replica_in_new_region::DETECTOR.id && detectors::ALL.iter().any(|detector| opens(detector))
+    };
+    if alert.stages.is_empty() || has(Stage::Impact) || has(Stage::Destruction) {
         None
     } else if has(Stage::ForeignKey) {
         Some(
             "No key of yours was taken away, but the owner of the foreign key can take that one away at any time.",
         )
+    } else if has(Stage::Opening) && !has(Stage::ForeignUse) && !alert.analytics.iter().any(is_opened) {
+        Some("No key was taken away; what is encrypted under it can be decrypted with its copy, too.")
     } else if has(Stage::Opening) || has(Stage::ForeignUse) {
         Some("No key was taken away; what is encrypted under it can be read from outside.")
     } else {
@@ -171,13 +179,34 @@ fn what(alert: &Alert, amount: &Amount) -> String {
         return plain(&alert.summary, amount.text);
     }
     let mut text = format!("{}. {}.", span(alert.start, alert.end), events(alert.count));
-    if let Some(evidence) = &alert.evidence
-        && let (Some(observed), Some(expected)) = (evidence.observed, evidence.expected)
-    {
-        let odds = evidence.probability.map(|p| format!(", probability {p:.1e}")).unwrap_or_default();
-        text.push_str(&format!(" Observed {observed:.0}, expected {expected:.2}{odds}."));
-    }
+    text.push_str(&alert.evidence.as_ref().and_then(measured).unwrap_or_default());
     text
+}
+
+/// What was measured against what is usual, and how seldom that comes by chance. `None` where nothing was measured.
+fn measured(evidence: &Evidence) -> Option<String> {
+    let (observed, expected) = (evidence.observed?, evidence.expected?);
+    let odds = odds(evidence.probability?);
+    // How often somebody shows something new is no number of first uses: it is explained in the words.
+    if evidence.details.contains_key("first_uses") {
+        return Some(format!(" By chance so much is new {odds}."));
+    }
+    let usual = match expected {
+        e if e < 0.05 => "hardly any are usual".to_owned(),
+        e if e < 9.95 => format!("about {e:.1} are usual"),
+        e => format!("about {e:.0} are usual"),
+    };
+    Some(format!(" {observed:.0} were counted where {usual}; by chance that is so {odds}."))
+}
+
+/// A probability in words.
+fn odds(probability: f64) -> String {
+    match 1.0 / probability.max(f64::MIN_POSITIVE) {
+        one_in if one_in >= 1e9 => "less than once in a billion".to_owned(),
+        one_in if one_in >= 1e6 => format!("about once in {:.0} million", one_in / 1e6),
+        one_in if one_in >= 1e4 => format!("about once in {:.0},000", one_in / 1e3),
+        one_in => format!("about once in {one_in:.0}"),
+    }
 }
 
 /// "1 event", "about 4310 events".
@@ -277,4 +306,34 @@ fn look(alert: &Alert, context: &Context, amount: &Amount) -> Vec<Part> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_measured_is_told_in_words() {
+        let evidence = |observed, expected, probability| {
+            let mut evidence = Evidence::default();
+            (evidence.observed, evidence.expected, evidence.probability) = (observed, expected, probability);
+            evidence
+        };
+        let of = |observed, expected, probability| measured(&evidence(observed, expected, probability));
+        let told = |expected, probability| of(Some(28.0), Some(expected), Some(probability)).unwrap();
+        for (expected, probability, words) in [
+            (0.001, 1e-12, "hardly any are usual; by chance that is so less than once in a billion"),
+            (0.7, 0.002, "about 0.7 are usual; by chance that is so about once in 500"),
+            (12.4, 1e-5, "about 12 are usual; by chance that is so about once in 100,000"),
+            (12.6, 2e-8, "about 13 are usual; by chance that is so about once in 50 million"),
+        ] {
+            assert_eq!(told(expected, probability), format!(" 28 were counted where {words}."));
+        }
+        assert_eq!(of(None, Some(1.0), Some(0.1)), None);
+        assert_eq!(of(Some(7.0), Some(1.0), None), None, "hours of silence are no count");
+        let mut news = evidence(Some(5.0), Some(0.001), Some(1e-3));
+        news.details.insert("first_uses", json!([]));
+        assert_eq!(measured(&news).unwrap(), " By chance so much is new about once in 1000.");
+    }
 }

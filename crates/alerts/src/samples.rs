@@ -150,7 +150,7 @@ pub(crate) fn bare() -> Alert {
     (bare.principal, bare.key) = (None, None);
     (bare.account, bare.region) = (String::new(), String::new());
     bare.explanation = String::new();
-    bare.evidence.details.clear();
+    bare.evidence.details = Default::default();
     bare.mitre = &[];
     Alert::of_finding(&bare)
 }

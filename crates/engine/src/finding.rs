@@ -11,9 +11,12 @@ use crate::event::Event;
 use crate::state::{Act, Merge, Sightings};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 /// How bad it is if it is what it looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,7 +166,7 @@ pub struct Actor {
 }
 
 /// The key, by every name that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyName {
     /// The key ARN, or the best name that the record gives.
     pub arn: String,
@@ -206,6 +209,36 @@ pub fn key_family(arn: &str) -> String {
     }
 }
 
+/// What a detector saw, each by a name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Details(BTreeMap<Cow<'static, str>, Value>);
+
+impl Details {
+    /// Adds one, or replaces that of the same name.
+    pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
+        self.0.insert(name.into(), value);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Deref for Details {
+    type Target = BTreeMap<Cow<'static, str>, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Extend<(&'static str, Value)> for Details {
+    fn extend<I: IntoIterator<Item = (&'static str, Value)>>(&mut self, details: I) {
+        details.into_iter().for_each(|(name, value)| self.insert(name, value));
+    }
+}
+
 /// What a finding rests on. Merges by union; bounded in size.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
@@ -221,8 +254,8 @@ pub struct Evidence {
     /// The probability of what was observed, if all were normal.
     pub probability: Option<f64>,
     /// What else the detector saw, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub details: BTreeMap<&'static str, serde_json::Value>,
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
     #[serde(skip)]
     sightings: Sightings,
     /// The event that the words of the finding are about: the first that was added. Merging leaves it, so that

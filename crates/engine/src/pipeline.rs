@@ -291,6 +291,8 @@ pub struct Summary {
     pub problems: u64,
     /// Entities with a State.
     pub entities: BTreeMap<&'static str, u64>,
+    /// Keys and accounts on which there were more acts than are remembered: findings about the oldest are missing.
+    pub entities_forgetting: u64,
     /// Findings by detector.
     pub findings_by_detector: BTreeMap<&'static str, u64>,
     /// Findings by severity.
@@ -580,10 +582,15 @@ impl Watch {
                 continue;
             }
             let whole = self.with_aliases(id, state, names);
+            let begun = found.len();
             for look in &looks {
                 if let Look::Key(judge) = look {
                     judge(id, &whole, &self.estate, &mut found);
                 }
+            }
+            if whole.forgets_acts() {
+                let of_key = found.get_mut(begun..).into_iter().flatten();
+                of_key.for_each(|finding| finding.evidence.details.insert("incomplete", true.into()));
             }
         }
         for (id, state) in &self.states.principals {
@@ -655,6 +662,9 @@ impl Watch {
         summary.entities.insert("keys", self.states.keys.len() as u64);
         summary.entities.insert("principals", self.states.principals.len() as u64);
         summary.entities.insert("accounts", self.states.accounts.len() as u64);
+        let keys = self.states.keys.values().filter(|state| state.forgets_acts()).count();
+        let accounts = self.states.accounts.values().filter(|state| state.forgets_acts()).count();
+        summary.entities_forgetting = (keys + accounts) as u64;
         summary
     }
 }

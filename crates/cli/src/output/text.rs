@@ -278,10 +278,12 @@ fn evidence_lines(finding: &Finding, layout: &Layout, columns: usize) -> Vec<Str
     let evidence = &finding.evidence;
     let mut lines = Vec::new();
     let mut figures = Vec::new();
+    // Of first uses no number is expected; how seldom they are, the words say.
+    let is_count = !evidence.details.contains_key("first_uses");
     if let Some(observed) = evidence.observed {
-        figures.push(format!("observed {}", measured(observed)));
+        figures.push(format!("{} {}", if is_count { "observed" } else { "new to it:" }, measured(observed)));
     }
-    if let Some(expected) = evidence.expected {
+    if let Some(expected) = evidence.expected.filter(|_| is_count) {
         figures.push(format!("expected {}", measured(expected)));
     }
     if let Some(p) = evidence.probability {
@@ -424,6 +426,15 @@ fn footer(out: &mut impl Write, outcome: &Outcome, layout: &Layout, shortened: u
         writeln!(out, "{} below --severity.", counted(outcome.less_severe, what))?;
     }
     tuning(out, outcome, layout)?;
+    if summary.entities_forgetting > 0 {
+        let n = summary.entities_forgetting;
+        let text = format!(
+            "Of {} {} more changes came than are remembered: findings about the oldest are missing.",
+            grouped(n),
+            if n == 1 { "key or account" } else { "keys or accounts" }
+        );
+        lines(out, &wrapped(&text, layout.columns))?;
+    }
     if troubles.problems.count > 0 {
         let n = counted(troubles.problems.count, "problem");
         writeln!(out, "{BAD}{n}{BAD:#}: what is told above may not be all that happened.")?;

@@ -14,7 +14,7 @@ use super::hour::{Kept, Trace};
 use super::hours;
 use super::novelty::{Dimension, Habit};
 use crate::event::{Event, Form, Operation, Source};
-use crate::state::{Merge, seen::bounded};
+use crate::state::{Merge, Sample, seen::bounded};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -51,6 +51,8 @@ struct Known {
 pub struct Shown {
     values: Vec<Value>,
     is_cut: bool,
+    /// Of the calls that were refused, the keys.
+    refused_keys: Sample,
 }
 
 /// A value that was shown.
@@ -79,6 +81,8 @@ pub struct ClosedShown {
     pub habit: Habit,
     /// Whether values were left out.
     pub is_cut: bool,
+    /// Of the calls that were refused, the keys.
+    pub refused_keys: Sample,
 }
 
 impl Repertoire {
@@ -106,6 +110,10 @@ impl Repertoire {
     pub fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
         let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         each_of_caller(event, |dimension, hash, name| shown.note(dimension, hash, name, event, kept));
+        if is_refusal(event) {
+            let key = event.key.as_ref().map_or("", |key| key.arn.as_ref());
+            shown.refused_keys.note(xxh3_64(event.act_id().as_bytes()), key);
+        }
         opens
     }
 
@@ -151,7 +159,8 @@ impl Repertoire {
             value.is_some_and(|key| known.was_refused(&key.name, hour.div_euclid(24)))
         };
         let refused = new.iter().copied().filter(is_refused_key).collect();
-        Some(ClosedShown { new, refused, shown: closed.values, habit, is_cut: closed.is_cut })
+        let Shown { values: shown, is_cut, refused_keys } = closed;
+        Some(ClosedShown { new, refused, shown, habit, is_cut, refused_keys })
     }
 }
 
@@ -285,6 +294,7 @@ impl Merge for Shown {
     fn merge(&mut self, other: &Self) {
         other.values.iter().for_each(|value| self.put(value.clone()));
         self.is_cut |= other.is_cut;
+        self.refused_keys.merge(&other.refused_keys);
     }
 }
 
@@ -345,7 +355,7 @@ fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn
         (false, true) => Cow::Owned(format!("{} with a key of another account", event.name)),
     };
     plain(&mut see, Dimension::Operation, &kind);
-    if event.denied() && !event.dry_run {
+    if is_refusal(event) {
         let key = event.key.as_ref().map_or("", |key| key.arn.as_ref());
         let name = || match key {
             "" => event.name.as_ref().into(),
@@ -353,6 +363,11 @@ fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn
         };
         see(Dimension::Refusal, hash(&[&event.name, key]), &name);
     }
+}
+
+/// Whether a call was refused that would have done something.
+fn is_refusal(event: &Event<'_>) -> bool {
+    event.denied() && !event.dry_run
 }
 
 fn plain(see: &mut impl FnMut(Dimension, u32, &dyn Fn() -> Arc<str>), dimension: Dimension, text: &str) {
@@ -422,6 +437,8 @@ struct Stored {
     traces: Vec<Trace>,
     values: Vec<(Dimension, u32, String, usize)>,
     is_cut: bool,
+    #[serde(default, skip_serializing_if = "Sample::is_empty")]
+    refused_keys: Sample,
 }
 
 impl Serialize for Shown {
@@ -434,15 +451,16 @@ impl Serialize for Shown {
             (value.dimension, value.hash, value.name.to_string(), at)
         };
         let values = self.values.iter().map(value).collect();
-        Stored { values, traces, is_cut: self.is_cut }.serialize(serializer)
+        let refused_keys = self.refused_keys.clone();
+        Stored { values, traces, is_cut: self.is_cut, refused_keys }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Shown {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Stored { traces, values, is_cut } = Stored::deserialize(deserializer)?;
+        let Stored { traces, values, is_cut, refused_keys } = Stored::deserialize(deserializer)?;
         let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
-        let mut shown = Shown { values: Vec::new(), is_cut };
+        let mut shown = Shown { values: Vec::new(), is_cut, refused_keys };
         for (dimension, hash, name, at) in values {
             let first =
                 traces.get(at).ok_or_else(|| serde::de::Error::custom("a value without its event"))?;

@@ -31,7 +31,9 @@
 //!
 //! ## What it cannot see
 //!
-//! Of a key that only its tag declares: denied calls, and reading. Tags from before the logs at hand begin.
+//! Of a key that only its tag declares: denied calls, and reading. A denied call proves no key, so no State is kept for
+//! it, and of the tag the States alone know; declare the key in `estate.canary_keys` as well, and both are found. Tags
+//! from before the logs at hand begin.
 //! `ListKeys` and `ListAliases`, which name no key. Attempts from other accounts that are denied: those stand in the
 //! log of the caller's account alone.
 //!

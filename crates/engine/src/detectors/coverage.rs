@@ -76,7 +76,7 @@ pub const IDEAS: &[Idea] = &[
     idea("N1", "KMS events are left out of a trail by its selectors, in any of their forms"),
     idea("N2", "The KMS events of an account stop"),
     idea("N3", "A principal decrypts for many resources behind a key"),
-    idea("N4", "A key that was always used with an encryption context is used without"),
+    idea("N4", "A key is used without the encryption context that it always had, or with other names in it"),
     idea("N5", "The probability that a principal is new on a key"),
     idea("N6", "A key of services is decrypted with by a principal for the first time"),
     idea("N7", "Who would miss a key that is taken away"),
@@ -100,11 +100,7 @@ pub const IDEAS: &[Idea] = &[
     idea("N25", "The key of the log itself is attacked"),
     idea("N26", "The audit log is read by somebody new"),
     idea("N27", "More signatures than usual"),
-    without(
-        "N28",
-        "Public keys and import parameters are fetched",
-        "It is everyday work and gives away little; it counts among the management calls of unusual_rate, and what may follow is found (P3).",
-    ),
+    idea("N28", "Public keys and import parameters are fetched by somebody who never did, or in numbers"),
     idea("N29", "Data is re-encrypted to another key"),
     without(
         "N30",

@@ -8,6 +8,7 @@
 //!
 //! * a key was used only through AWS services, or by them: now it was called directly;
 //! * whoever called a key directly gave an encryption context: now somebody gave none;
+//! * all those contexts had the same names: now one had others;
 //! * a key released plaintext to attested enclaves only: now to something without an attestation;
 //! * a principal had plaintext released only through VPC endpoints: now from another network;
 //! * a role was used only by programs: now with the credentials of a console session.
@@ -21,7 +22,7 @@
 //!
 //! By facts, not by counts: the habit must have been kept on 5 days at least, the first of them `detectors.habit_days`
 //! days before it is broken, and must never have been broken before. *High* for plaintext released without attestation;
-//! *low* for a missing context; else *medium*. Each habit of a key or principal is broken once.
+//! *low* for a missing context, or one with other names; else *medium*. Each habit of a key or principal is broken once.
 //!
 //! ## Parameters
 //!
@@ -33,8 +34,9 @@
 //!
 //! ## What it cannot see
 //!
-//! Calls that failed. A context with other names than usual, or with other values. Habits that others had already broken when the logs at hand begin. Whether the context that is
-//! missing was ever checked.
+//! Calls that failed. A context with other values than usual: they are data of the customer's, and are not kept. A third
+//! set of names. Habits that others had already broken when the logs at hand begin. Whether the context that is missing
+//! was ever checked.
 //!
 //! ## What to do
 //!
@@ -95,6 +97,13 @@ const WITH_CONTEXT: Kind = Kind {
     was: "Until then whoever called {key} directly gave an encryption context.",
     now: "used it with none, so nothing binds what was encrypted or decrypted to its place",
 };
+const CONTEXT_NAMES: Kind = Kind {
+    id: "context_names",
+    severity: Severity::Low,
+    title: "{key} was used with an encryption context of other names",
+    was: "Until then the encryption contexts of whoever called {key} directly had the same names.",
+    now: "used it with a context of other names, as another program would, or somebody who tries",
+};
 const ATTESTED: Kind = Kind {
     id: "attested",
     severity: Severity::High,
@@ -119,12 +128,17 @@ const BY_PROGRAM: Kind = Kind {
 
 fn of_key(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>) {
     let habits = &state.habits;
-    for (kind, habit) in [
-        (&THROUGH_SERVICE, &habits.through_service),
-        (&WITH_CONTEXT, &habits.with_context),
-        (&ATTESTED, &habits.attested),
+    let renamed = habits.contexts.changed().and_then(|once| {
+        let days = estate.settings.detectors.habit_days;
+        Some((once, habits.with_context.lasted(once.time, days, KEPT)?))
+    });
+    for (kind, broken) in [
+        (&THROUGH_SERVICE, broken(&habits.through_service, estate)),
+        (&WITH_CONTEXT, broken(&habits.with_context, estate)),
+        (&CONTEXT_NAMES, renamed),
+        (&ATTESTED, broken(&habits.attested, estate)),
     ] {
-        let Some((once, days)) = broken(habit, estate) else { continue };
+        let Some((once, days)) = broken else { continue };
         let who = state.users.iter().map(|sight| sight.name.as_ref()).find(|name| once.is_by(name));
         let mut finding = begin(kind, key, key, once, days);
         finding.title = kind.title.to_owned();
@@ -281,6 +295,34 @@ mod tests {
         assert!(broken_by(&WEEKS, &with, &kms("Decrypt").denied()).is_empty());
         let dry = kms("Decrypt").set("requestParameters.dryRun", true);
         assert!(broken_by(&WEEKS, &with, &dry).is_empty());
+    }
+
+    #[test]
+    fn a_context_of_other_names_is_low() {
+        let with =
+            |names: serde_json::Value| kms("Encrypt").set("requestParameters.encryptionContext", names);
+        let tenant = with(json!({"tenant": "a"}));
+        for other in [with(json!({"user": "a"})), with(json!({"tenant": "a", "user": "b"}))] {
+            let broken = broken_by(&WEEKS, &tenant, &other);
+            assert_eq!(broken, only_one("context_names", Severity::Low));
+            let decrypt = other.set("eventName", "Decrypt").by_user(ACCOUNT, "mallory");
+            let found = findings(&DETECTOR, &[on(&WEEKS, &tenant), on(&[15, 16], &decrypt)].concat());
+            assert_eq!(found.len(), 1);
+            assert!(
+                found[0].explanation.contains("At 2026-05-15T10:00:00Z user/mallory used it with a context")
+            );
+        }
+        let both = with(json!({"a": "1", "b": "2"}));
+        assert!(
+            broken_by(&WEEKS, &both, &with(json!({"b": "3", "a": "4"}))).is_empty(),
+            "any order, any values"
+        );
+        let by_service = with(json!({"aws:s3:arn": "arn:aws:s3:::b"})).through("s3");
+        assert!(broken_by(&WEEKS, &tenant, &by_service).is_empty(), "services have contexts of their own");
+        assert!(broken_by(&[2, 4, 8, 11, 14], &tenant, &with(json!({"user": "a"}))).is_empty(), "13 days");
+        let two_kinds =
+            [on(&WEEKS, &tenant), on(&[3], &with(json!({"x": "a"}))), on(&[15], &with(json!({"y": "a"})))];
+        assert!(findings(&DETECTOR, &two_kinds.concat()).is_empty(), "who gives many kinds has no habit");
     }
 
     #[test]

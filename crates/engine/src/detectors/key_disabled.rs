@@ -259,4 +259,21 @@ mod tests {
         let named = only(&DETECTOR, &[kms("DisableKey").denied()]);
         assert_eq!(named.evidence.details["keys"].as_array().unwrap().len(), 1);
     }
+
+    #[test]
+    fn more_changes_than_are_remembered_are_told_and_counted() {
+        let toggled = |n: usize| -> Vec<RecordBuilder> {
+            let name = |at: usize| if at.is_multiple_of(2) { "DisableKey" } else { "EnableKey" };
+            (0..n).map(|at| kms(name(at)).at(&format!("2026-05-04T10:{at:02}:00Z"))).collect()
+        };
+        for (n, forgets) in [(32, false), (33, true)] {
+            let watch = crate::pipeline::testing::watch(&toggled(n), &crate::settings::Settings::default());
+            let findings = watch.findings();
+            let of_key = findings.iter().filter(|finding| finding.detector == DETECTOR.id);
+            let told: Vec<bool> =
+                of_key.map(|finding| finding.evidence.details.contains_key("incomplete")).collect();
+            assert!(!told.is_empty() && told.iter().all(|told| *told == forgets), "{n}: {told:?}");
+            assert_eq!(watch.summary().entities_forgetting, u64::from(forgets));
+        }
+    }
 }

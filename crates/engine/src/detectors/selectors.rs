@@ -223,24 +223,199 @@ fn texts(value: Value<'_>) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod tests {
+    use crate::event::testing::{RecordBuilder, cloudtrail};
+    use serde_json::{Value, json};
+
+    pub(in crate::detectors) const STORE: &str =
+        "arn:aws:cloudtrail:eu-west-1:111122223333:eventdatastore/0a1b2c3d";
+
+    pub(in crate::detectors) fn put(selectors: Value) -> RecordBuilder {
+        cloudtrail("PutEventSelectors")
+            .set("requestParameters", json!({"trailName": "main", "eventSelectors": selectors}))
+    }
+
+    pub(in crate::detectors) fn advanced(name: &str, selectors: &[Value]) -> RecordBuilder {
+        let selectors: Vec<Value> =
+            selectors.iter().map(|fields| json!({"fieldSelectors": fields})).collect();
+        let target = if name.ends_with("Store") { "eventDataStore" } else { "trailName" };
+        cloudtrail(name).set("requestParameters", json!({target: STORE, "advancedEventSelectors": selectors}))
+    }
+
+    pub(in crate::detectors) fn management() -> Value {
+        json!({"field": "eventCategory", "equals": ["Management"]})
+    }
+
+    /// What a call hides, in words, or nothing.
+    fn lost(record: &RecordBuilder) -> Option<String> {
+        record
+            .event(|event| super::lost(event.request))
+            .filter(|lost| !lost.is_empty())
+            .map(|lost| lost.words())
+    }
+
+    #[test]
+    fn each_classic_switch_loses_its_part() {
+        for (selector, part) in [
+            (json!({"readWriteType": "WriteOnly", "includeManagementEvents": true}), "all reading"),
+            (json!({"readWriteType": "ReadOnly"}), "all changing"),
+            (json!({"readWriteType": "All", "includeManagementEvents": false}), "all KMS events"),
+            (json!({"includeManagementEvents": "false"}), "all KMS events"),
+            (
+                json!({"excludeManagementEventSources": ["rdsdata.amazonaws.com", "kms.amazonaws.com"]}),
+                "all KMS events",
+            ),
+        ] {
+            let lost = lost(&put(json!([selector]))).unwrap();
+            assert!(lost.starts_with(part), "{selector}: {lost}");
+        }
+    }
+
+    #[test]
+    fn classic_selectors_that_log_everything_are_not_found() {
+        for selectors in [
+            json!([{"readWriteType": "All", "includeManagementEvents": true, "excludeManagementEventSources": []}]),
+            json!([{"excludeManagementEventSources": ["rdsdata.amazonaws.com"]}]),
+            json!([{}]),
+            json!([]),
+            Value::Null,
+        ] {
+            assert_eq!(lost(&put(selectors.clone())), None, "{selectors}");
+        }
+    }
+
+    #[test]
+    fn another_selector_of_the_call_may_still_log_what_one_leaves_out() {
+        let without_kms = json!({"excludeManagementEventSources": ["kms.amazonaws.com"]});
+        assert_eq!(lost(&put(json!([without_kms, {}]))), None);
+        let halves = json!([{"readWriteType": "ReadOnly"}, {"readWriteType": "WriteOnly"}]);
+        assert_eq!(lost(&put(halves)), None);
+        let reads = lost(&put(json!([without_kms, {"readWriteType": "WriteOnly"}]))).unwrap();
+        assert!(reads.starts_with("all reading"));
+    }
+
+    #[test]
+    fn each_advanced_condition_loses_its_part() {
+        for (fields, part) in [
+            (json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notStartsWith": ["kms"]}]), "all KMS"),
+            (json!([management(), {"field": "eventSource", "notEndsWith": [".com"]}]), "all KMS"),
+            (json!([management(), {"field": "readOnly", "equals": ["false"]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": [false]}]), "all reading"),
+            (json!([management(), {"field": "readOnly", "equals": ["true"]}]), "all changing"),
+            (json!([{"field": "eventCategory", "equals": ["Data"]}]), "all KMS"),
+            (json!([{"field": "readOnly", "equals": ["true"]}]), "all KMS"),
+            (
+                json!([management(), {"field": "eventName", "notEquals": ["Decrypt"]}]),
+                "the events of Decrypt",
+            ),
+            (
+                json!([management(), {"field": "eventName", "notStartsWith": ["GenerateData"]}]),
+                "the events of GenerateDataKey, ",
+            ),
+            (
+                json!([management(), {"field": "eventType", "equals": ["AwsApiCall"]}]),
+                "the events of DeleteExpiredKeyMaterial, DeleteKey, RotateKey",
+            ),
+            (
+                json!([management(), {"field": "userIdentity.arn", "notEquals": ["arn:aws:iam::1:user/x"]}]),
+                "KMS events that a condition on userIdentity.arn leaves out",
+            ),
+        ] {
+            for name in ["PutEventSelectors", "UpdateEventDataStore"] {
+                let lost = lost(&advanced(name, std::slice::from_ref(&fields))).unwrap_or_default();
+                assert!(lost.starts_with(part), "{fields}: {lost}");
+            }
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_that_log_all_kms_events_are_not_found() {
+        for fields in [
+            json!([management()]),
+            json!([management(), {"field": "eventSource", "notEquals": ["rdsdata.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com", "kms.amazonaws.com"]}]),
+            json!([management(), {"field": "eventSource", "equals": ["s3.amazonaws.com"], "startsWith": ["kms."]}]),
+            json!([management(), {"field": "eventSource", "endsWith": [".amazonaws.com"]}]),
+            json!([management(), {"field": "eventName", "notEquals": ["GetCallerIdentity"]}]),
+            json!([management(), {"field": "eventSource", "notEquals": []}]),
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", std::slice::from_ref(&fields))), None, "{fields}");
+        }
+    }
+
+    #[test]
+    fn advanced_selectors_are_or_ed() {
+        let without_kms = json!([management(), {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}]);
+        let hidden_user = json!([management(), {"field": "userIdentity.arn", "notEquals": ["x"]}]);
+        let data = json!([{"field": "eventCategory", "equals": ["Data"]}]);
+        let all = json!([management()]);
+        for selectors in [
+            vec![without_kms.clone(), all.clone()],
+            vec![data.clone(), all.clone()],
+            vec![hidden_user.clone(), all],
+        ] {
+            assert_eq!(lost(&advanced("PutEventSelectors", &selectors)), None);
+        }
+        assert!(lost(&advanced("PutEventSelectors", &[without_kms, hidden_user])).is_some());
+        assert!(lost(&advanced("PutEventSelectors", &[data])).is_some());
+    }
+
+    #[test]
+    fn selected_and_deselected_values_must_both_hold() {
+        let fields = json!([management(), {
+            "field": "eventName", "equals": ["Decrypt"], "startsWith": ["Generate"], "notEndsWith": ["Plaintext"],
+        }]);
+        let lost =
+            advanced("PutEventSelectors", &[fields]).event(|event| super::lost(event.request)).unwrap();
+        let lost: Vec<&str> = lost.operations.into_iter().collect();
+        for logged in ["Decrypt", "GenerateDataKey", "GenerateMac"] {
+            assert!(!lost.contains(&logged), "{logged}");
+        }
+        for hidden in ["Encrypt", "GenerateDataKeyWithoutPlaintext", "ScheduleKeyDeletion"] {
+            assert!(lost.contains(&hidden), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn five_operations_are_named_and_the_rest_is_counted() {
+        let names = ["Decrypt", "Encrypt", "Sign", "Verify", "ReEncrypt", "CreateGrant"];
+        let without = |n: usize| {
+            let fields = json!([management(), {"field": "eventName", "notEquals": &names[..n]}]);
+            lost(&advanced("PutEventSelectors", &[fields])).unwrap()
+        };
+        assert!(!without(5).contains("more"), "{}", without(5));
+        assert!(without(6).ends_with(" and 1 more"), "{}", without(6));
+    }
+
+    #[test]
+    fn an_empty_list_of_the_other_form_hides_nothing_from_us() {
+        let record = put(json!([{"excludeManagementEventSources": ["kms.amazonaws.com"]}]))
+            .set("requestParameters.advancedEventSelectors", json!([]));
+        assert_eq!(lost(&record).as_deref(), Some("all KMS events"));
+        let all = put(json!([{"readWriteType": "All"}]));
+        assert_eq!(lost(&all.clone().set("requestParameters.advancedEventSelectors", json!([]))), None);
+        assert_eq!(lost(&all.set("requestParameters.advancedEventSelectors", json!({}))), None);
+        let writes = put(json!([])).set("requestParameters.EventSelectors", json!({"x": 1}));
+        assert_eq!(lost(&writes), None);
+    }
 
     #[test]
     fn what_a_trail_leaves_out_is_told_from_its_selectors() {
         let all = r#"{"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": true,
             "DataResources": [], "ExcludeManagementEventSources": []}]}"#;
-        assert_eq!(left_out_by(all), Some(LeftOut::default()));
-        let writes = left_out_by(&all.replace("All", "WriteOnly")).unwrap();
+        assert_eq!(super::left_out_by(all), Some(super::LeftOut::default()));
+        let writes = super::left_out_by(&all.replace("All", "WriteOnly")).unwrap();
         assert!(writes.operations.contains("Decrypt") && !writes.operations.contains("DisableKey"));
         assert!(writes.words.starts_with("all reading KMS events"), "{}", writes.words);
         let excluded = all.replace(r#"Sources": []"#, r#"Sources": ["kms.amazonaws.com"]"#);
-        assert_eq!(left_out_by(&excluded).unwrap().words, "all KMS events");
+        assert_eq!(super::left_out_by(&excluded).unwrap().words, "all KMS events");
         let advanced = r#"{"AdvancedEventSelectors": [{"FieldSelectors": [
             {"Field": "eventCategory", "Equals": ["Management"]},
             {"Field": "userIdentity.arn", "NotStartsWith": ["arn:aws:iam::111122223333:role/a"]}]}]}"#;
-        let partly = left_out_by(advanced).unwrap();
+        let partly = super::left_out_by(advanced).unwrap();
         assert!(partly.operations.contains("Decrypt") && partly.words.contains("userIdentity.arn"));
-        assert_eq!(left_out_by(r#"{"TrailARN": "x"}"#), None);
+        assert_eq!(super::left_out_by(r#"{"TrailARN": "x"}"#), None);
     }
 }

@@ -3,13 +3,14 @@
 use super::Detector;
 use super::deed::clip;
 use super::impact::short;
-use crate::baseline::judge::{Anomaly, Entity, Episode, Group, Sign};
+use crate::baseline::judge::{Anomaly, Entity, Episode, Group, RefusedKeys, Sign};
 use crate::baseline::novelty::Dimension;
 use crate::baseline::rate::Maturity;
-use crate::finding::{self, Finding, Severity, finding_id};
+use crate::finding::{self, Details, Finding, Severity, finding_id};
 use crate::measures::resources_decrypted;
 use crate::runbook::{self, aws, quote};
 use crate::settings::Settings;
+use crate::state::Share;
 use crate::time::short_moment;
 use crate::words::grouped;
 use serde_json::json;
@@ -35,7 +36,8 @@ pub(super) fn finding(
         let key = others.iter().find(|part| part.entity.is_key())?;
         (episode.actor != key.entity).then(|| key.entity.id())
     });
-    let arn = arn.unwrap_or_default();
+    let refused = RefusedOf::episode(episode);
+    let arn = arn.or_else(|| refused.mostly()).unwrap_or_default();
     let mut finding = finding::of_key(detector, arn, &[]);
     // Whatever is strongest in the end, it is one episode.
     finding.id = finding_id("unusual", &[episode.actor.id(), &episode.first.to_string()]);
@@ -54,7 +56,7 @@ pub(super) fn finding(
     if let Some(denials) = denials.filter(|_| top.sign.group() != Group::Denials) {
         finding.title.push_str(&format!("; {}, {}", seen(denials, arn), usual(denials)));
     }
-    finding.explanation = explanation(episode, top, arn, settings, means);
+    finding.explanation = explanation(episode, top, arn, settings, &refused.words(arn)) + means;
     finding.runbook = steps(&finding, episode, settings);
     let (observed, expected) = match &top.sign {
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
@@ -70,6 +72,11 @@ pub(super) fn finding(
     finding.evidence.expected = Some(expected);
     finding.evidence.probability = Some(libm::exp10(-top.sign.calibrated()).max(f64::MIN_POSITIVE));
     let mut details = of_part(top);
+    if !refused.keys.is_empty() {
+        let keys = refused.keys.iter().take(RefusedKeys::MOST);
+        let keys = keys.map(|key| json!({"key": key.name, "calls": key.events, "is_exact": key.is_exact}));
+        details.insert("refused_keys", keys.collect());
+    }
     let others: Vec<String> = others
         .into_iter()
         // Evidence stands without the key of the finding, so that none of its places is for that.
@@ -143,7 +150,7 @@ fn maturity(part: &Anomaly) -> Maturity {
     }
 }
 
-fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Settings, means: &str) -> String {
+fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Settings, refused: &str) -> String {
     let mut text = match &top.sign {
         Sign::Count { score, .. } => {
             let (low, high) = score.expected_interval();
@@ -151,19 +158,21 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
                 true => ("", "it"),
                 false => (", at least half of it by this principal", "the key"),
             };
-            let usual = match (low, high) {
-                (0, 0) => "no".to_owned(),
-                (low, high) => format!("{} to {}", grouped(low), grouped(high)),
+            let (usual, mean) = match (low, high) {
+                (_, 0) => (format!("no {}", score_unit(top)), String::new()),
+                (low, high) if low == high => (words::counted(high, score_unit(top)), String::new()),
+                (low, high) => (
+                    format!("{} to {} {}", grouped(low), grouped(high), score_unit(top)),
+                    format!(", {} on average", mean(score.mean)),
+                ),
             };
             // The title says how many.
             format!(
-                "Counted up to {}{by}. Usual for {whose} are {usual} {} {} (expected {}; known for {}, {} of it active). ",
-                short_moment(end_of(score.hour)),
-                score_unit(top),
-                words::within(score.window),
-                mean(score.mean),
+                "In {} of history, {} of it active, {whose} usually had {usual} {}{mean}. Counted up to {}{by}. ",
                 known_for(top.age.hours),
                 hours(i64::from(top.age.active_hours)),
+                words::within(score.window),
+                short_moment(end_of(score.hour)),
             )
         }
         Sign::Drift { drift, .. } => format!(
@@ -179,10 +188,10 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
             mean(drift.mean),
         ),
         Sign::Share { score } => format!(
-            "{} had {} up to {}. Its own history ({}, {} of it active) lets expect {} of so many. ",
+            "{} had {} up to {}. In {} of history, {} of it active, it was refused {} of so many. ",
             who(&episode.actor),
             seen(top, key_of(top)),
-            end_of(top.hour),
+            short_moment(end_of(top.hour)),
             known_for(top.age.hours),
             hours(i64::from(top.age.active_hours)),
             mean(score.calls as f64 * score.usual),
@@ -200,14 +209,15 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
             text
         }
     };
+    text.push_str(refused);
     let groups: BTreeSet<Group> = episode.parts.iter().map(|part| part.sign.group()).collect();
     let what =
-        if groups.len() > 1 && episode.c > top.c { "All of this together" } else { "Something like it" };
+        if groups.len() > 1 && episode.c > top.c { "all of this together" } else { "something like it" };
     text.push_str(&format!(
-        "{what} comes {} in the whole estate; for alerts.budget_per_week = {}, alerts begin at {}. ",
+        "In the whole estate {what} comes {}; alerts begin at {} (alerts.budget_per_week = {}). ",
         how_often(episode.c),
+        how_often(top.threshold.c),
         settings.alerts.budget_per_week,
-        how_often(top.threshold.c)
     ));
     text.push_str(match (maturity(top), &top.sign) {
         (Maturity::New, _) => "It is new, so it is compared with others of the estate when they were new. ",
@@ -234,9 +244,68 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
     if !others.is_empty() {
         text.push_str(&format!("Unusual as well: {}. ", others.join("; ")));
     }
-    text.push_str(means);
     text
 }
+
+/// For which keys the calls of an episode were refused, the most refused first.
+struct RefusedOf {
+    keys: Vec<Share>,
+    others: u64,
+}
+
+impl RefusedOf {
+    fn episode(episode: &Episode) -> RefusedOf {
+        // All that is unusual in one hour tells the same of it.
+        let hours: BTreeMap<i64, &RefusedKeys> = episode
+            .parts
+            .iter()
+            .map(|part| (part.hour, &part.refused_keys))
+            .filter(|(_, of)| !of.most.is_empty())
+            .collect();
+        let mut keys: BTreeMap<&str, Share> = BTreeMap::new();
+        for share in hours.values().flat_map(|of| &of.most) {
+            keys.entry(&share.name)
+                .and_modify(|known| {
+                    known.events += share.events;
+                    known.is_exact &= share.is_exact;
+                })
+                .or_insert_with(|| share.clone());
+        }
+        let mut keys: Vec<Share> = keys.into_values().collect();
+        keys.sort_by(|a, b| (b.events, &a.name).cmp(&(a.events, &b.name)));
+        RefusedOf { keys, others: hours.values().map(|of| of.others).sum() }
+    }
+
+    /// The key for which at least half was refused, of more than a call or two.
+    fn mostly(&self) -> Option<&str> {
+        let all = self.keys.iter().map(|key| key.events).sum::<u64>().saturating_add(self.others);
+        let most = self.keys.first().filter(|key| key.events >= 3 && key.events.saturating_mul(2) >= all)?;
+        Some(&most.name).filter(|arn| arn.contains(":key/")).map(String::as_str)
+    }
+
+    fn words(&self, about: &str) -> String {
+        let named = self.keys.iter().take(NAMED_REFUSED).map(|key| {
+            let calls = if key.events == 1 { "call" } else { "calls" };
+            let about_ = if key.is_exact { "" } else { "about " };
+            let name = match key.name.as_str() {
+                "" => "keys that the log does not name",
+                arn => words::key(arn, about),
+            };
+            format!("{name} ({about_}{} {calls})", grouped(key.events))
+        });
+        let mut named: Vec<String> = named.collect();
+        if self.keys.len() > NAMED_REFUSED || self.others > 0 {
+            named.push("others".to_owned());
+        }
+        match named.is_empty() {
+            true => String::new(),
+            false => format!("Refused for {}. ", words::listed(&named)),
+        }
+    }
+}
+
+/// Keys that a text names.
+const NAMED_REFUSED: usize = 3;
 
 fn steps(finding: &Finding, episode: &Episode, settings: &Settings) -> Vec<String> {
     let region = finding.region.as_str();
@@ -293,13 +362,14 @@ fn tuning(settings: &Settings) -> String {
     )
 }
 
-fn of_part(part: &Anomaly) -> BTreeMap<&'static str, serde_json::Value> {
+fn of_part(part: &Anomaly) -> Details {
     let maturity = match maturity(part) {
         Maturity::New => "new",
         Maturity::Young => "young",
         Maturity::Mature => "mature",
     };
-    let mut details = BTreeMap::from([
+    let mut details = Details::default();
+    details.extend([
         ("counted_for", json!(part.entity.class())),
         ("until", json!(end_of(part.hour))),
         ("once_in_weeks", json!(weeks_between(part.c))),

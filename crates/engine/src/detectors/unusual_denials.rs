@@ -14,7 +14,8 @@
 //! Denied calls, distinct keys and operations denied, and direct dry runs of each principal are counted by the hour and
 //! compared with what is usual for it; that a principal has never been refused in weeks makes the first refusals
 //! unusual. From three refusals in an hour on, their share in all calls is judged as well. The deviation is compared with
-//! those that the whole estate shows. What goes beyond what the budget allows is a finding: Medium, from a hundred times
+//! those that the whole estate shows. The keys that were refused most are named with their counts: exact up to 32 refusals
+//! in an hour, from then on by a sample of 32. What goes beyond what the budget allows is a finding: Medium, from a hundred times
 //! rarer than the threshold on High, never Critical by itself. Anomalies at most a day apart are one finding. New
 //! principals (less than two days, or fewer than nine active hours) are compared with others when they were new. In the
 //! first two days of an estate nothing is found.
@@ -61,7 +62,7 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
     ],
-    covers: &["M14", "M15", "P11"],
+    covers: &["M14", "M15", "N13", "P11"],
     reads: Reads::All,
     page: page(include_str!("unusual_denials.rs")),
     look: Look::Score(look),

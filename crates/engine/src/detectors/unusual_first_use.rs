@@ -71,7 +71,7 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1580", name: "Cloud Infrastructure Discovery" },
     ],
-    covers: &["M13", "N5"],
+    covers: &["M13", "N5", "N28"],
     reads: Reads::All,
     page: page(include_str!("unusual_first_use.rs")),
     look: Look::Score(look),

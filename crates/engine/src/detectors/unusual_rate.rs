@@ -64,7 +64,7 @@ pub const DETECTOR: Detector = Detector {
         Technique { id: "T1078.004", name: "Valid Accounts: Cloud Accounts" },
         Technique { id: "T1530", name: "Data from Cloud Storage" },
     ],
-    covers: &["M9", "M16", "M25", "N3", "N13", "N27", "P8", "P15"],
+    covers: &["M9", "M16", "M25", "N3", "N27", "N28", "P8", "P15"],
     reads: Reads::All,
     page: page(include_str!("unusual_rate.rs")),
     look: Look::Score(look),

@@ -18,16 +18,18 @@ pub struct EncryptionContext<'a> {
     pub raw: Value<'a>,
     /// `destinationEncryptionContext` of ReEncrypt; null otherwise.
     pub destination: Value<'a>,
+    /// A hash of the names of `raw`, in any order: the same for the same names.
+    pub names_hash: u64,
 }
 
 impl EncryptionContext<'static> {
     /// No context.
     pub(crate) const NONE: EncryptionContext<'static> =
-        EncryptionContext { raw: Value::NULL, destination: Value::NULL };
+        EncryptionContext { raw: Value::NULL, destination: Value::NULL, names_hash: 0 };
 
-    /// A context of which nothing is known but that there is one.
-    pub(crate) fn some() -> EncryptionContext<'static> {
-        EncryptionContext { raw: Value::new(r#"{"":""}"#), ..EncryptionContext::NONE }
+    /// A context of which nothing is known but that it has names of this hash.
+    pub(crate) fn named(names_hash: u64) -> EncryptionContext<'static> {
+        EncryptionContext { raw: Value::new(r#"{"":""}"#), names_hash, ..EncryptionContext::NONE }
     }
 }
 
@@ -121,6 +123,8 @@ pub(super) struct Told<'a> {
     pub(super) resource: Option<Resource<'a>>,
     /// Service that writes such a context, without `.amazonaws.com`.
     pub(super) service: Option<&'static str>,
+    /// A hash of the names, in any order.
+    names_hash: u64,
 }
 
 /// What the context of a call tells of the resource and the service behind it.
@@ -129,6 +133,7 @@ pub(super) fn read<'a>(context: Value<'a>, operation: Operation) -> Read<Told<'a
     let mut in_s3 = false;
     for member in context.members() {
         let (name, value) = member?;
+        told.names_hash = told.names_hash.wrapping_add(xxh3_64(name.as_bytes()));
         let Some((kind, service)) = known_name(&name) else { continue };
         let Some(id) = string(value)? else { continue };
         in_s3 |= service == "s3";
@@ -192,8 +197,9 @@ pub(super) fn of_call<'a>(
 ) -> Read<(EncryptionContext<'a>, Told<'a>)> {
     let raw = if plain.is_empty() { source } else { plain };
     let told = read(raw, operation)?;
+    let context = EncryptionContext { raw, destination, names_hash: told.names_hash };
     let told = if told.resource.is_none() { read(destination, operation)? } else { told };
-    Ok((EncryptionContext { raw, destination }, told))
+    Ok((context, told))
 }
 
 #[cfg(test)]
@@ -249,8 +255,25 @@ mod tests {
         for json in
             [r#"{"tenant":"t-1","aws":"x","Secret":"y"}"#, r#"{"aws:s3:arn":7}"#, "null", "[]", "\"x\""]
         {
-            assert_eq!(read(Value::new(json), Operation::Decrypt).unwrap(), Told::default(), "{json}");
+            let told = read(Value::new(json), Operation::Decrypt).unwrap();
+            assert_eq!((told.resource, told.service), (None, None), "{json}");
         }
+    }
+
+    #[test]
+    fn the_hash_of_the_names_knows_neither_order_nor_values() {
+        let of = |json| {
+            let raw = Value::new(json);
+            of_call(Operation::Decrypt, raw, Value::NULL, Value::NULL).unwrap().0.names_hash
+        };
+        assert_eq!(of(r#"{"a":"1","b":"2"}"#), of(r#"{"b":"1","a":7}"#));
+        assert_ne!(of(r#"{"a":"1"}"#), of(r#"{"b":"1"}"#));
+        assert_ne!(of(r#"{"a":"1"}"#), of(r#"{"a":"1","b":"1"}"#));
+        assert_eq!(of("{}"), 0);
+        let source = Value::new(r#"{"a":"1"}"#);
+        let other = Value::new(r#"{"b":"1"}"#);
+        let both = of_call(Operation::ReEncrypt, Value::NULL, source, other).unwrap().0;
+        assert_eq!(both.names_hash, of(r#"{"a":"2"}"#), "of a re-encryption it is the source's");
     }
 
     #[test]
@@ -258,6 +281,7 @@ mod tests {
         let context = EncryptionContext {
             raw: Value::new(r#"{"tenant":"very-secret-value"}"#),
             destination: Value::new(r#"{"x":"very-secret-value"}"#),
+            names_hash: 0,
         };
         let shown = format!("{context:?}");
         assert!(shown.contains("tenant") && !shown.contains("secret"), "{shown}");
@@ -265,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_does_not_depend_on_order_and_tells_names_from_values() {
-        let of = |json| EncryptionContext { raw: Value::new(json), destination: Value::NULL }.fingerprint();
+        let of = |json| EncryptionContext { raw: Value::new(json), ..EncryptionContext::NONE }.fingerprint();
         assert_eq!(of(r#"{"a":"1","b":"2"}"#), of(r#"{"b":"2","a":"1"}"#));
         assert_ne!(of(r#"{"a":"1","b":"2"}"#), of(r#"{"a":"2","b":"1"}"#));
         assert_ne!(of(r#"{"a":"b"}"#), of(r#"{"b":"a"}"#));

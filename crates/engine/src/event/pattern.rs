@@ -23,7 +23,8 @@ pub(crate) struct Pattern {
     kind: PrincipalKind,
     console: bool,
     key_is_alias: bool,
-    has_context: bool,
+    /// Hash of the names in the encryption context, if there is one.
+    context: Option<u64>,
     has_resource: bool,
     /// The network of the caller, by the address that stands for it.
     network: Option<IpAddr>,
@@ -84,7 +85,7 @@ impl Pattern {
             kind: principal.kind,
             console: principal.console,
             key_is_alias: key.is_some_and(|key| key.is_alias),
-            has_context: !event.context.is_empty(),
+            context: (!event.context.is_empty()).then_some(event.context.names_hash),
             has_resource: event.resource.is_some(),
             network: caller.ip.map(repertoire::network),
             lengths,
@@ -96,6 +97,7 @@ impl Pattern {
         let mut hasher = FixedState::default().build_hasher();
         hasher.write(text.as_bytes());
         self.network.hash(&mut hasher);
+        hasher.write_u64(self.context.unwrap_or_default());
         hasher.finish()
     }
 
@@ -149,7 +151,7 @@ impl Pattern {
             alias,
             outcome: Outcome::default(),
             dry_run: false,
-            context: if self.has_context { EncryptionContext::some() } else { EncryptionContext::NONE },
+            context: self.context.map_or(EncryptionContext::NONE, EncryptionContext::named),
             resource: None,
             caller: Caller {
                 address,

@@ -29,8 +29,15 @@ const CUT_OFF: usize = 3;
 /// one that only looks. A crowd has one cause, and so its own steps.
 pub(super) fn plan(members: &[&Member], crowds: &[Vec<usize>], time: Span) -> Plan {
     let in_crowd: BTreeSet<usize> = crowds.iter().flatten().copied().collect();
+    let crowd: BTreeSet<&str> =
+        in_crowd.iter().filter_map(|at| super::group::actor(&members.get(*at)?.finding)).collect();
+    // What else is unusual about one of a crowd is not worth the steps that name him alone.
+    let is_of_crowd = |finding: &Finding| {
+        is_statistical(finding) && super::group::actor(finding).is_some_and(|actor| crowd.contains(actor))
+    };
     let alone = members.iter().enumerate().filter(|(at, _)| !in_crowd.contains(at));
-    let mut sorted: Vec<&Finding> = alone.map(|(_, member)| &member.finding).collect();
+    let mut sorted: Vec<&Finding> =
+        alone.map(|(_, member)| &member.finding).filter(|finding| !is_of_crowd(finding)).collect();
     sorted.sort_by_key(|finding| (rank(finding), Reverse(finding.severity)));
     let mut plan = Plan::default();
     plan.steps.extend(crowds.iter().flat_map(|crowd| of_crowd(members, crowd)));

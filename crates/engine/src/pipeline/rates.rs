@@ -22,14 +22,15 @@ use super::history::{History, JudgedHour, JudgedUses};
 use crate::baseline::budget::Understood;
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
-use crate::baseline::judge::{Entity, FirstUses, Judge, NewValue};
+use crate::baseline::judge::{Entity, FirstUses, Judge, NewValue, RefusedKeys};
 use crate::baseline::novelty::{Dimension, FirstUse, Habit, KeyHabit, Novelty, Part, WARM_HOURS};
 use crate::baseline::reliability::Reliability;
 use crate::baseline::repertoire::{ClosedShown, Value};
 use crate::baseline::series;
+use crate::measures::denied_calls;
 use crate::settings::Settings;
 use crate::state::delta::Opened;
-use crate::state::{Entities, KeyState, Seen, Sightings, States};
+use crate::state::{Entities, KeyState, Sample, Seen, Sightings, States};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -247,7 +248,9 @@ fn close_noting(
             match &entity {
                 Entity::Principal(id) => {
                     let Some(state) = states.principals.get_mut(id) else { continue };
-                    if let Some(closed) = state.repertoire.close(hour) {
+                    let mut refused_keys = Sample::default();
+                    if let Some(mut closed) = state.repertoire.close(hour) {
+                        refused_keys = std::mem::take(&mut closed.refused_keys);
                         let values = closed.shown.iter().map(|value| (value.dimension, value.hash)).collect();
                         judge_first_uses(&entity, hour, &closed, (&states.keys, &critical), (judge, history));
                         shown.push((entity.hash(), values));
@@ -256,6 +259,13 @@ fn close_noting(
                     for closed in &closed {
                         history.note(&entity, closed, hour);
                         judge.take(&entity, &entity, closed, &closed.hour);
+                    }
+                    if !refused_keys.is_empty() {
+                        let mut refused =
+                            closed.iter().filter(|closed| closed.measure.id == denied_calls::MEASURE.id);
+                        let total = refused.next().map_or(0, |closed| closed.hour.count());
+                        let keys = RefusedKeys::of(&refused_keys, total);
+                        judge.name_refused_keys(&entity, hour, &keys);
                     }
                     done.insert(id.clone(), closed);
                 }

@@ -30,6 +30,11 @@ pub struct AccountState {
 }
 
 impl AccountState {
+    /// As [`super::KeyState::forgets_acts`].
+    pub fn forgets_acts(&self) -> bool {
+        self.replications.is_full() || self.switches.is_full()
+    }
+
     /// Takes up calls that succeeded: `event` and others like it.
     pub(super) fn succeed(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
         if !event.region.is_empty() {

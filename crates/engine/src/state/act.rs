@@ -223,7 +223,25 @@ pub enum Detail {
     Origin(String),
 }
 
-/// Who did an act: an [`Actor`] that can be stored.
+impl From<Actor> for By {
+    fn from(actor: Actor) -> By {
+        let Actor {
+            id,
+            kind,
+            account,
+            session,
+            access_key,
+            via_service,
+            source_identity,
+            source,
+            user_agent,
+        } = actor;
+        let kind = kind.to_owned();
+        By { id, kind, account, session, access_key, via_service, source_identity, source, user_agent }
+    }
+}
+
+/// Who did something: an [`Actor`] that can be stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct By {
     /// The stable principal.
@@ -274,7 +292,7 @@ impl By {
 
 /// The word for a kind of principal as output uses it; a stored word that this version does not know is
 /// `unknown`.
-pub(crate) fn known_kind(stored: &str) -> &'static str {
+fn known_kind(stored: &str) -> &'static str {
     use crate::event::PrincipalKind as K;
     [
         K::Root,

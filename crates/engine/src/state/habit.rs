@@ -45,10 +45,16 @@ impl Habit {
     /// least `least` and the first is at least `days` days before.
     pub fn broken(&self, days: i64, least: usize) -> Option<(&Once, usize)> {
         let broken = self.broken.as_ref()?;
-        let day = broken.time.day();
+        Some((broken, self.lasted(broken.time, days, least)?))
+    }
+
+    /// The days on which it is known to have been kept before the day of `time`, if these are at least `least` and the
+    /// first is at least `days` days before.
+    pub fn lasted(&self, time: Timestamp, days: i64, least: usize) -> Option<usize> {
+        let day = time.day();
         let before = self.days.iter().filter(|kept| **kept < day).count();
         let lasted = self.days.first().is_some_and(|first| day - first >= days);
-        (lasted && before >= least).then_some((broken, before))
+        (lasted && before >= least).then_some(before)
     }
 }
 

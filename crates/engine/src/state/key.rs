@@ -4,7 +4,8 @@ use super::act::{Act, ActKind, By};
 use super::delta::Occurrences;
 use super::refusals::{Refusals, RefusedState};
 use super::{
-    Aliases, Days, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle, seen::bounded,
+    Aliases, Contexts, Days, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle,
+    seen::bounded,
 };
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
@@ -80,6 +81,9 @@ pub struct KeyHabits {
     pub through_service: Habit,
     /// Used with an encryption context by those who call directly; broken without.
     pub with_context: Habit,
+    /// The names in those contexts.
+    #[serde(skip_serializing_if = "Contexts::is_empty")]
+    pub contexts: Contexts,
     /// Plaintext released to attested enclaves; broken by one without attestation.
     pub attested: Habit,
     /// The days on which it is used, by anybody.
@@ -90,6 +94,7 @@ impl KeyHabits {
     fn is_empty(&self) -> bool {
         self.through_service.is_empty()
             && self.with_context.is_empty()
+            && self.contexts.is_empty()
             && self.attested.is_empty()
             && self.days.is_empty()
     }
@@ -112,7 +117,10 @@ impl KeyHabits {
         ) {
             match event.context.is_empty() {
                 true => self.with_context.part(time, id, who),
-                false => self.with_context.keep(time),
+                false => {
+                    self.with_context.keep(time);
+                    self.contexts.note(event.context.names_hash, time, id, who);
+                }
             }
         }
         if event.operation.releases_secret() {
@@ -128,6 +136,7 @@ impl Merge for KeyHabits {
     fn merge(&mut self, other: &Self) {
         self.through_service.merge(&other.through_service);
         self.with_context.merge(&other.with_context);
+        self.contexts.merge(&other.contexts);
         self.attested.merge(&other.attested);
         self.days.merge(&other.days);
     }
@@ -183,6 +192,13 @@ impl KeyState {
         let (users, aliases) = (self.users.clone(), self.aliases.clone());
         let (baseline, repertoire) = (self.baseline.clone(), self.repertoire.clone());
         KeyState { users, aliases, baseline, repertoire, ..KeyState::default() }
+    }
+
+    /// Whether older acts on it had to be forgotten, so that what they would have been found for is missing.
+    pub fn forgets_acts(&self) -> bool {
+        self.acts.is_full()
+            || self.grants.is_full()
+            || [&self.rotations, &self.tags, &self.pointed].into_iter().any(Newest::is_full)
     }
 
     /// Takes up calls on this key that succeeded: `event` and others like it.

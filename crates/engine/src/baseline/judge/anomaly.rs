@@ -4,7 +4,7 @@ use super::sign::Sign;
 use crate::baseline::budget::Threshold;
 use crate::baseline::entity::Age;
 use crate::baseline::hour::Trace;
-use crate::state::Sightings;
+use crate::state::{Sample, Share, Sightings};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -76,6 +76,30 @@ pub struct Anomaly {
     pub first: Option<Trace>,
     /// The events of the actor in the hour.
     pub sightings: Sightings,
+    /// Of refusals, for which keys.
+    #[serde(default)]
+    pub refused_keys: RefusedKeys,
+}
+
+/// The keys for which calls of an hour were refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedKeys {
+    /// The most refused, by ARN; empty for calls that name no key. At most [`RefusedKeys::MOST`].
+    pub most: Vec<Share>,
+    /// Refusals for all others.
+    pub others: u64,
+}
+
+impl RefusedKeys {
+    /// Keys that are named.
+    pub const MOST: usize = 5;
+
+    /// Of the keys of refused calls, of which there were `total`.
+    pub fn of(sample: &Sample, total: u64) -> RefusedKeys {
+        let mut most = sample.shares(total);
+        let others = most.split_off(most.len().min(Self::MOST));
+        RefusedKeys { most, others: others.iter().map(|share| share.events).sum() }
+    }
 }
 
 impl Anomaly {

@@ -24,7 +24,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub use anomaly::{Anomaly, Entity};
+pub use anomaly::{Anomaly, Entity, RefusedKeys};
 pub use episodes::Episode;
 pub use sign::{Group, NewValue, Sign, Topic};
 pub use stored::{RestoreError, StoredJudge};
@@ -179,6 +179,21 @@ impl Judge {
         }
     }
 
+    /// Takes up for which keys `principal` was refused in an hour of which all counts were taken up.
+    pub fn name_refused_keys(&mut self, principal: &Entity, hour: i64, keys: &RefusedKeys) {
+        for is_new in [false, true] {
+            let from: Place =
+                (hour, is_new, principal.clone(), principal.clone(), (u8::MIN, budget::Span::Hour));
+            let of_principal = self.marks.range_mut(from..);
+            let of_principal = of_principal.take_while(|((at, new, actor, entity, _), _)| {
+                (*at, *new, actor, entity) == (hour, is_new, principal, principal)
+            });
+            for (_, anomaly) in of_principal.filter(|(_, mark)| mark.sign.group() == Group::Denials) {
+                anomaly.refused_keys.clone_from(keys);
+            }
+        }
+    }
+
     /// Takes up first uses.
     pub fn take_first_uses(&mut self, uses: FirstUses<'_>) {
         let FirstUses { entity, actor, hour, novelty, values, age, first, sightings } = uses;
@@ -218,6 +233,7 @@ impl Judge {
             age,
             first,
             sightings,
+            refused_keys: RefusedKeys::default(),
         };
         let place = anomaly.place();
         // Taken up again, an hour keeps what was first said of it, unless more has come to light.

@@ -335,6 +335,7 @@ fn episodes_are_bounded_and_the_oldest_are_forgotten() {
         age: Age { hours: 500, active_hours: 100 },
         first: None,
         sightings: Sightings::default(),
+        refused_keys: RefusedKeys::default(),
     };
     for n in 0..MAX_EPISODES as i64 + 20 {
         let one = anomaly(n);

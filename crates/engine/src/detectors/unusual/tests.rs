@@ -10,7 +10,7 @@ use crate::detectors::unusual_rate::DETECTOR;
 use crate::event::testing::{KEY, OTHER_KEY, ROLE};
 use crate::finding::Actor;
 use crate::measures;
-use crate::state::{By, Sightings};
+use crate::state::{By, Share, Sightings};
 use crate::time::Timestamp;
 
 fn role() -> Entity {
@@ -46,6 +46,7 @@ fn anomaly(entity: Entity, sign: Sign, c: f64) -> Anomaly {
         age: Age { hours: 1_000, active_hours: 400 },
         first: Some(first),
         sightings: Sightings::default(),
+        refused_keys: RefusedKeys::default(),
     }
 }
 
@@ -145,10 +146,10 @@ fn a_title_names_the_key_where_its_count_is_laid_to_a_principal() {
         "{}",
         own.title
     );
-    assert!(own.explanation.contains("Usual for it are") && !own.explanation.contains("at least half"));
+    assert!(own.explanation.contains(" it usually had ") && !own.explanation.contains("at least half"));
     let laid = found(&episode(vec![anomaly(key(), count(60, 2.0), 2.0)]));
     assert!(laid.title.contains(" with {key}, usually "), "{}", laid.title);
-    assert!(laid.explanation.contains("Usual for the key are") && laid.explanation.contains("at least half"));
+    assert!(laid.explanation.contains("the key usually had") && laid.explanation.contains("at least half"));
     let first = found(&episode(vec![anomaly(key(), first_uses(&[(Dimension::User, ROLE)], 50, 0.1), 2.0)]));
     assert!(!first.title.contains("with {key}"), "{}", first.title);
 }
@@ -170,7 +171,7 @@ fn the_key_of_a_first_use_is_the_key_of_the_finding() {
 fn what_else_was_unusual_is_told_other_kinds_and_the_own_first() {
     let alone = found(&episode(vec![anomaly(role(), count(60, 2.0), 2.0)]));
     assert!(!alone.evidence.details.contains_key("others") && !alone.explanation.contains("Unusual as well"));
-    assert!(alone.explanation.contains("Something like it comes"));
+    assert!(alone.explanation.contains("something like it comes"));
     assert!(!alone.evidence.details.contains_key("incomplete"));
     let parts = vec![
         anomaly(role(), count(60, 2.0), 3.0),
@@ -190,13 +191,13 @@ fn what_else_was_unusual_is_told_other_kinds_and_the_own_first() {
     assert_eq!(others.len(), 2, "{others:?}");
     assert_eq!(begins, [true, true], "{others:?}");
     assert!(finding.explanation.contains("Unusual as well: first use of network"), "{}", finding.explanation);
-    assert!(finding.explanation.contains("All of this together comes"));
+    assert!(finding.explanation.contains("all of this together comes"));
     assert_eq!(finding.evidence.details["incomplete"], true);
     // Together it is no rarer than the strongest alone: then that is what is told.
     let no_rarer = found(&Episode { c: 3.0, ..several.clone() });
-    assert!(no_rarer.explanation.contains("Something like it comes"));
+    assert!(no_rarer.explanation.contains("something like it comes"));
     let one_group = Episode { c: 3.5, ..episode(several.parts[..2].to_vec()) };
-    assert!(found(&one_group).explanation.contains("Something like it comes"));
+    assert!(found(&one_group).explanation.contains("something like it comes"));
 }
 
 #[test]
@@ -344,17 +345,25 @@ fn a_first_use_is_explained_by_what_is_known() {
     assert_eq!(of(&plain, 7), "It called from 198.51.100.0/24 for the first time. ");
     assert_eq!(
         of(&plain, 8),
-        "It called from 198.51.100.0/24 for the first time (such news in about one of 100 active hours). "
+        "It called from 198.51.100.0/24 for the first time: a new network comes once in about 100 of its active hours. "
     );
     assert!(of(&Part { first_uses: 2, ..plain }, 7).contains(", and 1 more of the kind"));
     let refused = Part { was_refused: true, ..plain };
     assert!(of(&refused, 7).ends_with("Shortly before it had been refused this key. "));
     let peers = |using| Part { peers: Some(Peers { using, alive: 12 }), ..plain };
-    assert!(of(&peers(0), 7).contains("(shared by none of about 12 others)"));
-    assert!(of(&peers(3), 7).contains("(shared by 3 of about 12 others)"));
+    assert!(of(&peers(0), 7).contains(": none of about 12 others has shown it. "));
+    assert!(of(&peers(1), 7).contains(": 1 of about 12 others has shown it. "));
+    let both = Part { hazard: 0.9, ..peers(0) };
+    assert!(
+        of(&both, 8).contains(": a new network is usual for it and none of about 12 others has shown it. ")
+    );
+    assert!(of(&peers(3), 7).contains(": 3 of about 12 others have shown it. "));
     let habit =
         |is_critical| Part { key: Some(KeyHabit { first_uses: 9, active_hours: 4, is_critical }), ..plain };
-    assert!(of(&habit(false), 7).contains("(somebody new in 4 of the 4 hours in which the key was used)"));
+    assert!(
+        of(&habit(false), 7)
+            .contains(": the key had somebody new in 4 of the 4 hours in which it was used. ")
+    );
     assert!(!of(&habit(false), 7).contains("critical"));
     assert!(of(&habit(true), 7).ends_with("The key is declared critical. "));
     let used = words::first_use(&value(Dimension::Key, KEY), &plain, 7, KEY);
@@ -379,4 +388,43 @@ fn an_episode_of_nothing_says_nothing() {
     empty.parts.clear();
     assert!(finding(&DETECTOR, &empty, &Settings::default(), "").is_none());
     assert_eq!(empty.topic, Topic::Rate);
+}
+
+/// The finding of an episode in which calls were refused for these keys.
+fn refused(keys: &[(&str, u64, bool)], others: u64) -> Finding {
+    let share = |(name, events, is_exact): &(&str, u64, bool)| Share {
+        name: (*name).to_owned(),
+        events: *events,
+        is_exact: *is_exact,
+    };
+    let refused_keys = RefusedKeys { most: keys.iter().map(share).collect(), others };
+    let part = Anomaly { refused_keys, ..anomaly(role(), count(60, 2.0), 2.0) };
+    // A second sign of the same hour tells the same.
+    let share = Anomaly { sign: drift(), c: 1.0, ..part.clone() };
+    finding(&DETECTOR, &episode(vec![part, share]), &Settings::default(), "").unwrap()
+}
+
+#[test]
+fn the_keys_of_refused_calls_are_named_with_their_counts() {
+    let most = refused(&[(KEY, 40_000, false), (OTHER_KEY, 9, true)], 0);
+    assert_eq!(most.key.as_ref().unwrap().arn, KEY);
+    let text = "Refused for {key} (about 40,000 calls) and 0987dcba-09fe-87dc-65ba-ab0987654321 (9 calls). ";
+    assert!(most.explanation.contains(text), "{}", most.explanation);
+    assert_eq!(
+        most.evidence.details["refused_keys"][1],
+        json!({"key": OTHER_KEY, "calls": 9, "is_exact": true})
+    );
+    let many = refused(&[("a", 9, true), ("b", 8, true), ("", 7, true), ("c", 1, true)], 20);
+    assert_eq!(many.key, None);
+    let text = "Refused for a (9 calls), b (8 calls), keys that the log does not name (7 calls) and others. ";
+    assert!(many.explanation.contains(text), "{}", many.explanation);
+    let none = refused(&[], 0);
+    assert!(!none.explanation.contains("Refused for") && !none.evidence.details.contains_key("refused_keys"));
+}
+
+#[test]
+fn a_key_is_the_one_that_was_refused_from_three_calls_and_half_of_all_on() {
+    let key = |events, others| refused(&[(KEY, events, true)], others).key.is_some();
+    assert!(key(3, 3) && !key(3, 4) && !key(2, 0));
+    assert!(refused(&[("alias/x", 9, true)], 0).key.is_none(), "nobody knows whose alias it is");
 }

@@ -29,7 +29,7 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
     match &part.sign {
         Sign::Count { measure, score, is_exact } => {
             let about = if *is_exact { "" } else { "about " };
-            format!("{about}{} {} {}", grouped(score.observed), measure.unit, within(score.window))
+            format!("{about}{} {}", counted(score.observed, measure.unit), within(score.window))
         }
         Sign::Drift { measure, drift } => {
             format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
@@ -51,6 +51,18 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
             }
             format!("first use of {}", listed(&named))
         }
+    }
+}
+
+/// "1 distinct key denied", "2 distinct keys denied". The unit is that of a measure.
+pub(super) fn counted(n: u64, unit: &str) -> String {
+    let one = |word: &str| match word {
+        "and" => "or".to_owned(),
+        word => word.strip_suffix('s').unwrap_or(word).to_owned(),
+    };
+    match n {
+        1 => format!("1 {}", unit.split(' ').map(one).collect::<Vec<_>>().join(" ")),
+        n => format!("{} {unit}", grouped(n)),
     }
 }
 
@@ -121,24 +133,32 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
     let mut reasons = Vec::new();
     if active_hours >= crate::baseline::novelty::WARM_HOURS {
         let hours = (1.0 / part.hazard.max(1e-9)).round().max(1.0) as u64;
-        reasons.push(format!("such news in about one of {} active hours", grouped(hours)));
+        let what = kind(value.dimension);
+        reasons.push(match hours {
+            1 => format!("{what} is usual for it"),
+            _ => format!("{what} comes once in about {} of its active hours", grouped(hours)),
+        });
     }
     if let Some(peers) = part.peers {
-        let using = match peers.using {
-            0 => "none".to_owned(),
-            n => grouped(u64::from(n)),
-        };
-        reasons.push(format!("shared by {using} of about {} others", grouped(u64::from(peers.alive))));
+        let others = format!("of about {} others", grouped(u64::from(peers.alive)));
+        reasons.push(match peers.using {
+            0 => format!("none {others} has shown it"),
+            1 => format!("1 {others} has shown it"),
+            n => format!("{} {others} have shown it", grouped(u64::from(n))),
+        });
     }
     if let Some(key) = part.key {
         reasons.push(format!(
-            "somebody new in {} of the {} hours in which the key was used",
+            "the key had somebody new in {} of {}",
             grouped(u64::from(key.first_uses.min(key.active_hours))),
-            grouped(u64::from(key.active_hours))
+            match key.active_hours {
+                1 => "the 1 hour in which it was used".to_owned(),
+                n => format!("the {} hours in which it was used", grouped(u64::from(n))),
+            }
         ));
     }
     if !reasons.is_empty() {
-        text.push_str(&format!(" ({})", reasons.join("; ")));
+        text.push_str(&format!(": {}", listed(&reasons)));
     }
     text.push_str(". ");
     if part.key.is_some_and(|key| key.is_critical) {
@@ -148,6 +168,20 @@ pub(super) fn first_use(value: &NewValue, part: &Part, active_hours: u32, about:
         text.push_str("Shortly before it had been refused this key. ");
     }
     text
+}
+
+/// What is new, in words.
+fn kind(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Network => "a new network",
+        Dimension::Agent => "a new agent",
+        Dimension::Region => "a new Region",
+        Dimension::Account => "a key of a new account",
+        Dimension::Operation => "a new call",
+        Dimension::Key => "a new key",
+        Dimension::Refusal => "a new refusal",
+        Dimension::User => "a new user",
+    }
 }
 
 /// A share in words: "1 in 300".
@@ -248,6 +282,9 @@ mod tests {
         assert_eq!(mean(0.001), "almost none");
         assert_eq!(mean(2.345), "2.35");
         assert_eq!([0.8, 0.01, 1e-5].map(share), ["80 in 100", "1 in 100", "none"]);
+        assert_eq!(counted(1, "distinct keys denied"), "1 distinct key denied");
+        assert_eq!(counted(1, "decrypts and data keys"), "1 decrypt or data key");
+        assert_eq!(counted(1_200, "denied calls"), "1,200 denied calls");
         assert_eq!(hours(1), "1 hour");
         assert_eq!(known_for(400), "2 weeks");
         assert_eq!(known_for(60), "2 days");
