@@ -29,7 +29,7 @@ struct Site<'e> {
 
 impl Site<'_> {
     fn new<'e>(emulator: &'e Emulator, table: &'e str, settings: &'e str) -> Site<'e> {
-        emulator.drive(&["table", table], "").unwrap();
+        emulator.drive(&["table", table, "forever"], "").unwrap();
         let queue = emulator.drive(&["queue", table], "").unwrap().as_str().unwrap().to_owned();
         Site { emulator, table, queue, settings }
     }

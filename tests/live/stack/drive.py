@@ -3,7 +3,8 @@
     drive.py deploy TEMPLATE BOOTSTRAP [Parameter=Value ...]    prints the outputs of the stack as JSON
     drive.py invoke FUNCTION < EVENT                             prints the answer; ends with 1 if it is an error
     drive.py upload FOLDER BUCKET PREFIX [REGION]                puts a folder into a new bucket; prints how many
-    drive.py table NAME                                          makes the table of the template under this name
+    drive.py table NAME [forever]                                makes the table of the template under this name; items
+                                                                 may be kept for ever: of tests that play in the past
     drive.py dump NAME                                           prints the bodies of its items, by name
     drive.py expiry NAME                                         prints its TTL, and when its items expire, by name
     drive.py listeners                                           makes a topic, a bus and a queue, and who listens to them
@@ -84,7 +85,7 @@ def upload(folder, bucket, prefix, region="us-east-1"):
     return n
 
 
-def table(name):
+def table(name, kept=None):
     class Loader(yaml.SafeLoader):
         """Leaves out what CloudFormation works out."""
 
@@ -95,8 +96,9 @@ def table(name):
     dynamodb = boto3.client("dynamodb")
     same = ("KeySchema", "AttributeDefinitions", "BillingMode")
     dynamodb.create_table(TableName=name, **{member: properties[member] for member in same})
-    ttl = properties["TimeToLiveSpecification"]
-    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+    if kept != "forever":
+        ttl = properties["TimeToLiveSpecification"]
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
 
 
 def items_of(name):

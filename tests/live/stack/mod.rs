@@ -1,6 +1,7 @@
 //! The real function, deployed from the real template, on an emulator of AWS: what is put into the bucket comes out
 //! as alerts of those who have subscribed.
 
+mod crashes;
 mod emulator;
 
 use crate::contract;
@@ -150,21 +151,21 @@ impl Stack {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
 
-    /// States as they are stored.
-    async fn stored(&self) -> BTreeMap<String, Vec<u8>> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(self.clients.config());
-        let mut pages = dynamodb.scan().table_name(&self.outputs["TableName"]).into_paginator().send();
-        let mut stored = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            for mut item in page.unwrap().items.unwrap_or_default() {
-                let name = item.remove("pk").and_then(|value| value.as_s().ok().cloned()).unwrap();
-                let body = item.remove("body").and_then(|value| value.as_b().ok().cloned()).unwrap();
-                stored.insert(name, body.into_inner());
-            }
+/// Items as they are stored.
+async fn stored(clients: &Clients, table: &str) -> BTreeMap<String, Vec<u8>> {
+    let dynamodb = aws_sdk_dynamodb::Client::new(clients.config());
+    let mut pages = dynamodb.scan().table_name(table).into_paginator().send();
+    let mut stored = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        for mut item in page.unwrap().items.unwrap_or_default() {
+            let name = item.remove("pk").and_then(|value| value.as_s().ok().cloned()).unwrap();
+            let body = item.remove("body").and_then(|value| value.as_b().ok().cloned()).unwrap();
+            stored.insert(name, body.into_inner());
         }
-        stored
     }
+    stored
 }
 
 fn now() -> Timestamp {
@@ -182,6 +183,26 @@ fn the_template_has_no_faults_that_a_linter_knows() {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+}
+
+/// The deployed table does not: this emulator leaves that part of a template out. It looks once a minute.
+#[tokio::test]
+async fn items_that_have_expired_are_deleted_by_the_attribute_that_the_template_names() {
+    let emulator = Emulator::start();
+    emulator.drive(&["table", "expiring"], "").unwrap();
+    let clients = clients(&emulator).await;
+    let settings = LiveSettings { table: "expiring".to_owned(), ..crate::world::settings() };
+    let store = clients.ports(&settings).store;
+    for (name, expires) in [("past", now().plus(-60)), ("to come", now().plus(600))] {
+        let write = Write { name: name.to_owned(), body: b"body".to_vec(), read: None, expires };
+        assert_eq!(store.put(write).await, Ok(Put::Written));
+    }
+    let begun = Instant::now();
+    while stored(&clients, "expiring").await.contains_key("past") {
+        assert!(begun.elapsed() < PATIENCE, "it was not deleted");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(stored(&clients, "expiring").await.contains_key("to come"));
 }
 
 #[tokio::test]
@@ -245,7 +266,7 @@ async fn a_story_is_stored_as_in_memory(stack: &Stack) {
     // A queue may be empty because what was put into the bucket has not reached it yet.
     let mut stored = loop {
         stack.settle().await;
-        let mut stored = stack.stored().await;
+        let mut stored = stored(&stack.clients, &stack.outputs["TableName"]).await;
         stored.retain(|name, _| !is_of_telling(name) && !name.starts_with("contract#"));
         if stored == expected || begun.elapsed() > PATIENCE {
             break stored;
