@@ -171,8 +171,7 @@ mod tests {
     use super::*;
     use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
-    use crate::measures::Counted;
-    use crate::state::delta::Occurrence;
+    use crate::state::delta::{Occurrence, Occurrences};
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
     use proptest::prelude::*;
@@ -184,9 +183,9 @@ mod tests {
         kms("Decrypt").at(&time).id(&format!("e{id}")).event(|event| {
             if let Some(open) = series.hour(event.time.hour()) {
                 let name = format!("e{id}");
-                open.note_first(event, &mut Kept::default());
                 let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
-                open.add(&one, Counted::Act);
+                let all = Occurrences { all: &[one], first: event.time, last: event.time };
+                open.add_acts(event, all, &mut Kept::default());
             }
         });
     }
