@@ -170,6 +170,8 @@ pub(crate) fn run(mut args: ReplayArgs) -> anyhow::Result<u8> {
     if let Some((file, new)) = saved {
         saved::write(new, file, &watch)?;
     }
+    // The process ends: to take apart what is known of each entity first is time lost.
+    std::mem::forget(watch);
     Ok(status)
 }
 

@@ -89,6 +89,7 @@ pub struct Worker {
     reader: Reader,
     repeats: Repeats,
     patterns: Patterns,
+    delta: Delta,
     rules: Option<Arc<dyn UserRules>>,
 }
 
@@ -112,12 +113,13 @@ impl Worker {
         filter: &Filter,
         mut also: impl FnMut(&Event<'_>),
     ) -> ObjectOutcome {
-        let mut outcome = ObjectOutcome::default();
+        let mut outcome =
+            ObjectOutcome { delta: std::mem::take(&mut self.delta), ..ObjectOutcome::default() };
         let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
         let mut unasked = 0;
-        let Worker { reader, repeats, patterns, rules } = self;
+        let Worker { reader, repeats, patterns, rules, delta } = self;
         let report =
             reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
                 Ok(event) if filter.passes(event) => {
@@ -151,6 +153,8 @@ impl Worker {
             });
         let span_end = outcome.span.map(|span| span.end);
         outcome.newest = outcome.newest.max(span_end).max(report.newest_passed_over);
+        *delta = std::mem::take(&mut outcome.delta);
+        outcome.delta = delta.take();
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken + unasked;
@@ -248,16 +252,13 @@ pub struct Watch {
 /// Groups of events that wait to be taken up together.
 #[derive(Debug, Default)]
 struct Waiting {
-    deltas: Vec<Delta>,
-    bytes: usize,
+    groups: Delta,
     earliest_hour: Option<i64>,
 }
 
 impl Waiting {
     /// Bytes that may wait: some ten thousand events.
     const BYTES: usize = 3 << 20;
-    /// Deltas that may wait, however little they hold.
-    const DELTAS: usize = 4_096;
 }
 
 /// The account of a run: every object and every record is in here once.
@@ -353,24 +354,24 @@ impl Watch {
         let waiting = &mut self.waiting;
         let hours = outcome.events.iter().map(|mark| mark.hour);
         waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
-        if outcome.delta.bytes() > 0 {
-            waiting.bytes += outcome.delta.bytes();
-            waiting.deltas.push(outcome.delta);
-        }
-        if waiting.bytes > Waiting::BYTES || waiting.deltas.len() >= Waiting::DELTAS {
+        waiting.groups.append(&outcome.delta);
+        if waiting.groups.bytes() > Waiting::BYTES {
             self.settle();
         }
     }
 
     /// Takes up what was gathered.
     pub fn settle(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let opened = self.states.absorb_groups(&waiting.deltas);
+        let mut groups = std::mem::take(&mut self.waiting).groups;
+        let opened = self.states.absorb_groups(&groups);
         self.rates.open.note_opened(opened);
+        groups.clear();
+        // What it has allocated serves again.
+        self.waiting.groups = groups;
     }
 
     fn assert_settled(&self) {
-        debug_assert!(self.waiting.deltas.is_empty(), "something waits to be settled");
+        debug_assert!(self.waiting.groups.bytes() == 0, "something waits to be settled");
     }
 
     /// Takes up States that were stored before: those of the entities that it has met, or all. They merge with what

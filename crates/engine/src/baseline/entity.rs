@@ -207,12 +207,12 @@ pub(crate) fn count<'s, 'a>(
         if measure.by_resource {
             for one in occurrences.all {
                 event.resource.clone_from(&one.resource);
-                open.add(one, (measure.count)(event));
+                open.add_value((measure.count)(event));
             }
         } else {
-            open.add_all(occurrences, counted);
+            open.add_value(counted);
         }
-        open.note_first(event, kept);
+        open.add_acts(event, occurrences, kept);
     }
     found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))
 }

@@ -44,10 +44,16 @@ impl Trace {
 /// One open hour of one measure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hour {
-    /// What is counted.
-    things: Distinct,
-    /// The acts behind it, where the things are not the acts themselves.
-    acts: Option<Distinct>,
+    /// What is counted, where it is not the acts themselves.
+    values: Option<Distinct>,
+    /// The acts that were counted, or those behind the values. `None` before the first.
+    acts: Option<Arc<Acts>>,
+}
+
+/// Acts of one hour. Measures of an entity, and of its keys, that have counted the same acts share them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Acts {
+    distinct: Distinct,
     /// The earliest events, by time and id.
     earliest: Vec<(Timestamp, Arc<str>)>,
     last: Option<Timestamp>,
@@ -55,58 +61,100 @@ pub struct Hour {
     first: Option<Arc<Trace>>,
 }
 
-/// What hours keep of one event, made when the first of them asks and then shared by all that it counts for.
+/// What hours keep of some events that are alike, made when the first of them asks and then shared by all that they
+/// count for.
 #[derive(Debug, Default)]
 pub struct Kept {
     trace: Option<Arc<Trace>>,
+    /// Acts that several hours share, without these events and with them.
+    taken_up: Vec<(Option<Arc<Acts>>, Arc<Acts>)>,
 }
 
 impl Kept {
     pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
         Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
     }
+
+    /// Takes up into `acts` all that happened, of which `event` is the first. For those that shared their acts before,
+    /// it is done once, and they share them still.
+    fn take_up(&mut self, acts: &mut Option<Arc<Acts>>, event: &Event<'_>, all: Occurrences<'_, '_>) {
+        if let Some(own) = acts.as_mut().and_then(Arc::get_mut) {
+            return own.take_up(event, all, self);
+        }
+        let is_same = |before: &Option<Arc<Acts>>| match (before, &*acts) {
+            (Some(before), Some(acts)) => Arc::ptr_eq(before, acts),
+            (before, acts) => before.is_none() && acts.is_none(),
+        };
+        if let Some((_, after)) = self.taken_up.iter().find(|(before, _)| is_same(before)) {
+            *acts = Some(Arc::clone(after));
+            return;
+        }
+        let mut after = acts.as_deref().cloned().unwrap_or_default();
+        after.take_up(event, all, self);
+        let after = Arc::new(after);
+        let before = acts.replace(Arc::clone(&after));
+        self.taken_up.push((before, after));
+    }
 }
 
 impl Hour {
-    /// Takes up the first of some events that were counted.
-    pub(crate) fn note_first(&mut self, event: &Event<'_>, kept: &mut Kept) {
+    /// Counts the value behind an event, if a value is counted.
+    pub(crate) fn add_value(&mut self, counted: Counted) {
+        if let Counted::Value(value) = counted {
+            self.values.get_or_insert_default().add_hash(value);
+        }
+    }
+
+    /// Counts the acts of events that are alike, of which `event` is the first.
+    pub(crate) fn add_acts(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>, kept: &mut Kept) {
+        kept.take_up(&mut self.acts, event, occurrences);
+    }
+
+    /// The count: exact up to [`Distinct::EXACT`], then an estimate.
+    pub fn count(&self) -> u64 {
+        self.things().map_or(0, Distinct::count)
+    }
+
+    /// Whether the acts themselves are counted, and not values behind them.
+    pub fn counts_acts(&self) -> bool {
+        self.values.is_none()
+    }
+
+    /// Whether the count is exact.
+    pub fn is_exact(&self) -> bool {
+        self.things().is_none_or(Distinct::is_exact)
+    }
+
+    fn things(&self) -> Option<&Distinct> {
+        self.values.as_ref().or(self.acts.as_ref().map(|acts| &acts.distinct))
+    }
+
+    /// The first event.
+    pub fn first(&self) -> Option<&Trace> {
+        self.acts.as_ref().and_then(|acts| acts.first.as_deref())
+    }
+
+    /// The events behind the count.
+    pub fn sightings(&self) -> Sightings {
+        let Some(acts) = &self.acts else { return Sightings::default() };
+        let earliest = acts.earliest.iter().map(|(time, id)| (*time, id.to_string())).collect();
+        Sightings::of(earliest, acts.last, acts.distinct.clone())
+    }
+}
+
+impl Acts {
+    /// Takes up all that happened, of which `event` is the first.
+    fn take_up(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>, kept: &mut Kept) {
+        self.distinct.add_hashes(occurrences.all.iter().map(|one| one.act));
+        // They are in order: behind one that comes too late to be kept, all do.
+        let _ = occurrences.all.iter().try_for_each(|one| self.note_earliest(one));
+        self.last = self.last.max(Some(occurrences.last));
         let id = bounded(event.act_id());
         // Copies of one act in two accounts have the same time and id: then the whole trace decides.
         if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, &first.event_id))
         {
             self.take_first(&kept.trace(event));
         }
-    }
-
-    /// Counts an event: its act, or the value behind it.
-    pub(crate) fn add(&mut self, one: &Occurrence<'_>, counted: Counted) {
-        match counted {
-            Counted::Nothing => return,
-            Counted::Act => self.things.add_hash(one.act),
-            Counted::Value(value) => {
-                self.things.add_hash(value);
-                self.acts.get_or_insert_default().add_hash(one.act);
-            }
-        }
-        let _ = self.note_earliest(one);
-        self.last = self.last.max(Some(one.time));
-    }
-
-    /// Counts events that all count for the same: their acts, or one value behind them.
-    pub(crate) fn add_all(&mut self, occurrences: Occurrences<'_, '_>, counted: Counted) {
-        let acts = match counted {
-            Counted::Nothing => return,
-            Counted::Act => &mut self.things,
-            Counted::Value(value) => {
-                self.things.add_hash(value);
-                self.acts.get_or_insert_default()
-            }
-        };
-        acts.reserve(occurrences.all.len());
-        occurrences.all.iter().for_each(|one| acts.add_hash(one.act));
-        // They are in order: behind one that comes too late to be kept, all do.
-        let _ = occurrences.all.iter().try_for_each(|one| self.note_earliest(one));
-        self.last = self.last.max(Some(occurrences.last));
     }
 
     /// Keeps an event if it is one of the earliest; `None` if enough are earlier.
@@ -129,40 +177,25 @@ impl Hour {
             self.first = Some(Arc::clone(trace));
         }
     }
-
-    /// The count: exact up to [`Distinct::EXACT`], then an estimate.
-    pub fn count(&self) -> u64 {
-        self.things.count()
-    }
-
-    /// Whether the acts themselves are counted, and not values behind them.
-    pub fn counts_acts(&self) -> bool {
-        self.acts.is_none()
-    }
-
-    /// Whether the count is exact.
-    pub fn is_exact(&self) -> bool {
-        self.things.is_exact()
-    }
-
-    /// The first event.
-    pub fn first(&self) -> Option<&Trace> {
-        self.first.as_deref()
-    }
-
-    /// The events behind the count.
-    pub fn sightings(&self) -> Sightings {
-        let earliest = self.earliest.iter().map(|(time, id)| (*time, id.to_string())).collect();
-        Sightings::of(earliest, self.last, self.acts.as_ref().unwrap_or(&self.things).clone())
-    }
 }
 
 impl Merge for Hour {
     fn merge(&mut self, other: &Self) {
-        self.things.merge(&other.things);
-        if let Some(acts) = &other.acts {
-            self.acts.get_or_insert_default().merge(acts);
+        if let Some(values) = &other.values {
+            self.values.get_or_insert_default().merge(values);
         }
+        match (&mut self.acts, &other.acts) {
+            (Some(mine), Some(theirs)) if Arc::ptr_eq(mine, theirs) => {}
+            (Some(mine), Some(theirs)) => Arc::make_mut(mine).merge(theirs),
+            (mine @ None, Some(theirs)) => *mine = Some(Arc::clone(theirs)),
+            (_, None) => {}
+        }
+    }
+}
+
+impl Merge for Acts {
+    fn merge(&mut self, other: &Self) {
+        self.distinct.merge(&other.distinct);
         self.earliest.extend(other.earliest.iter().cloned());
         self.earliest.sort();
         self.earliest.dedup();
@@ -187,7 +220,11 @@ struct Stored {
 
 impl Serialize for Hour {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Hour { things, acts, earliest, last, first } = self.clone();
+        let Acts { distinct, earliest, last, first } = self.acts.as_deref().cloned().unwrap_or_default();
+        let (things, acts) = match self.values.clone() {
+            Some(values) => (values, Some(distinct)),
+            None => (distinct, None),
+        };
         let first = first.map(Arc::unwrap_or_clone);
         let earliest = earliest.into_iter().map(|(time, id)| (time, id.as_ref().into())).collect();
         Stored { things, acts, earliest, last, first }.serialize(serializer)
@@ -197,7 +234,14 @@ impl Serialize for Hour {
 impl<'de> Deserialize<'de> for Hour {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { things, acts, earliest, last, first } = Stored::deserialize(deserializer)?;
+        let (values, distinct) = match acts {
+            Some(acts) => (Some(things), acts),
+            None => (None, things),
+        };
         let earliest = earliest.into_iter().map(|(time, id)| (time, id.into())).collect();
-        Ok(Hour { things, acts, earliest, last, first: first.map(Arc::new) })
+        let acts = Acts { distinct, earliest, last, first: first.map(Arc::new) };
+        // An hour in which nothing was counted has none.
+        let acts = (acts != Acts::default()).then(|| Arc::new(acts));
+        Ok(Hour { values, acts })
     }
 }

@@ -144,13 +144,12 @@ impl Repertoire {
         if !self.open.contains_key(&hour) {
             return None;
         }
-        let later = self.open.split_off(&hour.saturating_add(1));
-        let mut due = std::mem::replace(&mut self.open, later);
-        let closed = due.remove(&hour)?;
         let known = self.known.get_or_insert_default();
-        for (earlier, shown) in &due {
-            known.learn(*earlier, &shown.values);
+        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
+            let (earlier, shown) = earlier.remove_entry();
+            known.learn(earlier, &shown.values);
         }
+        let closed = self.open.remove(&hour)?;
         let habit = known.habit.clone();
         let new = known.unknown(&closed.values);
         known.learn(hour, &closed.values);

@@ -94,15 +94,14 @@ impl Series {
         if !self.open.contains_key(&hour) {
             return None;
         }
-        let later = self.open.split_off(&(hour + 1));
-        let mut due = std::mem::replace(&mut self.open, later);
-        let closed = due.remove(&hour)?;
-        let first = due.keys().next().copied().unwrap_or(hour).min(born);
+        let first = self.open.keys().next().copied().unwrap_or(hour).min(born);
         let profile =
             self.profile.get_or_insert_with(|| Box::new(Profile::born(first, rhythm, HORIZON_HOURS)));
-        for (earlier, things) in &due {
-            profile.seal(*earlier, things.count());
+        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
+            let (earlier, things) = earlier.remove_entry();
+            profile.seal(earlier, things.count());
         }
+        let closed = self.open.remove(&hour)?;
         let is_first_of_day = profile.sealed_hour().div_euclid(24) < hour.div_euclid(24);
         profile.advance(hour - 1);
         let scores = profile.judge(hour, &[closed.count()]);
@@ -171,8 +170,7 @@ mod tests {
     use super::*;
     use crate::baseline::hour::Kept;
     use crate::event::testing::kms;
-    use crate::measures::Counted;
-    use crate::state::delta::Occurrence;
+    use crate::state::delta::{Occurrence, Occurrences};
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
     use proptest::prelude::*;
@@ -184,9 +182,9 @@ mod tests {
         kms("Decrypt").at(&time).id(&format!("e{id}")).event(|event| {
             if let Some(open) = series.hour(event.time.hour()) {
                 let name = format!("e{id}");
-                open.note_first(event, &mut Kept::default());
                 let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
-                open.add(&one, Counted::Act);
+                let all = Occurrences { all: &[one], first: event.time, last: event.time };
+                open.add_acts(event, all, &mut Kept::default());
             }
         });
     }

@@ -6,6 +6,7 @@ use crate::finding::Actor;
 use crate::json::Text;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What was done to a key.
 ///
@@ -246,7 +247,7 @@ impl From<Actor> for By {
 pub struct By {
     /// The stable principal.
     pub id: String,
-    kind: String,
+    kind: Cow<'static, str>,
     account: Option<String>,
     session: Option<String>,
     access_key: Option<String>,
@@ -263,7 +264,7 @@ impl By {
         let (principal, caller) = (&event.principal, &event.caller);
         By {
             id: bounded(&principal.id).into_owned(),
-            kind: principal.kind.name().to_owned(),
+            kind: Cow::Borrowed(principal.kind.name()),
             account: short(&principal.account),
             session: short(&principal.session),
             access_key: short(&principal.access_key),

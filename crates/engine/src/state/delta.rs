@@ -3,7 +3,7 @@
 //! Most events of an object are like others of it but for id, time, resource and the session of the caller. So they
 //! are not taken up one by one: events of one `Pattern` in one hour make a group, and States take up a group at once.
 //! What has to be done for each event is then little: count its id, and its resource. Where several Deltas are taken
-//! up together, their groups are joined first: an hour of a busy log has ten events a group, and the State of an
+//! up together, their groups are put behind each other and joined first: an hour of a busy log has ten events a group, and the State of an
 //! entity is in the cache for all of them.
 //!
 //! What is left, the rare events, is taken up as it comes, into small [`States`]. So is everything once there are
@@ -255,18 +255,64 @@ impl Delta {
     /// Takes the groups up into the small States.
     fn settle(&mut self) {
         let states = std::mem::take(&mut self.states);
-        let mut waiting = [std::mem::take(self)];
+        let mut waiting = std::mem::take(self);
         self.states = states;
-        each_group(&waiting, |event, occurrences, key_counts| {
+        each_group(&waiting, false, |event, occurrences, key_counts| {
             self.states.observe_all(event, occurrences, key_counts);
         });
+        waiting.clear();
         // What it has allocated serves again.
-        let [Delta { groups, rows, text, .. }] = &mut waiting;
-        groups.clear();
-        rows.clear();
-        text.clear();
-        (self.groups, self.rows, self.text) =
-            (std::mem::take(groups), std::mem::take(rows), std::mem::take(text));
+        (self.groups, self.rows, self.text) = (waiting.groups, waiting.rows, waiting.text);
+    }
+
+    /// Text beyond which a Delta is given away as it is, in bytes.
+    const COPIED: usize = 1 << 20;
+
+    /// All that was taken up. What was allocated for it stays here, unless that is much: so the memory that is used for
+    /// one object after the other is the same, and in the cache.
+    pub(crate) fn take(&mut self) -> Delta {
+        if self.text.len() > Self::COPIED {
+            return std::mem::take(self);
+        }
+        let taken = Delta {
+            states: std::mem::take(&mut self.states),
+            groups: self.groups.clone(),
+            rows: self.rows.clone(),
+            text: self.text.clone(),
+            run: 0,
+        };
+        self.clear();
+        taken
+    }
+
+    /// Forgets the groups.
+    pub(crate) fn clear(&mut self) {
+        self.groups.clear();
+        self.rows.clear();
+        self.text.clear();
+        self.run = 0;
+    }
+
+    /// Puts the groups of `other` behind its own.
+    ///
+    /// Copying them is quicker than keeping many Deltas: one place in memory is filled and used again and again.
+    pub(crate) fn append(&mut self, other: &Delta) {
+        let (text, row) = (self.text.len() as u32, self.rows.len() as u32);
+        let moved = |range: &Range<u32>| range.start + text..range.end + text;
+        self.groups.extend(other.groups.iter().map(|group| Group {
+            pattern_text: moved(&group.pattern_text),
+            details_text: moved(&group.details_text),
+            first: group.first + row,
+            last: group.last + row,
+            ..*group
+        }));
+        self.rows.extend(other.rows.iter().map(|one| Row {
+            id: moved(&one.id),
+            resource: one.resource.as_ref().map(|(kind, id)| (*kind, moved(id))),
+            before: one.before.map(|before| before + row),
+            ..*one
+        }));
+        self.text.push_str(&other.text);
     }
 
     fn occurrence(&self, row: &Row) -> Occurrence<'_> {
@@ -292,51 +338,51 @@ impl Delta {
     }
 }
 
-/// Groups of one pattern in several Deltas.
+/// Groups of one pattern.
 struct Joined<'d> {
-    /// Delta and group that hold the first event.
-    first: (&'d Delta, &'d Group),
+    /// The one that holds the first event.
+    first: &'d Group,
     /// The last of its parts, which form a chain.
     last: usize,
 }
 
-/// Calls `take` with the first event of each group, all that it holds, and whether its key counts. Groups of one
-/// pattern in several Deltas are one.
-fn each_group(deltas: &[Delta], mut take: impl for<'a> FnMut(&mut Event<'a>, Occurrences<'_, 'a>, bool)) {
+/// Calls `take` with the first event of each group, all that it holds, and whether its key counts. If `join`, groups
+/// of one pattern are one.
+fn each_group(
+    delta: &Delta,
+    join: bool,
+    mut take: impl for<'a> FnMut(&mut Event<'a>, Occurrences<'_, 'a>, bool),
+) {
     let mut joined: Vec<Joined<'_>> = Vec::new();
-    // Delta and group, and the part before it of the same joined group.
-    let mut parts: Vec<(&Delta, &Group, Option<usize>)> = Vec::new();
-    let total: usize = deltas.iter().map(|delta| delta.groups.len()).sum();
-    let mut places = if deltas.len() > 1 { Places::new(total) } else { Places::default() };
-    for delta in deltas {
-        for group in &delta.groups {
-            let part = parts.len();
-            let new = joined.len() as u32;
-            let number = match deltas {
-                [_] => new,
-                _ => places.find(group.hash, 1, new, |number| {
-                    joined.get(number as usize).is_some_and(|known| joins(known.first, (delta, group)))
-                }),
-            };
-            match joined.get_mut(number as usize) {
-                Some(known) => {
-                    parts.push((delta, group, Some(std::mem::replace(&mut known.last, part))));
-                    if order(delta, group) < order(known.first.0, known.first.1) {
-                        known.first = (delta, group);
-                    }
+    // The group, and the part before it of the same joined group.
+    let mut parts: Vec<(&Group, Option<usize>)> = Vec::with_capacity(delta.groups.len());
+    let mut places = if join { Places::new(delta.groups.len()) } else { Places::default() };
+    for (part, group) in delta.groups.iter().enumerate() {
+        let new = joined.len() as u32;
+        let number = match join {
+            false => new,
+            true => places.find(group.hash, 1, new, |number| {
+                joined.get(number as usize).is_some_and(|known| delta.joins(known.first, group))
+            }),
+        };
+        match joined.get_mut(number as usize) {
+            Some(known) => {
+                parts.push((group, Some(std::mem::replace(&mut known.last, part))));
+                if delta.order(group) < delta.order(known.first) {
+                    known.first = group;
                 }
-                None => {
-                    parts.push((delta, group, None));
-                    joined.push(Joined { first: (delta, group), last: part });
-                }
+            }
+            None => {
+                parts.push((group, None));
+                joined.push(Joined { first: group, last: part });
             }
         }
     }
     let mut all = Vec::new();
-    for Joined { first: (delta, group), last } in &joined {
+    for Joined { first: group, last } in &joined {
         all.clear();
         let mut next = Some(*last);
-        while let Some((delta, part, before)) = next.and_then(|at| parts.get(at)) {
+        while let Some((part, before)) = next.and_then(|at| parts.get(at)) {
             let mut next_row = Some(part.last);
             while let Some(row) = next_row.and_then(|at| delta.rows.get(at as usize)) {
                 all.push(delta.occurrence(row));
@@ -345,7 +391,7 @@ fn each_group(deltas: &[Delta], mut take: impl for<'a> FnMut(&mut Event<'a>, Occ
             next = *before;
         }
         all.sort_unstable_by_key(|one| (one.time, one.id));
-        let Some((first, id)) = order(delta, group) else { continue };
+        let Some((first, id)) = delta.order(group) else { continue };
         let last = all.last().map_or(first, |one| one.time);
         let details = (group.details, delta.texts(&group.details_text));
         let mut event = group.pattern.event(delta.texts(&group.pattern_text), details, id, first);
@@ -353,21 +399,23 @@ fn each_group(deltas: &[Delta], mut take: impl for<'a> FnMut(&mut Event<'a>, Occ
     }
 }
 
-/// Time and id of the first event of a group.
-fn order<'d>(delta: &'d Delta, group: &Group) -> Option<(Timestamp, &'d str)> {
-    delta.rows.get(group.first as usize).map(|row| (row.time, delta.texts(&row.id)))
-}
+impl Delta {
+    /// Time and id of the first event of a group.
+    fn order(&self, group: &Group) -> Option<(Timestamp, &str)> {
+        self.rows.get(group.first as usize).map(|row| (row.time, self.texts(&row.id)))
+    }
 
-/// Whether two groups are one: unless they tell two tales of their first act.
-fn joins((delta, group): (&Delta, &Group), (other_delta, other): (&Delta, &Group)) -> bool {
-    let same = |text: fn(&Group) -> &Range<u32>| delta.texts(text(group)) == other_delta.texts(text(other));
-    group.pattern == other.pattern
-        && group.hour == other.hour
-        && group.uuids == other.uuids
-        && group.key_counts == other.key_counts
-        && same(|group| &group.pattern_text)
-        && (order(delta, group) != order(other_delta, other)
-            || group.details == other.details && same(|group| &group.details_text))
+    /// Whether two groups are one: unless they tell two tales of their first act.
+    fn joins(&self, group: &Group, other: &Group) -> bool {
+        let same = |text: fn(&Group) -> &Range<u32>| self.texts(text(group)) == self.texts(text(other));
+        group.pattern == other.pattern
+            && group.hour == other.hour
+            && group.uuids == other.uuids
+            && group.key_counts == other.key_counts
+            && same(|group| &group.pattern_text)
+            && (self.order(group) != self.order(other)
+                || group.details == other.details && same(|group| &group.details_text))
+    }
 }
 
 /// Entities of which hours were opened.
@@ -380,10 +428,10 @@ pub(crate) struct Opened {
 }
 
 impl States {
-    /// Takes up the groups of Deltas. Tells in which entities this has opened hours.
-    pub(crate) fn absorb_groups(&mut self, deltas: &[Delta]) -> Opened {
+    /// Takes up the groups of Deltas that were put behind each other. Tells in which entities this has opened hours.
+    pub(crate) fn absorb_groups(&mut self, waiting: &Delta) -> Opened {
         let mut opened = Opened::default();
-        each_group(deltas, |event, occurrences, key_counts| {
+        each_group(waiting, true, |event, occurrences, key_counts| {
             let opens = self.observe_all(event, occurrences, key_counts);
             let hour = event.time.hour();
             if opens.principal {
@@ -453,6 +501,12 @@ mod tests {
         delta
     }
 
+    fn one_behind_the_other(deltas: &[Delta]) -> Delta {
+        let mut all = Delta::default();
+        deltas.iter().for_each(|delta| all.append(delta));
+        all
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
 
@@ -484,14 +538,14 @@ mod tests {
                 let rare = delta.take_rare();
                 absorbed.merge(&rare);
                 open.extend(rare.principals.keys().map(|id| (id.clone(), None)));
-                let opened = absorbed.absorb_groups(&[delta]);
+                let opened = absorbed.absorb_groups(&delta);
                 open.extend(opened.principals.into_iter().map(|(id, hour)| (id, Some(hour))));
             }
             prop_assert_eq!(&absorbed, &expected);
             let mut together = States::default();
             let mut waiting = deltas.clone();
             waiting.iter_mut().for_each(|delta| together.merge(&delta.take_rare()));
-            together.absorb_groups(&waiting);
+            together.absorb_groups(&one_behind_the_other(&waiting));
             prop_assert_eq!(&together, &expected);
             let mut merged = States::default();
             deltas.into_iter().for_each(|delta| merged.merge(&delta.into_states()));
@@ -513,7 +567,7 @@ mod tests {
         assert_eq!((delta.groups.len(), delta.rows.len()), (1, 50));
         let again = grouped(&records, &mut patterns);
         let mut groups = 0;
-        each_group(&[delta, again], |_, occurrences, _| {
+        each_group(&one_behind_the_other(&[delta, again]), true, |_, occurrences, _| {
             groups += 1;
             assert_eq!(occurrences.all.len(), 100);
         });
@@ -530,7 +584,7 @@ mod tests {
             assert_eq!(grouped(&records, &mut Patterns::default()).into_states(), expected);
             let deltas = records.map(|one| grouped(&[one], &mut Patterns::default()));
             let mut together = States::default();
-            together.absorb_groups(&deltas);
+            together.absorb_groups(&one_behind_the_other(&deltas));
             assert_eq!(together, expected);
         }
     }

@@ -33,13 +33,6 @@ impl Distinct {
         self.add_hash(xxh3_64(value));
     }
 
-    /// Makes room for so many more values, as far as they are counted exactly.
-    pub fn reserve(&mut self, values: usize) {
-        if let Distinct::Exact(set) = self {
-            set.reserve(values.min(Self::EXACT + 1 - set.len()));
-        }
-    }
-
     /// Counts the value with this hash.
     pub fn add_hash(&mut self, hash: u64) {
         match self {
@@ -52,6 +45,22 @@ impl Distinct {
                 }
             }
             Distinct::Sketch(registers) => note(registers, hash),
+        }
+    }
+
+    /// Counts the values with these hashes, in any order.
+    pub fn add_hashes(&mut self, hashes: impl ExactSizeIterator<Item = u64>) {
+        match self {
+            // Sorting again is worth it for many.
+            Distinct::Exact(set) if hashes.len() <= Self::EXACT && hashes.len() > set.len() / 4 => {
+                set.extend(hashes);
+                set.sort_unstable();
+                set.dedup();
+                if set.len() > Self::EXACT {
+                    *self = Distinct::Sketch(sketch(set));
+                }
+            }
+            _ => hashes.for_each(|hash| self.add_hash(hash)),
         }
     }
 
@@ -137,6 +146,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn values_count_the_same_one_by_one_and_together(
+            parts in prop::collection::vec(prop::collection::vec(0u64..400, 0..200), 0..4),
+        ) {
+            let (mut together, mut one_by_one) = (Distinct::default(), Distinct::default());
+            for part in &parts {
+                together.add_hashes(part.iter().map(|value| value << 54));
+                part.iter().for_each(|value| one_by_one.add_hash(value << 54));
+                prop_assert_eq!(&together, &one_by_one);
+            }
+        }
+
         #[test]
         fn merging_is_a_semilattice(
             a in prop::collection::vec(0u32..400, 0..300),

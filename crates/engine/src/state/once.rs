@@ -77,13 +77,16 @@ pub(super) fn is_uuid(id: &str) -> bool {
 
 impl EventId {
     fn of(id: &str) -> EventId {
-        let digits: String = id.split('-').collect();
-        let half =
-            |from: usize| digits.get(from..from + 16).and_then(|half| u64::from_str_radix(half, 16).ok());
-        match (half(0), half(16)) {
-            (Some(high), Some(low)) if uuid(high, low) == id => EventId::Uuid(high, low),
-            _ => EventId::Text(super::seen::bounded(id).into()),
+        if !is_uuid(id) {
+            return EventId::Text(super::seen::bounded(id).into());
         }
+        let digits = id.bytes().filter_map(|byte| char::from(byte).to_digit(16));
+        let (mut high, mut low) = (0, 0);
+        for digit in digits {
+            high = (high << 4) | (low >> 60);
+            low = (low << 4) | u64::from(digit);
+        }
+        EventId::Uuid(high, low)
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Ledger<'a> {
             }
             return;
         }
-        match std::str::from_utf8(text) {
+        match simdutf8::compat::from_utf8(text) {
             Ok(text) if suggestion.insight && is_insight(text) => self.insights += 1,
             Ok(text) if suggestion.watched => {
                 let index = self.index();

@@ -20,7 +20,7 @@ mod window;
 use crate::settings::Limits;
 use crate::time::Timestamp;
 use container::Walk;
-use gunzip::Gunzip;
+use gunzip::{Buffers, Gunzip};
 use ledger::Ledger;
 pub use object_key::first_event_time;
 use salvage::Budget;
@@ -107,7 +107,7 @@ impl ObjectReport {
 /// Reads objects, one after the other, with buffers that are used again.
 #[derive(Debug, Default)]
 pub struct Reader {
-    input: Vec<u8>,
+    buffers: Buffers,
     window: Window,
     splitter: Splitter,
     items: Vec<Item>,
@@ -139,7 +139,7 @@ impl Reader {
     ) -> Walk<'a> {
         self.window.reset();
         Walk {
-            gunzip: Gunzip::new(source, &mut self.input, limits),
+            gunzip: Gunzip::new(source, &mut self.buffers, limits),
             window: &mut self.window,
             splitter: &mut self.splitter,
             items: &mut self.items,

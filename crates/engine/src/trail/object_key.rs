@@ -8,7 +8,7 @@
 //! Guaranteed: [`parse`] looks at the last folders and the file name alone, so any prefix is fine, and a file
 //! that was copied out of its folders is still known by its name.
 
-use super::gunzip::Gunzip;
+use super::gunzip::{Buffers, Gunzip};
 use crate::settings::Limits;
 use crate::time::Timestamp;
 
@@ -101,8 +101,8 @@ pub fn parse(key: &str) -> Option<ObjectKey<'_>> {
 /// order of objects gives the same findings. The first `eventTime` and `recipientAccountId` in the text are
 /// taken, also from JSON in strings.
 pub fn first_event_time(head: &[u8]) -> Option<(Timestamp, Option<String>)> {
-    let (mut input, mut text) = (Vec::new(), vec![0; HEAD_BYTES]);
-    let mut gunzip = Gunzip::new(head, &mut input, &Limits::default());
+    let (mut buffers, mut text) = (Buffers::default(), vec![0; HEAD_BYTES]);
+    let mut gunzip = Gunzip::new(head, &mut buffers, &Limits::default());
     let mut len = 0;
     loop {
         let n = gunzip.read(text.get_mut(len..).unwrap_or_default());

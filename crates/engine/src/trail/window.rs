@@ -1,9 +1,9 @@
 //! The part of a decompressed object that is in memory.
 //!
 //! Guaranteed: every place is named by its offset in the decompressed object, so nothing moves when the window
-//! does; memory is [`Window::BYTES`] plus about one and a half times the longest stretch that has to be kept.
+//! does; memory is [`WHOLE_BYTES`] plus about one and a half times the longest stretch that has to be kept.
 
-use super::gunzip::Gunzip;
+use super::gunzip::{Gunzip, WHOLE_BYTES};
 use std::io::Read;
 
 /// A stretch of bytes with its offset.
@@ -21,9 +21,10 @@ impl Window {
 
     /// Forgets everything, and gives back what one large record made it grow to.
     pub(super) fn reset(&mut self) {
-        self.bytes.truncate(Self::BYTES);
-        self.bytes.shrink_to(Self::BYTES);
-        self.bytes.resize(Self::BYTES, 0);
+        if self.bytes.len() > WHOLE_BYTES {
+            self.bytes.truncate(WHOLE_BYTES);
+            self.bytes.shrink_to_fit();
+        }
         self.len = 0;
         self.offset = 0;
     }
@@ -63,11 +64,16 @@ impl Window {
         self.bytes.copy_within(self.len - kept..self.len, 0);
         self.offset = self.end() - kept as u64;
         self.len = kept;
-        if self.bytes.len() - kept < Self::BYTES / 2 {
+        let room = match source.whole() {
+            Some(bytes) => bytes,
+            None if kept < Self::BYTES / 2 => Self::BYTES - kept,
             // Growing by half keeps the copying linear in the length of what is kept.
-            self.bytes.resize(kept + (kept / 2).max(Self::BYTES), 0);
+            None => (kept / 2).max(Self::BYTES),
+        };
+        if self.bytes.len() < kept + room {
+            self.bytes.resize(kept + room, 0);
         }
-        let n = source.read(self.bytes.get_mut(kept..).unwrap_or_default());
+        let n = source.read(self.bytes.get_mut(kept..kept + room).unwrap_or_default());
         self.len += n;
         n > 0
     }
