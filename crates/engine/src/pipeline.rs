@@ -429,6 +429,11 @@ impl Watch {
         }
     }
 
+    /// Takes up what somebody has found out while it runs: from the next day on it counts as confirmed.
+    pub fn confirm(&mut self, confirmed: crate::settings::Confirmed) {
+        self.estate.settings.confirmed.push(confirmed);
+    }
+
     /// What the States say of hours in which nothing came. It is said once, when the clock gets there: later more may
     /// have come, and States do not remember the silence before it.
     ///

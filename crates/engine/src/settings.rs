@@ -4,7 +4,7 @@ mod check;
 mod tuning;
 
 pub use check::Unfit;
-pub use tuning::{Maintenance, Suppression};
+pub use tuning::{Confirmed, Maintenance, Suppression};
 
 use crate::finding::Severity;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct Settings {
     pub suppressions: Vec<Suppression>,
     /// Planned work, in which statistics are not worth an alert.
     pub maintenance: Vec<Maintenance>,
+    /// What somebody has looked into and can explain.
+    pub confirmed: Vec<Confirmed>,
     /// What is ours.
     pub estate: EstateSettings,
     /// Bounds on the input.

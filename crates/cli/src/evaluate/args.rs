@@ -55,6 +55,10 @@ pub(crate) struct EvaluateArgs {
     #[arg(long)]
     pub(crate) undeclared: bool,
 
+    /// Confirm each attack on the day after it was told of, as somebody who looks into alerts would
+    #[arg(long)]
+    pub(crate) confirm: bool,
+
     /// How to print the figures
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,

@@ -5,6 +5,7 @@
 
 use super::statement::Statement;
 use kmswatch_engine::finding::Span;
+use kmswatch_engine::settings::Confirmed;
 use kmswatch_engine::time::{HOUR, Timestamp};
 use kmswatch_scenario::truth::Label;
 use std::collections::{BTreeSet, HashSet};
@@ -52,6 +53,17 @@ impl Attack {
     /// The principals that act.
     pub(crate) fn principals(&self) -> impl Iterator<Item = &str> {
         self.principals.iter().map(String::as_str)
+    }
+
+    /// Who looks into it finds these actors and keys, from its beginning up to `now`.
+    pub(crate) fn confirmed(&self, now: Timestamp) -> Confirmed {
+        Confirmed {
+            reason: self.kind.clone(),
+            owner: "evaluation".to_owned(),
+            actors: self.principals.iter().chain(&self.keys).cloned().collect(),
+            from: self.start,
+            until: self.end.min(now),
+        }
     }
 
     /// Whether a principal takes part in it.
@@ -115,6 +127,14 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::{alert, attack};
     use super::*;
+
+    #[test]
+    fn who_looks_into_an_attack_that_goes_on_confirms_it_up_to_now() {
+        let attack = attack("poisoning_ramp", "a", 1_000, 9_000);
+        let confirmed = |now| attack.confirmed(Timestamp(now));
+        assert_eq!((confirmed(5_000).from, confirmed(5_000).until), (Timestamp(1_000), Timestamp(5_000)));
+        assert_eq!((confirmed(99_000).until, confirmed(99_000).actors.len()), (Timestamp(9_000), 2));
+    }
 
     #[test]
     fn an_alert_about_the_principal_during_the_attack_counts() {

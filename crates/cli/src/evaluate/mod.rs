@@ -41,7 +41,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let progress = if args.quiet { Progress::hidden() } else { Progress::of_evaluation() };
-    let means = Means { settings, is_declared: !args.undeclared };
+    let means = Means { settings, is_declared: !args.undeclared, confirms: args.confirm };
     let desk = Desk { args, means, threads, progress };
     match args.show {
         Show::Attacks => desk.attacks()?,

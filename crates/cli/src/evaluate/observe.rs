@@ -11,6 +11,7 @@ use super::matching::Attack;
 use super::sizes::{self, Size};
 use super::statement::Statement;
 use super::subject::{Subject, declare};
+use kmswatch_engine::baseline::reliability::Reached;
 use kmswatch_engine::baseline::series;
 use kmswatch_engine::estate::Estate;
 use kmswatch_engine::measures;
@@ -46,6 +47,8 @@ pub(crate) struct Observation {
     pub(crate) counts: Vec<Count>,
     /// Stored bytes of the States at the end.
     pub(crate) sizes: Vec<Size>,
+    /// How often hours were as unusual as is said, by kind of entity.
+    pub(crate) reliability: Vec<Reached>,
 }
 
 /// What it is watched with.
@@ -55,6 +58,8 @@ pub(crate) struct Means {
     pub(crate) settings: Settings,
     /// Whether the owner has declared critical keys and break-glass roles.
     pub(crate) is_declared: bool,
+    /// Whether attacks are confirmed on the day after they were told of.
+    pub(crate) confirms: bool,
 }
 
 /// Reads `subject` to its end. `progress` is told the share of it that is done.
@@ -88,7 +93,12 @@ pub(crate) fn observe(
         counted: BTreeMap::new(),
         principals: Vec::new(),
         places: BTreeMap::new(),
+        confirms: means.confirms,
     };
+    // What is counted of hours does not depend on the budget.
+    if let Some(watch) = bench.watches.last_mut() {
+        watch.count_unusual_hours();
+    }
     let filter = Filter::default();
     let mut worker = Worker::default();
     let mut delivered: Option<Timestamp> = None;
@@ -122,6 +132,7 @@ pub(crate) fn observe(
         kms_events: logs.kms_events(),
         look_alikes: of_labels(truth.look_alikes),
         sizes: bench.watches.last().map(|watch| sizes::of(watch.states())).unwrap_or_default(),
+        reliability: bench.watches.last().map(Watch::reliability).unwrap_or_default(),
         attacks: bench.attacks,
         hearings: bench.hearings,
         principals: bench.principals,
@@ -138,6 +149,7 @@ struct Bench {
     counted: BTreeMap<(usize, i64), u64>,
     principals: Vec<String>,
     places: BTreeMap<String, usize>,
+    confirms: bool,
 }
 
 impl Bench {
@@ -150,6 +162,20 @@ impl Bench {
             let mut missed = self.attacks.iter().enumerate().filter(|(at, _)| hearing.misses(*at));
             if ends(before, now, 24) || missed.any(|(_, attack)| is_worth_asking(attack, before, now)) {
                 hear(watch, hearing, before, &self.attacks);
+            }
+        }
+        if self.confirms && ends(before, now, 24) {
+            self.confirm(before);
+        }
+    }
+
+    /// Confirms what was told of and has not been over for a day.
+    fn confirm(&mut self, now: Timestamp) {
+        for (watch, hearing) in self.watches.iter_mut().zip(&self.hearings) {
+            for (attack, found) in self.attacks.iter().zip(&hearing.found) {
+                if found.by_any.is_some() && now < attack.end.plus(2 * DAY) {
+                    watch.confirm(attack.confirmed(now));
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ use super::matching::Attack;
 use super::observe::Observation;
 use super::statement::{Age, Class};
 use crate::output::numbers::quantile;
+use kmswatch_engine::baseline::reliability::{DECADES, Reached as HoursReached};
 use kmswatch_engine::time::{DAY, HOUR};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub(crate) struct Score {
     pub(crate) compared: Vec<Vec<Reached>>,
     /// Each comparator with its usual threshold.
     pub(crate) usual: Vec<Reached>,
+    /// How often hours were as unusual as is said, by kind of entity.
+    pub(crate) reliability: Vec<HoursReached>,
 }
 
 /// An attack.
@@ -106,6 +109,7 @@ pub(crate) fn score(seen: &Observation, terms: &Terms) -> Score {
         budgets,
         compared,
         usual,
+        reliability: seen.reliability.clone(),
     }
 }
 
@@ -157,6 +161,8 @@ pub(crate) struct Report {
     pub(crate) budgets: Vec<Budget>,
     /// Each comparator with its usual threshold.
     pub(crate) usual: Vec<Compared>,
+    /// How often hours were as unusual as is said, by kind of entity, attacks included.
+    pub(crate) reliability: Vec<HoursReached>,
 }
 
 /// One organisation.
@@ -263,7 +269,19 @@ pub(crate) fn report(scores: &[Score], terms: &Terms) -> Report {
             })
             .collect(),
         usual: compared(scores, weeks, |score, one| score.usual.get(one)),
+        reliability: reliability(scores),
     }
+}
+
+fn reliability(scores: &[Score]) -> Vec<HoursReached> {
+    let mut by_class: BTreeMap<&'static str, HoursReached> = BTreeMap::new();
+    for one in scores.iter().flat_map(|score| &score.reliability) {
+        let none = HoursReached { class: one.class, hours: 0, reached: [0; DECADES] };
+        let all = by_class.entry(one.class).or_insert(none);
+        all.hours += one.hours;
+        all.reached.iter_mut().zip(one.reached).for_each(|(all, one)| *all += one);
+    }
+    by_class.into_values().collect()
 }
 
 fn weeks_of(score: &Score, terms: &Terms) -> f64 {

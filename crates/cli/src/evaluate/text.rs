@@ -29,6 +29,7 @@ pub(crate) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
         ),
     )?;
     false_alerts(out, report)?;
+    reliability(out, report)?;
     if attacks > 0 {
         recall(out, report)?;
         delays(out, report)?;
@@ -103,6 +104,31 @@ fn false_alerts(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     paragraph(
         out,
         &format!("Rules and facts outside of attacks and look-alikes: {} a week{by}.", short(Some(rules))),
+    )
+}
+
+/// Powers of ten that are shown: from one in a hundred to one in 10,000.
+const DECADES: std::ops::Range<usize> = 1..4;
+
+fn reliability(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    let kinds: Vec<_> = report.reliability.iter().filter(|one| one.hours > 0).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    title(out, "IS RARE WHAT IS SAID TO BE RARE? Hours as unusual as 1 in ...: seen / expected")?;
+    let odds = DECADES.map(|place| grouped(10u64.pow(place as u32 + 1)));
+    let mut table = Table::new(["".to_owned(), "hours judged".to_owned()].into_iter().chain(odds));
+    for one in kinds {
+        let times = DECADES.map(|place| {
+            let expected = one.hours as f64 * 10f64.powi(-(place as i32) - 1);
+            short(Some(one.reached.get(place).map_or(0.0, |n| *n as f64 / expected)))
+        });
+        table.row([format!("{}s", one.class), grouped(one.hours)].into_iter().chain(times));
+    }
+    table.write(out)?;
+    paragraph(
+        out,
+        "Every hour that an entity has lived counts, for each measure, from its third day on, attacks included.",
     )
 }
 

@@ -37,10 +37,11 @@
 //!    ```
 //!
 //! **Learning is slow to believe.** Counts are cut at four standard deviations before level and season learn
-//! from them (winsorised; Tukey 1962), so a burst does not become normal. Eighteen cut hours in a day are a
+//! from them (winsorised; Tukey 1962), and from an hour that the model holds for impossible nothing is learned
+//! at all until there have been six: so a burst does not become normal. Eighteen cut hours in a day are a
 //! new level, which is then taken over at once: a release stops alerting after about a day. Somebody patient
-//! could lead the level upwards by a few per cent a day; therefore the last seven days are also compared with
-//! weeks that lie two to seven weeks back ([`rate::Drift`]).
+//! could lead the level upwards by a few per cent a day; therefore the last seven days are also compared with the
+//! median of the weeks that lie two to seven weeks back ([`rate::Drift`]).
 //!
 //! **First uses** ([`novelty`], [`repertoire`], [`commons`]) are judged by a hazard: how often does this principal
 //! show a network, an agent, a key that it has not shown before? In the spirit of Good and Turing (Good 1953). What

@@ -249,6 +249,13 @@ impl Habit {
     }
 }
 
+impl Novelty {
+    /// Whether a key that is declared critical is among what is new.
+    pub fn is_critical(&self) -> bool {
+        self.parts.iter().any(|part| part.key.is_some_and(|key| key.is_critical))
+    }
+}
+
 impl KeyHabit {
     /// How surprising it is that so many principals use the key for the first time within an hour: minus log10 of the
     /// probability that a Poisson process with the key's hazard gives so many, and twice as much for a critical key.

@@ -19,6 +19,7 @@
 //! again, and that changes nothing in the judge.
 
 use super::history::{History, JudgedHour, JudgedUses};
+use super::understood;
 use crate::baseline::budget::Understood;
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::hour::Hour;
@@ -238,7 +239,8 @@ fn close_noting(
     let critical = Critical::new(settings, states);
     for (hour, entities) in due.hours {
         if judge.is_new_day(hour) {
-            judge.refresh(hour, settings.alerts.budget_per_week, &understood(hour));
+            let known: Vec<_> = understood(hour).into_iter().chain(understood::declared(settings)).collect();
+            judge.refresh(hour, settings.alerts.budget_per_week, &known);
         }
         judge.begin(hour);
         // What each principal did in this hour: principals come before keys.

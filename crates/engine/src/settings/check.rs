@@ -68,6 +68,23 @@ impl Settings {
             }
             accounts(&name, &maintenance.accounts)?;
         }
+        for confirmed in &self.confirmed {
+            let name = format!("confirmed: {:?}", confirmed.reason);
+            answered_for(&name, &confirmed.reason, &confirmed.owner)?;
+            if confirmed.from >= confirmed.until {
+                let problem = format!("from {} is not before until {}", confirmed.from, confirmed.until);
+                return Err(unfit(name, problem));
+            }
+            if confirmed.actors.is_empty() {
+                return Err(unfit(
+                    name,
+                    "write whose acts they were: principals or keys, as the alert names them",
+                ));
+            }
+            if let Some(actor) = confirmed.actors.iter().find(|actor| actor.contains('*')) {
+                return Err(unfit(name, format!("{actor:?}: write each actor in full, without *")));
+            }
+        }
         Ok(())
     }
 }

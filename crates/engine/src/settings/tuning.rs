@@ -1,4 +1,4 @@
-//! What people declare so that alerts fit their estate: suppressions, maintenance, expected users.
+//! What people declare so that alerts fit their estate: suppressions, maintenance, what is confirmed.
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,6 +62,25 @@ pub struct Maintenance {
     /// Accounts concerned. Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
+}
+
+/// What somebody has looked into and can explain: an attack that alerts told of, a test, a backfill. What these actors did
+/// in that time says nothing of what is usual in the estate, so the next one is not taken for it. It mutes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    /// What it was.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Principals, or keys by ARN, as the alert names them.
+    pub actors: Vec<String>,
+    /// When it began: RFC 3339, or a date (00:00 UTC).
+    #[serde(deserialize_with = "moment")]
+    pub from: Timestamp,
+    /// When it ended.
+    #[serde(deserialize_with = "moment")]
+    pub until: Timestamp,
 }
 
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {

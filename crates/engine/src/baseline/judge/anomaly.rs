@@ -36,6 +36,7 @@ impl Entity {
         match self {
             Entity::Key(_) => "key",
             Entity::Principal(id) if is_service(id) => "service",
+            Entity::Principal(id) if is_person(id) => "person",
             Entity::Principal(_) => "principal",
         }
     }
@@ -51,6 +52,14 @@ fn is_service(id: &str) -> bool {
     let role = id.split_once(":role/").map(|(_, role)| role);
     id.starts_with("service:")
         || role.is_some_and(|role| role.starts_with("AWSServiceRoleFor") || role.starts_with("aws:"))
+}
+
+/// Whether people act by this id: a role of IAM Identity Center, or a user of IAM.
+fn is_person(id: &str) -> bool {
+    id.contains(":user/")
+        || id
+            .split_once(":role/")
+            .is_some_and(|(_, role)| role.starts_with("AWSReservedSSO_") || role.contains("/AWSReservedSSO_"))
 }
 
 /// A score beyond what is usual: beyond the threshold, or so near that it counts together with others.

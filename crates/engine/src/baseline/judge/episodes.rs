@@ -24,6 +24,10 @@ const EPISODE_HOURS: i64 = 24;
 /// [`MUCH_RARER`].
 const TOLD_HOURS: i64 = 28 * 24;
 const MUCH_RARER: f64 = 1.0;
+/// Hours for which a day that was told stands for the weeks that it begins: after ten days it is not in them any more.
+const STEP_HOURS: i64 = 10 * 24;
+/// How many times as much as that day the week may be, relative to what is usual for each.
+const AS_MUCH: f64 = 1.25;
 /// Signs that an episode tells apart; further ones are left out.
 const MAX_PARTS: usize = 16;
 
@@ -76,8 +80,20 @@ impl Episode {
         }
     }
 
-    /// Whether it has told of the same growth before.
+    /// Whether it has told of the same growth before: by the comparison of weeks, or by a day of as much as soon as it
+    /// began.
     fn has_told(&self, anomaly: &Anomaly) -> bool {
+        let is_recent = |part: &&Anomaly| {
+            part.entity == anomaly.entity
+                && part.sign.code() == (anomaly.sign.code().0, Span::Day)
+                && (anomaly.hour - STEP_HOURS + 1..=anomaly.hour).contains(&part.hour)
+        };
+        let day = self.parts.iter().find(is_recent).and_then(|part| part.sign.growth());
+        if let (Group::Drift, Some(week), Some(day)) = (anomaly.sign.group(), anomaly.sign.growth(), day)
+            && week <= day * AS_MUCH
+        {
+            return true;
+        }
         let same = |part: &Anomaly| {
             part.entity == anomaly.entity
                 && part.sign.code() == anomaly.sign.code()

@@ -1,8 +1,9 @@
 //! From the scores of closed hours to anomalies: what is beyond the budget, and what belongs together.
 //!
 //! **Families** are kind of entity × measure × window, the weekly comparisons, and the first uses. Principals, AWS
-//! services that call for themselves (with their service-linked roles, most of the noise) and keys are classes of
-//! their own.
+//! services that call for themselves (with their service-linked roles, most of the noise), people and keys are classes of
+//! their own: what a machine does in bulk does not make it usual for people. So are first uses of keys that are declared
+//! critical, which are few: somebody new there is compared with somebody new there.
 //!
 //! **Newcomers.** Of an entity that is new ([`Age::is_new`]) nobody can say what is usual for it; everything is high
 //! at first. So newcomers are compared with newcomers: they have a calibration of their own, a fifth of the budget,

@@ -3,7 +3,7 @@
 use super::span;
 use crate::baseline::budget::Span;
 use crate::baseline::novelty::{Dimension, Novelty};
-use crate::baseline::rate::{Drift, Score};
+use crate::baseline::rate::{Drift, Score, Window};
 use crate::baseline::share::ShareScore;
 use crate::measures::{self, Measure};
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,19 @@ impl Sign {
         match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
             Sign::Share { .. } => DENIED_SHARE,
+            Sign::FirstUses { novelty, .. } if novelty.is_critical() => "first_uses_critical",
             Sign::FirstUses { .. } => "first_uses",
+        }
+    }
+
+    /// How many times the usual it is, where that can be said of a day or of more.
+    pub(super) fn growth(&self) -> Option<f64> {
+        match self {
+            Sign::Count { score, .. } if score.window == Window::Day => {
+                Some(score.observed as f64 / score.mean.max(1.0))
+            }
+            Sign::Drift { drift, .. } => Some(drift.observed as f64 / drift.mean.max(1.0)),
+            _ => None,
         }
     }
 

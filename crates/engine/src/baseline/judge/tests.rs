@@ -195,6 +195,54 @@ fn growth_is_told_once_in_four_weeks_unless_it_goes_on_growing() {
     assert!((45..65).contains(&growing[1]) && growing.len() < 5, "{growing:?}");
 }
 
+/// A window with so many times the usual.
+fn times(hour: i64, t: f64, window: Window, times: u64) -> Closed {
+    let mut closed = closed(hour, t, DECRYPTS, false);
+    closed.scores = vec![Score { observed: times, ..score(hour, t, window) }];
+    closed
+}
+
+#[test]
+fn growth_that_a_day_has_told_of_is_not_told_again_by_weeks() {
+    let told = |first: Closed| {
+        let mut judge = judge(&[]);
+        let who = role();
+        for (hour, closed) in [(40 * 24, first), (44 * 24, grown(44 * 24, 12.0))] {
+            begin(&mut judge, hour);
+            judge.take(&who, &who, &closed, &Hour::default());
+        }
+        judge.episodes().iter().map(|one| (one.first - START) / 24).collect::<Vec<_>>()
+    };
+    // The weeks are at three times the usual.
+    assert_eq!(told(times(40 * 24, 12.0, Window::Day, 3)), [40]);
+    assert_eq!(told(times(40 * 24, 12.0, Window::Day, 2)), [40, 44], "it has grown since");
+    assert_eq!(told(times(40 * 24, 12.0, Window::Hour, 90)), [40, 44], "a burst hides no growth");
+}
+
+#[test]
+fn first_uses_of_critical_keys_are_compared_with_each_other() {
+    let family = |is_critical| {
+        let key = Some(crate::baseline::novelty::KeyHabit { first_uses: 0, active_hours: 500, is_critical });
+        let part = Part {
+            dimension: Dimension::Key,
+            first_uses: 1,
+            dearest: 0,
+            peers: None,
+            key,
+            was_refused: false,
+            hazard: 0.01,
+            score: 5.0,
+        };
+        let novelty = Novelty { score: 5.0, parts: vec![part], active_hours: 100 };
+        Sign::FirstUses { novelty, values: Vec::new() }.family()
+    };
+    assert_ne!(family(true), family(false));
+    assert_eq!(
+        group_of(&Family::new(&format!("principal/{}", family(true)), Span::Novelty)),
+        Group::FirstUses as u8
+    );
+}
+
 #[test]
 fn a_burst_is_as_unusual_when_it_comes_again_within_two_weeks() {
     let judge =
@@ -302,12 +350,17 @@ fn a_judge_that_has_seen_much_is_stored_in_small_items() {
 }
 
 #[test]
-fn services_are_a_class_of_their_own() {
+fn services_and_people_are_classes_of_their_own() {
     let class = |id: &str| Entity::Principal(id.into()).class();
     assert_eq!(class("service:s3"), "service");
     assert_eq!(class("arn:aws:iam::111122223333:role/AWSServiceRoleForBackup"), "service");
     assert_eq!(class("arn:aws:iam::111122223333:role/aws:ec2-infrastructure"), "service");
     assert_eq!(class("arn:aws:iam::111122223333:role/app"), "principal");
+    assert_eq!(class("arn:aws:iam::111122223333:user/alice"), "person");
+    assert_eq!(class("arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef"), "person");
+    let whole =
+        "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123";
+    assert_eq!(class(whole), "person");
     assert_eq!(Entity::Key("arn".into()).class(), "key");
 }
 

@@ -17,8 +17,11 @@ const PRIOR_HOURS: f64 = 150.0;
 /// Exceedances that the prior is worth, and their mean excess.
 const PRIOR_EXCEEDANCES: f64 = 8.0;
 const PRIOR_EXCESS: f64 = 0.6;
-/// Largest excess that is learned: an attack must not make the next one unremarkable.
-const CLIP: f64 = 8.0;
+/// Largest excess that is learned from the first exceedance, how much more from each later one, and from any: an
+/// attack must not make the next one unremarkable. What comes again and again is the stream's way.
+const FIRST_CLIP: f64 = 1.0;
+const CLIP_STEP: f64 = 1.0;
+const MOST_CLIP: f64 = 8.0;
 /// Hours of age up to which nothing is learned: scores of the first two days say more about the prior.
 const LEARN_AFTER: i64 = 48;
 
@@ -35,8 +38,9 @@ impl Excesses {
     pub(super) fn learn(&mut self, window: Window, elapsed: i64, age: i64, score: f64) {
         let left = left_after(elapsed, HALF_LIFE);
         let weight = if score > THRESHOLD && age > LEARN_AFTER { 1.0 / window.hours() as f64 } else { 0.0 };
+        let clip = (FIRST_CLIP + CLIP_STEP * f64::from(self.number) * left).min(MOST_CLIP);
         self.number = kept(f64::from(self.number) * left + weight);
-        self.sum = kept(f64::from(self.sum) * left + weight * (score - THRESHOLD).clamp(0.0, CLIP));
+        self.sum = kept(f64::from(self.sum) * left + weight * (score - THRESHOLD).clamp(0.0, clip));
     }
 
     /// Number and sum, `elapsed` hours after they were taken up.
@@ -82,6 +86,18 @@ mod tests {
         let calm = calibrated(5.0, Window::Hour, 2.0, 1.0, 2_000);
         let wild = calibrated(5.0, Window::Hour, 60.0, 120.0, 2_000);
         assert!(calm > wild + 1.5, "{calm} {wild}");
+    }
+
+    #[test]
+    fn five_bursts_do_not_make_a_sixth_usual_and_fifty_do() {
+        let after = |bursts: usize| {
+            let mut excesses = Excesses::default();
+            (0..bursts).for_each(|_| excesses.learn(Window::Hour, 48, 1_000, 30.0));
+            calibrated(30.0, Window::Hour, excesses.number.into(), excesses.sum.into(), 1_000)
+        };
+        let all = [0, 1, 5, 50].map(after);
+        println!("{all:.1?}");
+        assert!(all[2] > 0.65 * all[0] && all[3] < 0.4 * all[0], "{all:?}");
     }
 
     proptest! {

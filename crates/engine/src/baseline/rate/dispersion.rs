@@ -2,8 +2,10 @@
 //!
 //! Moment estimate of φ in variance = μ + φμ² (negative binomial, Bliss and Fisher 1953). Two decayed sums,
 //! of (x - μ)² - μ and of μ², are both weighted by 1/(1 + μ/4)², about the inverse of their own variance.
-//! Residuals are winsorised at 8 standard deviations: one burst must not make the next one unremarkable. A
-//! prior worth a few observations carries young streams.
+//! Residuals are winsorised at 4 standard deviations: one burst must not make the next one unremarkable, nor the
+//! first hours of a theft its later ones, which the long windows hold as well. At 8, four bursts of a hundred times
+//! the usual doubled φ, and a lasting rise to eight times trebled that of its day within its first day. A prior
+//! worth a few observations carries young streams.
 
 use super::windows::Window;
 use crate::baseline::quantity::{kept, left_after};
@@ -15,7 +17,9 @@ const REFERENCE: f64 = 0.25;
 /// Observations that the prior is worth, for the hour; half as many for the long windows, which overlap.
 const PRIOR_HOURS: f64 = 8.0;
 /// Standard deviations at which a residual is cut.
-const CLIP: f64 = 8.0;
+const CLIP: f64 = 4.0;
+/// Events beyond them that are not cut.
+const SPARE: f64 = 2.0;
 
 /// Estimate for one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +77,7 @@ impl Dispersion {
         let (mut excess, mut squares) = (f64::from(self.excess) * left, f64::from(self.squares) * left);
         if let Some(count) = count {
             let deviation = (mean + dispersion * mean * mean).sqrt();
-            let residual = count.min(mean + CLIP * deviation + 3.0) - mean;
+            let residual = count.min(mean + CLIP * deviation + SPARE) - mean;
             let weight = weight(mean) / window.hours() as f64;
             excess += weight * (residual * residual - mean);
             squares += weight * mean * mean;
@@ -98,4 +102,24 @@ impl Dispersion {
 fn weight(mean: f64) -> f64 {
     let scale = 1.0 + REFERENCE * mean;
     1.0 / (scale * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_day_of_a_lasting_rise_does_not_make_its_second_usual() {
+        let (mean, mut day) = (80.0, Dispersion::born(Window::Day));
+        // Six weeks that vary by a quarter, then each hour the day is at eight times the usual.
+        for hour in 0..6 * 168 {
+            let count = if hour % 2 == 0 { 1.25 * mean } else { 0.75 * mean };
+            day.learn(Window::Day, 1, Some(count), mean, f64::from(day.value));
+        }
+        let before = day.value;
+        for _ in 0..24 {
+            day.learn(Window::Day, 1, Some(8.0 * mean), mean, f64::from(day.value));
+        }
+        assert!(day.value < 2.0 * before, "{before} {}", day.value);
+    }
 }

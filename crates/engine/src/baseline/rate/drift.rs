@@ -43,7 +43,7 @@ pub struct Drift {
     pub hour: i64,
     /// Their count (to 0.05 %), without the busiest day.
     pub observed: u64,
-    /// Mean count of the weeks they are compared with.
+    /// Median count of the weeks they are compared with.
     pub mean: f64,
     /// How many weeks those are, three to six.
     pub weeks: usize,
@@ -105,8 +105,7 @@ impl Profile {
             return None;
         }
         let n = weeks.len() as f64;
-        let mean = (weeks.iter().sum::<f64>() / n).max(1.0);
-        let variance = weeks.iter().map(|week| (week - mean) * (week - mean)).sum::<f64>() / (n - 1.0);
+        let (mean, variance) = reference(weeks);
         let own = ((variance - mean) / (mean * mean)).max(0.0);
         let shrunk = ((n - 1.0) * own + PRIOR_WEEKS * PRIOR) / (n - 1.0 + PRIOR_WEEKS);
         let dispersion = shrunk.max(LEAST) * (1.0 + 1.0 / n);
@@ -116,13 +115,23 @@ impl Profile {
             hour: last * 24 + 23,
             observed: observed as u64,
             mean,
-            weeks: weeks.len(),
+            weeks: n as usize,
             dispersion,
             surprise,
             calibrated: heavy_tailed(surprise),
             history: self.history(),
         })
     }
+}
+
+/// What these weeks, at least one, let expect: their median, and twice the variance of the half below it. Growth that
+/// has begun within them would raise their mean, and by far more their variance, and so hide that it goes on.
+fn reference(mut weeks: Vec<f64>) -> (f64, f64) {
+    weeks.sort_by(f64::total_cmp);
+    let at = |index: usize| weeks.get(index).copied().unwrap_or_default();
+    let median = 0.5 * (at((weeks.len() - 1) / 2) + at(weeks.len() / 2));
+    let below: f64 = weeks.iter().map(|week| (median - week).max(0.0)).map(|less| less * less).sum();
+    (median.max(1.0), 2.0 * below / (weeks.len() as f64 - 1.0).max(1.0))
 }
 
 #[cfg(test)]
@@ -156,5 +165,31 @@ mod tests {
         }
         let drift = profile.judge_drift().unwrap();
         assert_eq!((drift.observed, drift.mean, drift.weeks, drift.surprise), (1_440, 1_440.0, 3, 0.0));
+    }
+
+    #[test]
+    fn growth_within_the_weeks_before_does_not_hide_that_it_goes_on() {
+        let mut profile = Profile::born(495_000, Rhythm::Weekly, 1);
+        let mut at = [(0.0, 0.0); 29];
+        for hour in 0..24 * (56 + 29) {
+            let day = hour / 24 - 56;
+            let usual = if hour % 168 < 120 { 60.0 } else { 40.0 };
+            let count = usual * 1.08f64.powi(i32::try_from(day).unwrap().max(0));
+            profile.seal(495_000 + hour, count as u64);
+            if day >= 0 && hour % 24 == 23 {
+                let drift = profile.judge_drift().unwrap();
+                at[usize::try_from(day).unwrap()] = (drift.calibrated, drift.mean);
+            }
+        }
+        println!("{at:.1?}");
+        assert!(at.windows(2).skip(8).all(|days| days[1].0 > days[0].0), "{at:?}");
+        assert!(at[28].1 < 1.3 * at[0].1, "{at:?}");
+    }
+
+    #[test]
+    fn what_weeks_let_expect_is_their_median_and_varies_as_the_half_below_it() {
+        assert_eq!(reference(vec![100.0, 90.0, 110.0]), (100.0, 100.0));
+        assert_eq!(reference(vec![100.0, 90.0, 900.0]), (100.0, 100.0));
+        assert_eq!(reference(vec![0.0]), (1.0, 0.0));
     }
 }

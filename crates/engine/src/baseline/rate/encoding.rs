@@ -3,7 +3,7 @@
 //! ```text
 //! version (1) · rhythm (0 flat, 1 weekly) · open hours (1 to 25)
 //! first hour (zigzag varint) · sealed hours (varint) · sealed hours since the sums were touched (varint)
-//! active hours (varint) · sums (22 floats of 32 bits)
+//! active hours (varint) · sums (23 floats of 32 bits; 22 in version 1)
 //! sealed hours kept (their number follows): count · clipped (one varint), activity, mean, amount (16 bits each)
 //! frozen expectations of the open hours
 //! weekly only: reference week (zigzag varint), likelihoods (3 × 32 bits), which cells are set (168 bits), those cells,
@@ -25,7 +25,9 @@ use crate::baseline::quantity::Half;
 use std::collections::VecDeque;
 
 /// The form that is written. Older ones stay readable.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The form before outlying hours were counted.
+const WITHOUT_OUTLIERS: u8 = 1;
 
 /// Why bytes are no profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +61,7 @@ impl Profile {
         for Typical { counts, windows } in self.typical {
             put_floats(&mut out, &[counts, windows]);
         }
+        put_floats(&mut out, &[self.outliers]);
         for hour in &self.recent.0 {
             put(&mut out, hour.count << 1 | u64::from(hour.clipped));
             put_halves(&mut out, &[hour.activity, hour.mean, hour.amount]);
@@ -99,7 +102,7 @@ impl Profile {
     pub fn decode(bytes: &[u8]) -> Result<Profile, DecodeError> {
         let mut input = Input(bytes);
         let version = input.byte()?;
-        if version != VERSION {
+        if ![VERSION, WITHOUT_OUTLIERS].contains(&version) {
             return Err(DecodeError::Version(version));
         }
         let weekly = match input.byte()? {
@@ -137,6 +140,7 @@ impl Profile {
         for window in &mut typical {
             *window = Typical { counts: input.sum()?, windows: input.sum()? };
         }
+        let outliers = if version == WITHOUT_OUTLIERS { 0.0 } else { input.sum()? };
         let mut recent = VecDeque::with_capacity(KEPT + 1);
         for _ in 0..n_sealed.min(KEPT as u64) {
             let number = input.number()?;
@@ -189,6 +193,7 @@ impl Profile {
             dispersion,
             excesses,
             typical,
+            outliers,
             recent: Recent(recent),
             open,
         })
@@ -251,6 +256,22 @@ mod tests {
             (lived(Rhythm::Weekly, 1, &steady).encode(), lived(Rhythm::Flat, 1, &steady).encode());
         println!("weekly {} bytes, flat {} bytes", weekly.len(), flat.len());
         assert!(weekly.len() <= 1_250 && flat.len() <= 400, "{} {}", weekly.len(), flat.len());
+    }
+
+    #[test]
+    fn what_was_written_before_outlying_hours_were_counted_can_be_read() {
+        let profile = lived(Rhythm::Weekly, 1, &[(1, 5), (3, 9), (60, 2)]);
+        let new = profile.encode();
+        let mut head = vec![VERSION, 1, 2];
+        put_signed(&mut head, profile.first);
+        put(&mut head, profile.sealed.abs_diff(profile.first - 1));
+        put(&mut head, profile.sealed.abs_diff(profile.touched));
+        put(&mut head, u64::from(profile.active_hours));
+        let sums = head.len() + 22 * 4;
+        let mut old = vec![WITHOUT_OUTLIERS];
+        old.extend_from_slice(&new[1..sums]);
+        old.extend_from_slice(&new[sums + 4..]);
+        assert_eq!(Profile::decode(&old), Ok(profile));
     }
 
     #[test]

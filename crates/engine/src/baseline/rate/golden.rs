@@ -4,10 +4,11 @@
 //! weekly rhythm, bursts and a level shift; a person in office hours with one night at work; a nightly batch
 //! that pauses for weeks) and what the reference says of about fifty of their hours.
 //!
-//! One line of the reference was changed for it: there the first hours of a stream are normalised by the
-//! prior level, so that its first busy hour is expected at several times its size in each of the next weeks
-//! (424 instead of 63 in the service, a week after birth). Here they are normalised by the level that
-//! includes them.
+//! The reference was changed in four places. The first hours of a stream were normalised by the prior level,
+//! so that its first busy hour was expected at several times its size in each of the next weeks (424 instead
+//! of 63 in the service, a week after birth); here by the level that includes them. Residuals are cut at 4
+//! standard deviations instead of 8, the excess that is learned grows from 1 with their number instead of being
+//! 8 at once, and few outlying hours teach nothing: or else bursts soon become usual.
 //!
 //! The reference computes in 64 bits throughout and decays hour by hour; here cells and frozen expectations
 //! have 11 significant bits (0.05 %) and sums 24. A score of S at a mean μ moves by about (x - μ)/(1 + φμ) /
@@ -98,14 +99,15 @@ fn scores_and_expectations_agree_with_the_reference() {
 /// If this fails and nothing of the model was changed, machines no longer agree on what is persisted.
 #[test]
 fn the_same_counts_give_the_same_bytes_on_every_machine() {
-    for (stream, expected) in
-        golden().iter().zip([0x3e34_c3f1_e8c8_8e1e, 0x0a58_f28a_18c9_0a3a, 0xabe2_cff6_1a09_e863])
-    {
+    let bytes = golden().into_iter().map(|stream| {
         let mut profile = Profile::born(stream.first, Rhythm::Weekly, 1);
         for (hour, count) in (stream.first..).zip(&stream.counts) {
             profile.seal(hour, *count);
         }
-        let got = xxhash_rust::xxh3::xxh3_64(&profile.encode());
-        assert_eq!(got, expected, "{}: {got:#018x}", stream.name);
-    }
+        format!("{}: {:#018x}", stream.name, xxhash_rust::xxh3::xxh3_64(&profile.encode()))
+    });
+    assert_eq!(
+        bytes.collect::<Vec<_>>(),
+        ["service: 0x0a8fd1c0b2232689", "person: 0x8ce6a45a3dcf6540", "batch: 0xaeecce49dfb2ee01"]
+    );
 }

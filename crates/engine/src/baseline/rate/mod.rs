@@ -46,7 +46,7 @@ pub use week::WEEK;
 pub use windows::Window;
 
 use super::bytes::MAX_HOUR;
-use super::quantity::{Half, kept};
+use super::quantity::{Half, kept, left_after};
 use calibration::Excesses;
 use dispersion::Dispersion;
 use drift::Days;
@@ -64,6 +64,14 @@ const WARM: u32 = 8;
 const SHIFT: usize = 18;
 /// Standard deviations (plus two events) at which a count is cut before level and season learn from it.
 const CLIP: f64 = 4.0;
+/// S of an hour from which nothing is learned, as long as there are few of them: what comes once in 10^10 hours by the
+/// model is an accident or an attack, and not the way of the stream.
+const OUTLIER: f64 = 10.0;
+/// So many of them, decayed, are its way after all: a batch each night is known within a week, each Sunday within two
+/// months. Five bursts within ten days are not.
+const OUTLIERS_KNOWN: f64 = 6.0;
+/// Half-life of their number in hours (28 days).
+const OUTLIERS_HALF_LIFE: f64 = 672.0;
 /// The same for the typical long window (plus three events).
 const TYPICAL_CLIP: f64 = 6.0;
 
@@ -95,6 +103,8 @@ pub struct Profile {
     dispersion: [Dispersion; 3],
     excesses: [Excesses; 3],
     typical: [Typical; 2],
+    /// Decayed number of outlying hours.
+    outliers: f32,
     recent: Recent,
     /// Frozen expectations of the open hours, from `sealed + 1` on.
     open: Vec<Expectation>,
@@ -150,6 +160,7 @@ impl Profile {
             dispersion: Window::ALL.map(Dispersion::born),
             excesses: [Excesses::default(); 3],
             typical: [Typical::default(); 2],
+            outliers: 0.0,
             recent: Recent::default(),
             open: Vec::new(),
         };
@@ -270,7 +281,18 @@ impl Profile {
         let dispersion = expected.dispersion_of(Window::Hour);
         let limit = mean + CLIP * (mean + dispersion * mean * mean).sqrt() + 2.0;
         let whole = count as f64;
-        let winsorised = if warm { whole.min(limit) } else { whole };
+        let surprise = |window| {
+            scores.iter().find(|score: &&Score| score.window == window).map_or(0.0, |score| score.surprise)
+        };
+        let outliers = f64::from(self.outliers) * left_after(elapsed, OUTLIERS_HALF_LIFE);
+        let outlies = warm && surprise(Window::Hour) >= OUTLIER;
+        self.outliers = kept(outliers + f64::from(u8::from(outlies)));
+        let is_learned = !(outlies && outliers < OUTLIERS_KNOWN);
+        let winsorised = match (is_learned, warm) {
+            (false, _) => mean,
+            (true, true) => whole.min(limit),
+            (true, false) => whole,
+        };
         if let Some(last) = self.recent.0.back_mut() {
             last.clipped = warm && whole > limit;
         }
@@ -304,12 +326,13 @@ impl Profile {
         for (((estimate, window), count), mean) in
             self.dispersion.iter_mut().zip(Window::ALL).zip(counts).zip(means)
         {
-            let count = count.filter(|count| warm && *count > 0).map(|count| count as f64);
+            let is_usual = is_learned || window != Window::Hour;
+            let count = count.filter(|count| warm && is_usual && *count > 0).map(|count| count as f64);
             estimate.learn(window, elapsed, count, mean, expected.dispersion_of(window));
         }
         for (excesses, window) in self.excesses.iter_mut().zip(Window::ALL) {
-            let score =
-                scores.iter().find(|score| score.window == window).map_or(0.0, |score| score.surprise);
+            let is_usual = is_learned || window != Window::Hour;
+            let score = if is_usual { surprise(window) } else { 0.0 };
             excesses.learn(window, elapsed, hour - self.first, score);
         }
         if hour - self.first >= 24 && self.recent.clipped(KEPT + 1) >= SHIFT {

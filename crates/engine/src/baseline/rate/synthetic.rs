@@ -133,8 +133,8 @@ fn a_burst_of_twenty_times_is_found_in_its_first_open_hour_and_does_not_become_n
     }
     println!("T after a quarter and at the end of each daily burst: {scores:.1?}");
     assert!(scores[0] > 4.0 && scores[1] > 8.0, "the first burst scores {scores:?}");
-    // It is the calibrated tail that grows milder from day to day; the expectation stays.
-    assert!(scores[3] > 6.0 && scores[13] > 3.0, "a repeated burst scores {scores:?}");
+    // The calibrated tail grows milder from day to day, slowly; the expectation stays.
+    assert!(scores[9] > 7.0 && scores[13] > 4.5, "a repeated burst scores {scores:?}");
     let hour = start + 168;
     let mean = of(&profile.judge(hour, &[previous, 1]), Window::Day).mean;
     let before: f64 = (hour - 23..=hour).map(|hour| usual(hour, 100.0)).sum();
