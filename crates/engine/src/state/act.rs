@@ -237,7 +237,7 @@ impl From<Actor> for By {
             source,
             user_agent,
         } = actor;
-        let kind = kind.to_owned();
+        let kind = Cow::Borrowed(kind);
         By { id, kind, account, session, access_key, via_service, source_identity, source, user_agent }
     }
 }
