@@ -123,7 +123,7 @@ fn reliability(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             let expected = one.hours as f64 * 10f64.powi(-(place as i32) - 1);
             short(Some(one.reached.get(place).map_or(0.0, |n| *n as f64 / expected)))
         });
-        table.row([format!("{}s", one.class), grouped(one.hours)].into_iter().chain(times));
+        table.row([one.entities().to_owned(), grouped(one.hours)].into_iter().chain(times));
     }
     table.write(out)?;
     paragraph(

@@ -107,7 +107,7 @@ fn reliability(out: &mut dyn Write, all: &[Reached], columns: usize) -> io::Resu
         return Ok(());
     }
     title(out, "IS RARE WHAT IS SAID TO BE RARE? Hours as unusual as 1 in ...: seen / expected")?;
-    let classes = all.iter().map(|one| format!("{}s", one.class));
+    let classes = all.iter().map(|one| one.entities().to_owned());
     let last = [format!("{:<BAR$}", "of all"), "times".to_owned()];
     let mut table = Table::new(["1 in".to_owned()].into_iter().chain(classes).chain(last));
     let lived: u64 = all.iter().map(|one| one.hours).sum();

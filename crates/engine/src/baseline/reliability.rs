@@ -31,6 +31,18 @@ pub struct Reached {
     pub reached: [u64; DECADES],
 }
 
+impl Reached {
+    /// The entities of the class, as people call them.
+    pub fn entities(&self) -> &'static str {
+        match self.class {
+            "key" => "keys",
+            "person" => "people",
+            "service" => "services",
+            _ => "principals",
+        }
+    }
+}
+
 impl Reliability {
     /// Takes up an hour of one measure that was closed.
     pub fn take(&mut self, class: &'static str, closed: &Closed) {
