@@ -49,6 +49,7 @@ pub(super) async fn ask(request: Request) -> Facts {
         now: request.now,
         settings_from: request.settings_from,
         settings: request.settings,
+        engine: Ok(()),
         rules: None,
         caller: not_asked(),
         logs: None,
@@ -68,8 +69,11 @@ pub(super) async fn ask(request: Request) -> Facts {
     if facts.caller.is_err() {
         return facts;
     }
-    if let Ok(settings) = facts.settings {
-        facts.settings = aws.0.complete(settings).await.map_err(|error| error.to_string());
+    if let Some(settings) = facts.settings.as_ref().ok().cloned() {
+        match aws.0.complete(settings).await {
+            Ok(complete) => facts.settings = Ok(complete),
+            Err(error) => facts.engine = Err(error.to_string()),
+        }
     }
     let settings = facts.settings.as_ref().ok();
     if let Some(settings) = settings.filter(|settings| request.is_here && settings.rules.is_some()) {

@@ -25,6 +25,8 @@ pub(crate) struct Facts {
     pub(crate) settings_from: String,
     /// The settings, or what is wrong with them.
     pub(crate) settings: Result<LiveSettings, String>,
+    /// What is wrong with the engine's settings, where they stand elsewhere.
+    pub(crate) engine: Result<(), String>,
     /// Rules of the user's own: how many, or what is wrong; `None` if none are named or they lie elsewhere.
     pub(crate) rules: Option<Result<(), String>>,
     /// The Region that is asked.

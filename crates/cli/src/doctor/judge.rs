@@ -61,6 +61,7 @@ pub(super) mod testing {
             now: at(NOW),
             settings_from: "the environment".to_owned(),
             settings: LiveSettings::of_variables(variables).map_err(|error| error.to_string()),
+            engine: Ok(()),
             rules: None,
             region: Some("eu-west-1".to_owned()),
             caller: Ok(Caller {

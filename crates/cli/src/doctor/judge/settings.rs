@@ -20,6 +20,21 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         }
     };
     let mut checks = vec![Check::ok(Area::Settings, "variables", told(settings, &facts.settings_from))];
+    if let Err(wrong) = &facts.engine {
+        let what = "settings of the engine";
+        // Whoever asks is not the function, which may be allowed what they are not.
+        let is_denied = ["denied", "AccessDenied"].iter().any(|word| wrong.contains(word));
+        checks.push(if is_denied {
+            Check::not_checked(Area::Settings, what, format!("They may not be read from here: {wrong}."))
+        } else {
+            Check::failed(
+                Area::Settings,
+                what,
+                format!("{wrong}. The function does not begin with this."),
+                "Put right what is named there, and see whether a file can be used: kmswatch config --check FILE",
+            )
+        });
+    }
     match &facts.rules {
         None if settings.rules.is_none() => {}
         None => checks.push(Check::not_checked(
@@ -120,6 +135,12 @@ mod tests {
             of(&facts),
             [("variables".to_owned(), Status::Ok), ("where alerts go".to_owned(), Status::Warning)]
         );
+        for (wrong, status) in
+            [("access to the object was denied", Status::NotChecked), ("no such section", Status::Failed)]
+        {
+            facts.engine = Err(wrong.to_owned());
+            assert!(of(&facts).contains(&("settings of the engine".to_owned(), status)));
+        }
         facts.rules = Some(Err("a.yml: no detection".to_owned()));
         assert!(of(&facts).contains(&("rules".to_owned(), Status::Failed)));
         facts.settings = Err("KMSWATCH_TABEL: there is no such setting".to_owned());
