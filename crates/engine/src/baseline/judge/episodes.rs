@@ -21,9 +21,10 @@ use std::collections::BTreeMap;
 /// Hours at most between two anomalies of one episode, and within which evidence adds up.
 const EPISODE_HOURS: i64 = 24;
 /// Hours for which the growth of a stream, once told, is not told again (four weeks), unless its C is higher by
-/// [`MUCH_RARER`].
+/// [`MUCH_RARER`] when the week that was compared is over: until then it rises with each day that it takes in.
 const TOLD_HOURS: i64 = 28 * 24;
 const MUCH_RARER: f64 = 1.0;
+const WEEK_HOURS: i64 = 7 * 24;
 /// Hours for which a day that was told stands for the weeks that it begins: after ten days it is not in them any more.
 const STEP_HOURS: i64 = 10 * 24;
 /// How many times as much as that day the week may be, relative to what is usual for each.
@@ -98,7 +99,7 @@ impl Episode {
             part.entity == anomaly.entity
                 && part.sign.code() == anomaly.sign.code()
                 && (anomaly.hour - TOLD_HOURS + 1..anomaly.hour).contains(&part.hour)
-                && anomaly.c < part.c + MUCH_RARER
+                && (anomaly.hour - part.hour < WEEK_HOURS || anomaly.c < part.c + MUCH_RARER)
         };
         anomaly.sign.group() == Group::Drift && self.parts.iter().any(same)
     }
