@@ -152,7 +152,8 @@ mod tests {
         let examples: Vec<&str> = DEFAULT.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
         let settings = parse(&examples.join("\n")).unwrap();
         check(&settings).unwrap();
-        assert_eq!((settings.suppressions.len(), settings.maintenance.len()), (1, 1));
+        let tables = (settings.suppressions.len(), settings.maintenance.len(), settings.confirmed.len());
+        assert_eq!(tables, (1, 1, 1));
         assert_eq!(settings.suppressions[0].expires.to_string(), "2026-12-31T00:00:00Z");
     }
 
@@ -184,6 +185,18 @@ mod tests {
             (
                 &suppression("owner = \"me\"\nkeys = [\"*\"]\nfrom = \"2026-06-02\"\nuntil = \"2026-06-01\""),
                 "not before",
+            ),
+            (
+                "[[confirmed]]\nreason = \"r\"\nowner = \"o\"\nactors = [\"a\"]\nfrom = \"2026-06-02\"\nuntil = \"2026-06-01\"",
+                "not before",
+            ),
+            (
+                "[[confirmed]]\nreason = \"r\"\nowner = \"o\"\nactors = []\nfrom = \"2026-06-01\"\nuntil = \"2026-06-02\"",
+                "whose acts",
+            ),
+            (
+                "[[confirmed]]\nreason = \"r\"\nowner = \"o\"\nactors = [\"a*\"]\nfrom = \"2026-06-01\"\nuntil = \"2026-06-02\"",
+                "in full",
             ),
             (
                 "[[maintenance]]\nreason = \"r\"\nowner = \"o\"\nfrom = \"2026-06-02\"\nuntil = \"2026-06-01\"",
