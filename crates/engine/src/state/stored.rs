@@ -164,9 +164,18 @@ impl States {
     pub fn merge_stored(&mut self, entity: &EntityId, bytes: &[u8]) -> Result<(), DecodeError> {
         let id = entity.id.as_str();
         match entity.kind {
-            EntityKind::Key => entry(&mut self.keys, id).merge(&decode::<KeyState>(bytes)?),
-            EntityKind::Principal => entry(&mut self.principals, id).merge(&decode::<PrincipalState>(bytes)?),
-            EntityKind::Account => entry(&mut self.accounts, id).merge(&decode::<AccountState>(bytes)?),
+            EntityKind::Key => {
+                let state = decode::<KeyState>(bytes)?;
+                entry(&mut self.keys, id).merge(&state);
+            }
+            EntityKind::Principal => {
+                let state = decode::<PrincipalState>(bytes)?;
+                entry(&mut self.principals, id).merge(&state);
+            }
+            EntityKind::Account => {
+                let state = decode::<AccountState>(bytes)?;
+                entry(&mut self.accounts, id).merge(&state);
+            }
         }
         Ok(())
     }
