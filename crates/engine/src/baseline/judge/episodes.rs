@@ -9,7 +9,7 @@
 //! by the hour in which it first was. Later anomalies do not change the name. A long window stays high for as long as
 //! it holds the hours that made it so: such an echo, no higher than before, adds nothing and does not prolong the
 //! episode. It is laid to whom the reported hour was laid to. The comparison of weeks stays high for weeks: it is told
-//! once in four, unless it grows ten times rarer.
+//! once in six, unless it grows ten times rarer.
 
 use super::anomaly::{Anomaly, Entity};
 use super::sign::{Group, Topic};
@@ -20,13 +20,12 @@ use std::collections::BTreeMap;
 
 /// Hours at most between two anomalies of one episode, and within which evidence adds up.
 const EPISODE_HOURS: i64 = 24;
-/// Hours for which the growth of a stream, once told, is not told again (four weeks), unless its C is higher by
+/// Hours for which the growth of a stream, once told, is not told again (six weeks: then the weeks it is compared with
+/// have caught up), unless its C is higher by
 /// [`MUCH_RARER`] when the week that was compared is over: until then it rises with each day that it takes in.
-const TOLD_HOURS: i64 = 28 * 24;
+const TOLD_HOURS: i64 = 42 * 24;
 const MUCH_RARER: f64 = 1.0;
 const WEEK_HOURS: i64 = 7 * 24;
-/// Hours for which a day that was told stands for the weeks that it begins: after ten days it is not in them any more.
-const STEP_HOURS: i64 = 10 * 24;
 /// How many times as much as that day the week may be, relative to what is usual for each.
 const AS_MUCH: f64 = 1.25;
 /// Signs that an episode tells apart; further ones are left out.
@@ -87,7 +86,7 @@ impl Episode {
         let is_recent = |part: &&Anomaly| {
             part.entity == anomaly.entity
                 && part.sign.code() == (anomaly.sign.code().0, Span::Day)
-                && (anomaly.hour - STEP_HOURS + 1..=anomaly.hour).contains(&part.hour)
+                && (anomaly.hour - TOLD_HOURS + 1..=anomaly.hour).contains(&part.hour)
         };
         let day = self.parts.iter().find(is_recent).and_then(|part| part.sign.growth());
         if let (Group::Drift, Some(week), Some(day)) = (anomaly.sign.group(), anomaly.sign.growth(), day)

@@ -176,10 +176,10 @@ fn grown(hour: i64, t: f64) -> Closed {
 }
 
 #[test]
-fn growth_is_told_once_in_four_weeks_unless_it_goes_on_growing() {
+fn growth_is_told_once_in_six_weeks_unless_it_goes_on_growing() {
     let told = |heights: &dyn Fn(i64) -> f64| {
         let mut judge = judge(&[]);
-        for day in 40..80 {
+        for day in 40..90 {
             // Not every hour of the day is active, and not every day.
             let hour = day * 24 + day * 7 % 11;
             begin(&mut judge, hour);
@@ -190,7 +190,7 @@ fn growth_is_told_once_in_four_weeks_unless_it_goes_on_growing() {
         }
         judge.episodes().iter().map(|one| (one.first - START) / 24).collect::<Vec<_>>()
     };
-    assert_eq!(told(&|_| 9.0), [40, 70]);
+    assert_eq!(told(&|_| 9.0), [40, 83]);
     let growing = told(&|day| 6.0 + (day - 40) as f64 / 5.0);
     assert!((45..65).contains(&growing[1]) && growing.len() < 5, "{growing:?}");
 }
