@@ -109,7 +109,7 @@ def tour(browser, page_file):
         page.get_by_role("button", name="All", exact=True).click()
         until(page, lambda: canvas.screenshot() != before, "the chart did not zoom")
         page.get_by_text("Hours around what was judged, as a table").click()
-        until(page, lambda: page.locator("details table tbody tr").count() > 3, "the hours as a table")
+        until(page, lambda: page.locator("details table tbody tr").count() > 0, "the hours as a table")
         page.get_by_text("As JSON").click()
         until(page, lambda: '"detector": "unusual_rate"' in page.locator("details.raw pre").inner_text(), "all of the finding as JSON")
         page.locator("section", has=page.get_by_role("heading", name="Which key")).get_by_role("link").first.click()
