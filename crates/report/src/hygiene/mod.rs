@@ -9,6 +9,7 @@ mod context_mismatch;
 mod cross_account;
 mod custom_key_store;
 mod decrypt_without_key;
+mod decrypts_per_data_key;
 mod instance_metadata_v1;
 mod key_not_usable;
 mod lockout_check_bypassed;
@@ -54,7 +55,7 @@ pub struct Signal {
 }
 
 /// All signals, those that matter most first.
-pub const ALL: [&Signal; 27] = [
+pub const ALL: [&Signal; 28] = [
     &key_not_usable::SIGNAL,
     &material_expires::SIGNAL,
     &root_use::SIGNAL,
@@ -77,6 +78,7 @@ pub const ALL: [&Signal; 27] = [
     &context_mismatch::SIGNAL,
     &constant_context::SIGNAL,
     &no_data_key_cache::SIGNAL,
+    &decrypts_per_data_key::SIGNAL,
     &instance_metadata_v1::SIGNAL,
     &old_tls::SIGNAL,
     &raw_key_id::SIGNAL,

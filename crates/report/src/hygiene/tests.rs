@@ -43,6 +43,22 @@ fn shown() -> Vec<(&'static str, Vec<Value>)> {
         let one = |n| with(decrypt("app", "k", 0), "/eventID", json!(format!("many-{n}")));
         (0..n).map(one).collect()
     };
+    // Two decryptions for each data key, and so many in the last week.
+    let read_more_of_late = |lately: u32| {
+        let mut all = Vec::new();
+        for day in 0..28 {
+            for made in 0..4 {
+                let own = |record: Value, n: u32| {
+                    let id = json!(format!("{day}-{made}-{n}"));
+                    with(with(record, "/eventID", id.clone()), "/requestID", id)
+                };
+                all.push(own(call("GenerateDataKey", "app", "k", 24 * day), 0));
+                let decrypts = if day < 20 { 2 } else { lately };
+                all.extend((1..=decrypts).map(|n| own(decrypt("app", "k", 24 * day + 1), n)));
+            }
+        }
+        all
+    };
     let session = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ann";
     let mrk = |region: &str| {
         let arn = format!("arn:aws:kms:{region}:111122223333:key/mrk-1");
@@ -84,6 +100,7 @@ fn shown() -> Vec<(&'static str, Vec<Value>)> {
             )],
         ),
         ("no_data_key_cache", many(40)),
+        ("decrypts_per_data_key", read_more_of_late(25)),
         ("constant_context", many(100)),
         (
             "throttled",
@@ -157,6 +174,14 @@ fn every_signal_shows_in_what_it_is_made_for() {
     let all: BTreeSet<&str> = ALL.iter().map(|signal| signal.id).collect();
     assert_eq!(tested, all, "each has its case");
     assert_eq!(all.len(), ALL.len(), "no id twice");
+}
+
+#[test]
+fn decryptions_that_grow_with_the_data_keys_are_no_sign() {
+    let all = shown();
+    let (_, records) = all.iter().find(|(id, _)| *id == "decrypts_per_data_key").unwrap();
+    let early: Vec<Value> = records.iter().take(20 * 12).cloned().collect();
+    assert!(!ids(&early).contains("decrypts_per_data_key"));
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn drafts<'a>(watch: &'a Watch, usage: &'a Usage) -> BTreeMap<String, Draft<'a>>
         draft.entry.acts += counted.acts;
         draft.entry.acts_of_other_users += counted.of_other_users;
         counted.days.iter().for_each(|(day, n)| *draft.days.entry(*day).or_default() += n);
+        for (day, [decrypts, data_keys]) in &counted.decrypts_and_data_keys {
+            let of_day = draft.entry.decrypts_and_data_keys.entry(*day).or_default();
+            *of_day = [of_day[0] + decrypts, of_day[1] + data_keys];
+        }
         if name.contains(":key/") {
             draft.usage = Some(counted);
         }

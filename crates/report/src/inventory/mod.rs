@@ -91,6 +91,9 @@ pub struct KeyEntry {
     pub use_by_day: BTreeMap<i64, u64>,
     /// The same per day of the logs.
     pub uses_per_day: f64,
+    /// Of them the decryptions, and the data keys made, by UTC day.
+    #[serde(skip)]
+    pub decrypts_and_data_keys: BTreeMap<i64, [u64; 2]>,
     /// Distinct resources that encryption contexts name, by kind.
     pub resources: BTreeMap<&'static str, u64>,
     /// Whether there are more resources than could be told apart.

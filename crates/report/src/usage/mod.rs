@@ -16,7 +16,7 @@ pub use part::{Part, Spec};
 pub use way::{CallKind, Contexts, Tally, Way};
 
 use indexmap::IndexMap;
-use kmswatch_engine::event::{ErrorClass, ResourceKind};
+use kmswatch_engine::event::{ErrorClass, Operation, ResourceKind};
 use kmswatch_engine::pipeline::SeenEvents;
 use kmswatch_engine::time::Timestamp;
 use part::{Call, GrantMark};
@@ -90,6 +90,8 @@ pub struct KeyUsage {
     pub of_other_users: u64,
     /// Cryptographic calls that succeeded, by UTC day since the epoch: the newest days.
     pub days: BTreeMap<i64, u64>,
+    /// Of these the decryptions, and the data keys made, by the same days.
+    pub decrypts_and_data_keys: BTreeMap<i64, [u64; 2]>,
     /// Distinct resources behind it, by kind: hashes of their ids.
     pub resources: BTreeMap<ResourceKind, HashSet<u64, Hashed>>,
     /// Whether there are more resources than could be told apart.
@@ -217,6 +219,15 @@ impl Usage {
                 *usage.days.entry(call.time.day()).or_default() += 1;
                 if usage.days.len() > self.bounds.days {
                     usage.days.pop_first();
+                }
+                let is_data_key = way.call.operation.name().starts_with("GenerateDataKey");
+                if is_data_key || way.call.operation == Operation::Decrypt {
+                    let counts = usage.decrypts_and_data_keys.entry(call.time.day()).or_default();
+                    let [decrypts, data_keys] = counts;
+                    *(if is_data_key { data_keys } else { decrypts }) += 1;
+                    if usage.decrypts_and_data_keys.len() > self.bounds.days {
+                        usage.decrypts_and_data_keys.pop_first();
+                    }
                 }
             }
         }
