@@ -166,17 +166,12 @@ fn target(event: &Event<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::call::tests::lost;
     use super::*;
     use crate::detectors::selectors::tests::{advanced, management, put};
-    use crate::event::testing::{RecordBuilder, cloudtrail, kms};
-    use crate::pipeline::testing::{findings, only};
+    use crate::event::testing::{cloudtrail, kms};
+    use crate::pipeline::testing::only;
     use serde_json::{Value, json};
-
-    /// What a call hides, or nothing.
-    fn lost(record: &RecordBuilder) -> Option<String> {
-        let found = findings(&DETECTOR, std::slice::from_ref(record));
-        found.first().map(|finding| finding.evidence.details["lost"].as_str().unwrap().to_owned())
-    }
 
     #[test]
     fn a_trail_that_leaves_kms_out_is_high() {

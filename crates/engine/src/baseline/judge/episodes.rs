@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 /// Hours at most between two anomalies of one episode, and within which evidence adds up.
 const EPISODE_HOURS: i64 = 24;
 /// Hours for which the growth of a stream, once told, is not told again (six weeks: then the weeks it is compared with
-/// have caught up), unless its C is higher by
-/// [`MUCH_RARER`] when the week that was compared is over: until then it rises with each day that it takes in.
+/// have caught up), unless its C is higher by [`MUCH_RARER`] when the week that was compared is over: until then it
+/// rises with each day that it takes in.
 const TOLD_HOURS: i64 = 42 * 24;
 const MUCH_RARER: f64 = 1.0;
 const WEEK_HOURS: i64 = 7 * 24;

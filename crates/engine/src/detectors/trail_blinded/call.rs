@@ -119,14 +119,14 @@ fn restore_selectors(event: &Event<'_>, target: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::DETECTOR;
     use super::*;
     use crate::event::testing::{RecordBuilder, cloudtrail};
     use crate::pipeline::testing::{findings, only};
 
     /// What a call hides, or nothing.
-    fn lost(record: &RecordBuilder) -> Option<String> {
+    pub(in crate::detectors::trail_blinded) fn lost(record: &RecordBuilder) -> Option<String> {
         let found = findings(&DETECTOR, std::slice::from_ref(record));
         found.first().map(|finding| finding.evidence.details["lost"].as_str().unwrap().to_owned())
     }
