@@ -108,7 +108,7 @@ pub const IDEAS: &[Idea] = &[
         "AWS itself writes which service calls; callers cannot, so a difference means another way of writing it.",
     ),
     idea("N31", "A key that only services used is called directly"),
-    idea("N32", "A principal leaves its VPC endpoints"),
+    idea("N32", "A principal leaves its VPC endpoints, or calls by older TLS than ever"),
     idea("N33", "A workload's role decrypts from the console"),
     without(
         "N34",
@@ -143,7 +143,7 @@ pub const IDEAS: &[Idea] = &[
     ),
     idea("P19", "Quotas are used up"),
     without("P20", "Ransom by SSE-C", "As M8: no call of KMS is made."),
-    idea("P21", "Hiding in existing access: another network, the console, no attestation"),
+    idea("P21", "Hiding in existing access: another network, older TLS, the console, no attestation"),
     idea("P22", "Root, and broken glass"),
 ];
 

@@ -11,7 +11,9 @@
 //! * all those contexts had the same names: now one had others;
 //! * a key released plaintext to attested enclaves only: now to something without an attestation;
 //! * a principal had plaintext released only through VPC endpoints: now from another network;
-//! * a role was used only by programs: now with the credentials of a console session.
+//! * a role was used only by programs: now with the credentials of a console session;
+//! * a principal had plaintext released by TLS 1.3 only: now by an older version;
+//! * its connections began with a post-quantum (hybrid) key exchange: now one began with a classical one.
 //!
 //! ## Why it matters
 //!
@@ -22,7 +24,8 @@
 //!
 //! By facts, not by counts: the habit must have been kept on 5 days at least, the first of them `detectors.habit_days`
 //! days before it is broken, and must never have been broken before. *High* for plaintext released without attestation;
-//! *low* for a missing context, or one with other names; else *medium*. Each habit of a key or principal is broken once.
+//! *low* for a missing context, or one with other names, and for TLS; else *medium*. Each habit of a key or principal is
+//! broken once.
 //!
 //! ## Parameters
 //!
@@ -30,13 +33,16 @@
 //!
 //! ## False positives
 //!
-//! A system that is rebuilt: its key is used by a new program, its calls take a new way. Found once, when it begins.
+//! A system that is rebuilt: its key is used by a new program, its calls take a new way. Found once, when it begins. An
+//! update of an SDK raises TLS, and breaks nothing; a second program under the same role may be an older one.
 //!
 //! ## What it cannot see
 //!
 //! Calls that failed. A context with other values than usual: they are data of the customer's, and are not kept. A third
 //! set of names. Habits that others had already broken when the logs at hand begin. Whether the context that is missing
-//! was ever checked.
+//! was ever checked. Older TLS in calls that a service makes for somebody: records do not tell it. Ciphers and the host
+//! that was asked for are not looked at: they change with the processor and the network. Key exchanges are told since
+//! November 2025.
 //!
 //! ## What to do
 //!
@@ -45,6 +51,7 @@
 //! ## References
 //!
 //! * AWS KMS developer guide, "Encryption context", "Condition keys for attested platforms" and "VPC endpoint"
+//! * AWS CloudTrail user guide, "CloudTrail record contents", `tlsDetails`
 //! * MITRE ATT&CK T1078.004, Valid Accounts: Cloud Accounts
 
 use super::impact::short;
@@ -125,6 +132,20 @@ const BY_PROGRAM: Kind = Kind {
     was: "Until then only programs used the role to have plaintext released.",
     now: "did so with the credentials of a console session",
 };
+const BY_TLS13: Kind = Kind {
+    id: "by_tls_1_3",
+    severity: Severity::Low,
+    title: "calling by an older version of TLS than ever",
+    was: "Until then it had plaintext released by TLS 1.3 only.",
+    now: "did so by an older version, as an older program would, or that of somebody else",
+};
+const HYBRID: Kind = Kind {
+    id: "hybrid_key_exchange",
+    severity: Severity::Low,
+    title: "calling without the post-quantum key exchange that it always had",
+    was: "Until then its connections began with a hybrid key exchange, as far as records tell it.",
+    now: "had plaintext released over one with a classical key exchange, as another program would",
+};
 
 fn of_key(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>) {
     let habits = &state.habits;
@@ -154,7 +175,12 @@ fn of_principal(principal: &str, state: &PrincipalState, estate: &Estate, found:
     let account = principal.split(':').nth(4).filter(|account| is_account_id(account));
     let Some(account) = account else { return };
     let habits = &state.habits;
-    for (kind, habit) in [(&BY_ENDPOINT, &habits.by_endpoint), (&BY_PROGRAM, &habits.by_program)] {
+    for (kind, habit) in [
+        (&BY_ENDPOINT, &habits.by_endpoint),
+        (&BY_PROGRAM, &habits.by_program),
+        (&BY_TLS13, &habits.by_tls13),
+        (&HYBRID, &habits.hybrid),
+    ] {
         let Some((once, days)) = broken(habit, estate) else { continue };
         let mut finding = begin(kind, "", principal, once, days);
         finding.account = account.to_owned();
@@ -366,6 +392,46 @@ mod tests {
         assert!(broken_by(&WEEKS, &person(kms("Decrypt")), &person(console.clone())).is_empty());
         let user = |record: RecordBuilder| record.by_user(ACCOUNT, "alice");
         assert!(broken_by(&WEEKS, &user(kms("Decrypt")), &user(console)).is_empty());
+    }
+
+    fn tls(version: &str, key_exchange: serde_json::Value) -> RecordBuilder {
+        kms("Decrypt").set("tlsDetails", json!({"tlsVersion": version, "keyExchange": key_exchange}))
+    }
+
+    #[test]
+    fn an_older_tls_than_ever_is_low() {
+        let kept = tls("TLSv1.3", json!(null));
+        for older in ["TLSv1.2", "TLSv1"].map(|version| tls(version, json!("secp256r1"))) {
+            assert_eq!(broken_by(&WEEKS, &kept, &older), only_one("by_tls_1_3", Severity::Low));
+            let hybrid = tls("TLSv1.3", json!("X25519MLKEM768"));
+            assert_eq!(broken_by(&WEEKS, &hybrid, &older), only_one("by_tls_1_3", Severity::Low));
+            assert!(broken_by(&WEEKS, &kept, &older.clone().denied()).is_empty());
+            assert!(broken_by(&WEEKS, &kept, &older.clone().set("eventName", "Encrypt")).is_empty());
+            assert!(broken_by(&WEEKS, &kept, &older.clone().through("s3")).is_empty());
+            assert!(broken_by(&WEEKS, &older, &kept).is_empty(), "an SDK was updated");
+            assert!(broken_by(&[2, 4, 8, 11, 14], &kept, &older).is_empty(), "13 days");
+            let both = [on(&WEEKS, &kept), on(&[2, 15], &older)].concat();
+            assert!(findings(&DETECTOR, &both).is_empty(), "who has two programs has no habit");
+        }
+        let found =
+            findings(&DETECTOR, &[on(&WEEKS, &kept), on(&[15], &tls("TLSv1.2", json!(null)))].concat());
+        assert_eq!(found[0].title, "role/payments-api was calling by an older version of TLS than ever");
+        assert_eq!((found[0].account.as_str(), &found[0].key), (ACCOUNT, &None));
+    }
+
+    #[test]
+    fn a_classical_key_exchange_where_all_were_hybrid_is_low() {
+        let (hybrid, classical) = (tls("TLSv1.3", json!("X25519MLKEM768")), tls("TLSv1.3", json!("x25519")));
+        assert_eq!(broken_by(&WEEKS, &hybrid, &classical), only_one("hybrid_key_exchange", Severity::Low));
+        let other = tls("TLSv1.3", json!("SecP384r1MLKEM1024"));
+        for unknown in [other, tls("TLSv1.3", json!(null)), kms("Decrypt").remove("tlsDetails")] {
+            assert!(broken_by(&WEEKS, &hybrid, &unknown).is_empty());
+        }
+        assert!(broken_by(&WEEKS, &classical, &hybrid).is_empty(), "an SDK was updated");
+        assert!(
+            broken_by(&WEEKS, &tls("TLSv1.3", json!(null)), &classical).is_empty(),
+            "records tell it since"
+        );
     }
 
     #[test]

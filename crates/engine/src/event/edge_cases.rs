@@ -1,7 +1,7 @@
 //! Odd records, each with a sentence that says what becomes of it; and no record makes it panic.
 
 use super::testing::{self, ACCOUNT, KEY, RecordBuilder, record};
-use super::{Form, Normalized, Operation, Params, SkipReason, Source, normalize};
+use super::{Form, Normalized, Operation, Params, Protection, SkipReason, Source, normalize};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -329,6 +329,27 @@ fn tls_details_may_be_missing_in_part() {
         let tls = event.caller.tls.as_ref().unwrap();
         assert_eq!((tls.version.as_deref(), &tls.cipher, &tls.host), (Some("TLSv1.2"), &None, &None));
     });
+}
+
+#[test]
+fn a_connection_is_known_by_version_and_key_exchange() {
+    let cases = [
+        (json!({"tlsVersion": "TLSv1.2", "keyExchange": "x25519"}), Protection::Older),
+        (json!({"tlsVersion": "TLSv1"}), Protection::Older),
+        (json!({"tlsVersion": "TLSv1.3"}), Protection::Tls13),
+        (json!({"tlsVersion": "TLSv1.3", "keyExchange": "new"}), Protection::Tls13),
+        (json!({"tlsVersion": "TLSv1.3", "keyExchange": "secp256r1"}), Protection::Classical),
+        (json!({"tlsVersion": "TLSv1.3", "keyExchange": "X25519"}), Protection::Classical),
+        (json!({"tlsVersion": "TLSv1.3", "keyExchange": "X25519MLKEM768"}), Protection::Hybrid),
+        (json!({"tlsVersion": "TLSv1.3", "keyExchange": "x25519_kyber768"}), Protection::Hybrid),
+        (json!({"tlsVersion": "TLSv1.4"}), Protection::Unknown),
+        (json!({"keyExchange": "X25519MLKEM768"}), Protection::Unknown),
+        (json!(null), Protection::Unknown),
+    ];
+    for (details, protection) in cases {
+        let record = testing::kms("Decrypt").set("tlsDetails", details.clone());
+        record.event(|event| assert_eq!(event.caller.protection(), protection, "{details}"));
+    }
 }
 
 #[test]

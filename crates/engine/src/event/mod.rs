@@ -31,7 +31,7 @@ pub(crate) mod testing;
 
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
-pub use network::{Caller, Tls};
+pub use network::{Caller, Protection, Tls};
 pub use normalize::{Left, Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};

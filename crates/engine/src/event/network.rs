@@ -34,6 +34,57 @@ pub struct Tls<'a> {
     pub host: Option<Text<'a>>,
     /// `keyExchange`.
     pub key_exchange: Option<Text<'a>>,
+    /// What version and key exchange come to.
+    pub protection: Protection,
+}
+
+/// How a connection is protected, as far as that tells one program from another. Ciphers do not: they follow the
+/// processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protection {
+    /// Not told, or by a name that is not known here.
+    #[default]
+    Unknown,
+    /// A version before TLS 1.3.
+    Older,
+    /// TLS 1.3; of the key exchange nothing is known. Records tell it since November 2025.
+    Tls13,
+    /// TLS 1.3 with a classical key exchange.
+    Classical,
+    /// TLS 1.3 with a hybrid key exchange, of which one part is post-quantum.
+    Hybrid,
+}
+
+impl Protection {
+    fn of(version: Option<&str>, key_exchange: Option<&str>) -> Protection {
+        let has = |text: &str, part: &str| {
+            text.as_bytes().windows(part.len()).any(|bytes| bytes.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        let begins = |text: &str, part: &str| {
+            text.get(..part.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(part))
+        };
+        match (version, key_exchange) {
+            (Some("TLSv1.2" | "TLSv1.1" | "TLSv1.0" | "TLSv1" | "SSLv3"), _) => Protection::Older,
+            (Some("TLSv1.3"), Some(name)) => {
+                if has(name, "mlkem") || has(name, "kyber") {
+                    Protection::Hybrid
+                } else if ["x25519", "x448", "secp", "ffdhe"].iter().any(|begin| begins(name, begin)) {
+                    Protection::Classical
+                } else {
+                    Protection::Tls13
+                }
+            }
+            (Some("TLSv1.3"), None) => Protection::Tls13,
+            _ => Protection::Unknown,
+        }
+    }
+}
+
+impl Caller<'_> {
+    /// How the connection is protected.
+    pub fn protection(&self) -> Protection {
+        self.tls.as_ref().map(|tls| tls.protection).unwrap_or_default()
+    }
 }
 
 /// Members of a record that tell where a call came from.
@@ -56,6 +107,7 @@ impl Tls<'_> {
             cipher: lent(&self.cipher),
             host: lent(&self.host),
             key_exchange: lent(&self.key_exchange),
+            protection: self.protection,
         }
     }
 
@@ -66,6 +118,7 @@ impl Tls<'_> {
             cipher: owned(self.cipher),
             host: owned(self.host),
             key_exchange: owned(self.key_exchange),
+            protection: self.protection,
         }
     }
 }
@@ -100,11 +153,13 @@ pub(super) fn tls(value: Value<'_>) -> Read<Option<Tls<'_>>> {
     }
     let [version, cipher, host, key_exchange] =
         fields(value, ["tlsVersion", "cipherSuite", "clientProvidedHostHeader", "keyExchange"])?;
+    let (version, key_exchange) = (string(version)?, string(key_exchange)?);
     let tls = Tls {
-        version: string(version)?,
+        protection: Protection::of(version.as_deref(), key_exchange.as_deref()),
+        version,
         cipher: string(cipher)?,
         host: string(host)?,
-        key_exchange: string(key_exchange)?,
+        key_exchange,
     };
     Ok((tls != Tls::default()).then_some(tls))
 }

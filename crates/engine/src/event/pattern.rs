@@ -6,8 +6,11 @@
 //! other in a text that somebody else holds: to compare two patterns is to compare two texts, and to keep one
 //! allocates nothing.
 
+use super::network::Protection;
 use super::operation::Operation;
-use super::{Caller, EncryptionContext, Event, Form, Key, Outcome, Params, Principal, PrincipalKind, Source};
+use super::{
+    Caller, EncryptionContext, Event, Form, Key, Outcome, Params, Principal, PrincipalKind, Source, Tls,
+};
 use crate::baseline::repertoire;
 use crate::json::{Text, Value};
 use crate::time::Timestamp;
@@ -28,6 +31,7 @@ pub(crate) struct Pattern {
     has_resource: bool,
     /// The network of the caller, by the address that stands for it.
     network: Option<IpAddr>,
+    protection: Protection,
     lengths: [u16; 12],
 }
 
@@ -88,6 +92,7 @@ impl Pattern {
             context: (!event.context.is_empty()).then_some(event.context.names_hash),
             has_resource: event.resource.is_some(),
             network: caller.ip.map(repertoire::network),
+            protection: caller.protection(),
             lengths,
         })
     }
@@ -159,7 +164,7 @@ impl Pattern {
                 vpc_endpoint,
                 user_agent,
                 agent_family: family,
-                tls: None,
+                tls: Some(Tls { protection: self.protection, ..Tls::default() }),
             },
             attestation: None,
             key_material: None,

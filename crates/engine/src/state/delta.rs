@@ -474,8 +474,8 @@ mod tests {
         let record = match how % 8 {
             0 => record.key(OTHER_KEY),
             1 => record.set("sourceIPAddress", "198.51.100.7"),
-            2 => record.set("userAgent", "Boto3/1.40"),
-            3 => record.set("awsRegion", "us-east-1"),
+            2 => record.set("userAgent", "Boto3/1.40").set("tlsDetails.tlsVersion", "TLSv1.2"),
+            3 => record.set("awsRegion", "us-east-1").set("tlsDetails.keyExchange", "x25519"),
             4 => record.set("recipientAccountId", "444455556666"),
             5 => record.set("sharedEventID", "shared"),
             6 => record.through("secretsmanager"),

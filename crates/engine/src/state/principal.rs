@@ -4,7 +4,7 @@ use super::act::{Act, ActKind};
 use super::{Days, Habit, Merge, Newest, Sightings, Tally, seen::bounded};
 use crate::baseline::entity::Baseline;
 use crate::baseline::repertoire::Repertoire;
-use crate::event::{Event, PrincipalKind};
+use crate::event::{Event, PrincipalKind, Protection};
 use crate::time::HOUR;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -44,13 +44,23 @@ pub struct PrincipalHabits {
     pub by_endpoint: Habit,
     /// By programs; broken by a call with credentials of a console session. Of roles only.
     pub by_program: Habit,
+    /// By TLS 1.3; broken by an older version.
+    #[serde(skip_serializing_if = "Habit::is_empty")]
+    pub by_tls13: Habit,
+    /// With a hybrid key exchange; broken by a classical one.
+    #[serde(skip_serializing_if = "Habit::is_empty")]
+    pub hybrid: Habit,
     /// The days on which it does.
     pub days: Days,
 }
 
 impl PrincipalHabits {
     fn is_empty(&self) -> bool {
-        self.by_endpoint.is_empty() && self.by_program.is_empty() && self.days.is_empty()
+        self.by_endpoint.is_empty()
+            && self.by_program.is_empty()
+            && self.by_tls13.is_empty()
+            && self.hybrid.is_empty()
+            && self.days.is_empty()
     }
 
     /// Whether an event is one for these.
@@ -72,6 +82,14 @@ impl PrincipalHabits {
                 false => self.by_program.keep(time),
             }
         }
+        match event.caller.protection() {
+            Protection::Unknown => return,
+            Protection::Older => return self.by_tls13.part(time, id, who),
+            Protection::Tls13 => {}
+            Protection::Classical => self.hybrid.part(time, id, who),
+            Protection::Hybrid => self.hybrid.keep(time),
+        }
+        self.by_tls13.keep(time);
     }
 }
 
@@ -79,6 +97,8 @@ impl Merge for PrincipalHabits {
     fn merge(&mut self, other: &Self) {
         self.by_endpoint.merge(&other.by_endpoint);
         self.by_program.merge(&other.by_program);
+        self.by_tls13.merge(&other.by_tls13);
+        self.hybrid.merge(&other.hybrid);
         self.days.merge(&other.days);
     }
 }

@@ -177,6 +177,11 @@ fn use_and_watch() -> Vec<Fixture> {
         ("N4", &habit_broken::DETECTOR, habit(&with_context, kms("Encrypt"))),
         ("N32 P21", &habit_broken::DETECTOR, habit(&inside, kms("Decrypt"))),
         (
+            "N32 P21",
+            &habit_broken::DETECTOR,
+            habit(&kms("Decrypt"), kms("Decrypt").set("tlsDetails.tlsVersion", "TLSv1.2")),
+        ),
+        (
             "N33 P21",
             &habit_broken::DETECTOR,
             habit(&kms("Decrypt"), kms("Decrypt").set("sessionCredentialFromConsole", "true")),
