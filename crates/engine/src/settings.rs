@@ -51,7 +51,8 @@ pub struct EstateSettings {
     /// finding.
     pub break_glass: Vec<String>,
     /// Names of what brings the logs to kmswatch and its alerts to people: buckets, queues, functions, tables, topics,
-    /// roles, rules, alarms, stacks. `*` stands for any run of characters, `?` for any one; case does not matter.
+    /// roles, rules, alarms, stacks, and the ARNs or ids of the keys that they are encrypted with. `*` stands for any run
+    /// of characters, `?` for any one; case does not matter.
     pub pipeline: Vec<String>,
     /// Keys that nobody has a reason to touch: key ARNs, key ids or aliases (`alias/...`).
     pub canary_keys: Vec<String>,

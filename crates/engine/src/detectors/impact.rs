@@ -148,24 +148,39 @@ impl<'s> Impact<'s> {
     }
 }
 
+/// What brings logs to kmswatch, or its alerts to people, and is encrypted with one key.
+#[derive(Debug)]
+pub(super) struct Watch<'s> {
+    /// Whether it is the log of CloudTrail.
+    pub(super) trail: bool,
+    /// Some of it by name.
+    parts: Vec<&'s str>,
+}
+
+impl<'s> Watch<'s> {
+    /// What rests on `key`, if anything does: a trail, something that is declared in `estate.pipeline`, or whatever
+    /// makes the key itself declared there.
+    pub(super) fn on(key: &'s str, state: &'s KeyState, estate: &Estate) -> Option<Watch<'s>> {
+        let trail = state.resources.kinds().any(|(kind, _)| kind == "trail");
+        let resources = state.resources.sample.newest();
+        let parts: Vec<&str> = resources
+            .into_iter()
+            .filter(|sight| *sight.detail == *"trail" || estate.is_pipeline(bucket_or_name(&sight.name)))
+            .map(|sight| sight.name.as_ref())
+            .chain(estate.is_pipeline(key).then_some(key))
+            .take(NAMED)
+            .collect();
+        (trail || !parts.is_empty()).then_some(Watch { trail, parts })
+    }
+}
+
 /// Raises a finding about a key that is lost to *critical* if the log, or the way of its alerts, rests on that key; and
 /// says so.
 pub(super) fn raise_if_log_rests_on(finding: &mut Finding, state: &KeyState, estate: &Estate) {
-    let trails = state.resources.kinds().any(|(kind, _)| kind == "trail");
-    let parts: Vec<&str> = state
-        .resources
-        .sample
-        .newest()
-        .into_iter()
-        .filter(|sight| *sight.detail == *"trail" || estate.is_pipeline(bucket_or_name(&sight.name)))
-        .map(|sight| sight.name.as_ref())
-        .take(NAMED)
-        .collect();
-    if !trails && parts.is_empty() {
-        return;
-    }
+    let key = finding.key.as_ref().map_or_else(String::new, |key| key.arn.clone());
+    let Some(Watch { trail, parts }) = Watch::on(&key, state, estate) else { return };
     finding.severity = Severity::Critical;
-    finding.explanation.push_str(if trails {
+    finding.explanation.push_str(if trail {
         " CloudTrail encrypts its log with this key: while the key cannot be used, no log is delivered, and nobody \
          sees what happens. Look at Event history, which does not depend on it."
     } else {
@@ -250,6 +265,50 @@ mod tests {
             (plural(1, "secret"), plural(2, "secret")),
             ("1 secret".to_owned(), "2 secrets".to_owned())
         );
+    }
+
+    /// What encrypts the alert path is told for what it is, however it is taken away.
+    #[test]
+    fn a_key_of_the_alert_path_is_critical_in_whatever_way_it_is_lost() {
+        use crate::detectors::{imported_key_material, key_deletion_scheduled, key_disabled};
+        use crate::event::testing::{KEY, kms};
+        use crate::pipeline::testing::{findings_with, only};
+        use crate::settings::Settings;
+        let parts = [
+            ("aws:sqs:arn", "arn:aws:sqs:eu-west-1:111122223333:kmswatch-objects"),
+            ("aws:sns:topicArn", "arn:aws:sns:eu-west-1:111122223333:kmswatch-alerts"),
+            ("aws:dynamodb:tableName", "kmswatch-Table-1ABC"),
+            ("aws:logs:arn", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/kmswatch-Function"),
+            ("aws:s3:arn", "arn:aws:s3:::kmswatch-logs/AWSLogs/x.json.gz"),
+        ];
+        let lost = [
+            (&key_disabled::DETECTOR, "DisableKey"),
+            (&key_deletion_scheduled::DETECTOR, "ScheduleKeyDeletion"),
+            (&key_deletion_scheduled::DETECTOR, "DeleteKey"),
+            (&imported_key_material::DETECTOR, "DeleteImportedKeyMaterial"),
+        ];
+        for (detector, call) in lost {
+            let loss = kms(call).at("2026-05-04T10:00:00Z");
+            for (name, value) in parts {
+                let context = json!({ name: value });
+                let used = kms("Decrypt").set("requestParameters.encryptionContext", context);
+                let used = used.by_service("sns").at("2026-05-04T09:00:00Z");
+                let finding = only(detector, &[used, loss.clone()]);
+                assert_eq!(finding.severity, Severity::Critical, "{call} of the key of {value}");
+                assert_eq!(finding.evidence.details["watch_rests_on"], json!([value]));
+                assert!(finding.explanation.contains("an absence of findings means nothing"));
+            }
+            // Or the key is declared, by its ARN or id.
+            for declared in [KEY, "1234abcd-12ab-34cd-56ef-1234567890ab"] {
+                let mut settings = Settings::default();
+                settings.estate.pipeline.push(declared.to_owned());
+                let found = findings_with(detector, std::slice::from_ref(&loss), &settings);
+                assert_eq!(found[0].severity, Severity::Critical, "{call}");
+                assert_eq!(found[0].evidence.details["watch_rests_on"], json!([KEY]));
+            }
+            let other = only(detector, &[loss]);
+            assert!(!other.evidence.details.contains_key("watch_rests_on"));
+        }
     }
 
     #[test]

@@ -25,7 +25,8 @@
 //!
 //! ## What it cannot see
 //!
-//! Uses of the key before the logs at hand begin.
+//! Uses of the key before the logs at hand begin. That the alert path rests on a key behind which stand many other
+//! resources: the newest twelve are known by name. Name the key itself in `estate.pipeline` then, by ARN or id.
 //!
 //! ## What to do
 //!

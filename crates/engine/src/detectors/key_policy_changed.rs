@@ -4,7 +4,8 @@
 //!
 //! A key policy (PutKeyPolicy) that gives principals of your own estate, or AWS services, more than the policy before:
 //! principals or actions that were added, a condition that fell away or changed, a Deny that is gone. And a policy that
-//! takes from CloudTrail the use of the key with which it encrypts the log.
+//! takes from CloudTrail the use of the key with which it encrypts the log, or from a service or role of the alert path
+//! (`estate.pipeline`) the use of the key that this is encrypted with.
 //!
 //! ## Why it matters
 //!
@@ -15,13 +16,14 @@
 //!
 //! The policy is compared with the one that was put before, statement by statement: order, Sids and the way in which
 //! statements are cut do not matter. *Low* if principals or actions were added; *medium* if a condition on the use or
-//! sharing of the key fell away or changed, or a Deny is gone; *high* if CloudTrail can no longer encrypt its log. The
-//! same comparison stands in the findings of `key_policy_opened` and `key_policy_lockout`; access of strangers is left to
+//! sharing of the key fell away or changed, or a Deny is gone; *high* if CloudTrail can no longer encrypt its log, or a
+//! service, or what is declared in `estate.pipeline`, may no longer use the key of the alert path. The same comparison stands in the findings of `key_policy_opened` and `key_policy_lockout`; access of strangers is left to
 //! the former. A policy that only takes away is silent.
 //!
 //! ## Parameters
 //!
 //! * `estate.accounts` and `estate.trusted_accounts`: nobody of these is a stranger.
+//! * `estate.pipeline`: what brings logs and alerts; their key may be named there, too, by ARN or id.
 //!
 //! ## False positives
 //!
@@ -42,7 +44,7 @@
 //! * MITRE ATT&CK T1098, Account Manipulation
 
 use super::deed;
-use super::impact::{look_further, short};
+use super::impact::{Watch, look_further, short};
 use super::{Detector, Look, Reads, page};
 use crate::estate::Estate;
 use crate::event::Operation;
@@ -84,9 +86,9 @@ fn judge(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>)
         let ours = |who: &Who| !is_stranger(who, estate, &owner);
         diff.added.retain(|(who, _)| ours(who));
         diff.loosened.retain(|(who, ..)| ours(who));
-        let blinds = blinds(&diff, state);
+        let blinds = Watch::on(key, state, estate).and_then(|watch| blinds(&diff, &watch, estate));
         let shared = |actions: &Actions| actions.gives(Class::Use) || actions.gives(Class::Grant);
-        let severity = if blinds {
+        let severity = if blinds.is_some() {
             Severity::High
         } else if !diff.undenied.is_empty() || diff.loosened.iter().any(|(_, actions, _)| shared(actions)) {
             Severity::Medium
@@ -102,14 +104,19 @@ fn judge(key: &str, state: &KeyState, estate: &Estate, found: &mut Vec<Finding>)
         finding.severity = severity;
         finding.principal = Some(after.actor.actor());
         let lines = words(&diff);
-        let what =
-            if blinds { "no longer lets CloudTrail encrypt the log" } else { "grants more than before" };
-        finding.title = format!("Key policy of {{key}} {what}");
-        let blinding = if blinds {
-            " CloudTrail encrypts its log with this key, and this policy no longer lets it."
-        } else {
-            ""
+        let (what, blinding) = match blinds {
+            Some(Blinds::Log) => (
+                "no longer lets CloudTrail encrypt the log",
+                " CloudTrail encrypts its log with this key, and this policy no longer lets it.",
+            ),
+            Some(Blinds::Alerts) => (
+                "no longer lets the alert path use it",
+                " What brings logs to kmswatch, or its alerts to people, is encrypted with this key: where that may \
+                 no longer use it, an absence of findings means nothing.",
+            ),
+            None => ("grants more than before", ""),
         };
+        finding.title = format!("Key policy of {{key}} {what}");
         finding.explanation = format!(
             "{} set a key policy on {{key}} at {time}.{blinding} Compared with the policy before: {}.",
             short(&after.by),
@@ -176,15 +183,31 @@ fn is_stranger(who: &Who, estate: &Estate, owner: &str) -> bool {
     }
 }
 
-/// Whether CloudTrail, which encrypts its log with the key, may no longer.
-fn blinds(diff: &Diff, state: &KeyState) -> bool {
-    let log_key = state.resources.kinds().any(|(kind, _)| kind == "trail");
-    let data_keys = Actions::named("GenerateDataKey");
-    log_key
-        && diff.removed.iter().any(|(who, actions)| {
-            matches!(who, Who::Named(Name::Service(service)) if service == "cloudtrail.amazonaws.com")
-                && !actions.and(data_keys).is_empty()
-        })
+/// What a policy cuts off.
+#[derive(Clone, Copy)]
+enum Blinds {
+    /// CloudTrail from the key of its log.
+    Log,
+    /// A service or a role from the key of the alert path.
+    Alerts,
+}
+
+/// What a policy of a key cuts off from what rests on it.
+fn blinds(diff: &Diff, watch: &Watch<'_>, estate: &Estate) -> Option<Blinds> {
+    let loses = |actions: &Actions, call: &str| !actions.and(Actions::named(call)).is_empty();
+    let of = |(who, actions): &(Who, Actions)| match who {
+        Who::Named(Name::Service(service)) if watch.trail && service == "cloudtrail.amazonaws.com" => {
+            loses(actions, "GenerateDataKey").then_some(Blinds::Log)
+        }
+        _ if watch.trail => None,
+        Who::Named(name) => {
+            let is_of_path = matches!(name, Name::Service(_)) || estate.is_pipeline(&who.text());
+            let is_cut = loses(actions, "GenerateDataKey") || loses(actions, "Decrypt");
+            (is_of_path && is_cut).then_some(Blinds::Alerts)
+        }
+        Who::Except(_) => None,
+    };
+    diff.removed.iter().find_map(of)
 }
 
 /// The differences, one a line.
@@ -328,6 +351,37 @@ mod tests {
         assert_eq!(finding.severity, Severity::High);
         assert!(finding.title.ends_with("no longer lets CloudTrail encrypt the log"));
         assert!(finding.explanation.contains("CloudTrail encrypts its log with this key"));
+    }
+
+    #[test]
+    fn a_key_of_the_alert_path_that_its_service_or_role_may_no_longer_use_is_high() {
+        let used = |name: &str, value: &str| {
+            kms("Decrypt")
+                .set("requestParameters.encryptionContext", json!({ name: value }))
+                .by_service("sns")
+        };
+        let path = used("aws:sns:topicArn", "arn:aws:sns:eu-west-1:111122223333:kmswatch-alerts");
+        let service =
+            allow(json!({"Service": "events.amazonaws.com"}), json!(["kms:Decrypt", "kms:GenerateDataKey*"]));
+        for cut in [service, allow(role("kmswatch-FunctionRole"), json!("kms:Decrypt"))] {
+            let puts = [put(10, &[root(), cut]), put(11, &[root()])];
+            assert!(findings(&DETECTOR, &puts).is_empty(), "of another key it only takes away");
+            let [old, new] = puts;
+            let finding = only(&DETECTOR, &[path.clone(), old.clone(), new.clone()]);
+            assert_eq!(finding.severity, Severity::High);
+            assert!(finding.title.ends_with("no longer lets the alert path use it"));
+            assert!(finding.explanation.contains("an absence of findings means nothing"));
+            let orders = used("aws:sns:topicArn", "arn:aws:sns:eu-west-1:111122223333:orders");
+            assert!(findings(&DETECTOR, &[orders, old.clone(), new.clone()]).is_empty());
+            assert!(findings(&DETECTOR, &[path.clone(), old, new.denied()]).is_empty());
+        }
+        for other in [
+            allow(role("reader"), json!("kms:Decrypt")),
+            allow(json!({"Service": "events.amazonaws.com"}), json!("kms:DescribeKey")),
+        ] {
+            let records = [path.clone(), put(10, &[root(), other]), put(11, &[root()])];
+            assert!(findings(&DETECTOR, &records).is_empty(), "the alert path needs neither");
+        }
     }
 
     #[test]

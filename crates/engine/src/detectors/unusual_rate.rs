@@ -33,7 +33,8 @@
 //!
 //! ## What it cannot see
 //!
-//! Somebody who stays below about twice the usual rate of a busy, irregular principal. Use that CloudTrail does not
+//! Which secrets, parameters or objects were read: their names are counted as hashes. The first step of what to do
+//! shows the calls; the encryption context of each names its resource. Somebody who stays below about twice the usual rate of a busy, irregular principal. Use that CloudTrail does not
 //! show since data keys are cached or S3 Bucket Keys are on. What comes more than an hour late, for the rate. The
 //! first two to three weeks are less sharp.
 //!
