@@ -1,12 +1,12 @@
 //! Repetition and disorder: however objects come, and to whomever, the outcome is the same.
 
 use crate::logs::{Log, notification, story};
-use crate::world::{World, deliver, ids, settings, task};
+use crate::world::{World, by_rules_and_facts, deliver, ids, settings, task};
 use kmswatch_aws::alert::Alert;
 use kmswatch_aws::live::Task;
 use kmswatch_aws::memory::MemorySink;
 use kmswatch_engine::estate::Estate;
-use kmswatch_engine::finding::{Finding, FindingKind};
+use kmswatch_engine::finding::{Finding, stored};
 use kmswatch_engine::incident::Incident;
 use kmswatch_engine::pipeline::{Filter, Watch, Worker};
 use std::collections::BTreeSet;
@@ -23,9 +23,7 @@ pub(crate) fn replayed(objects: &[Log]) -> Vec<Finding> {
         let outcome = worker.process(bytes.as_slice(), &declared, &Filter::default());
         watch.absorb(outcome);
     }
-    let mut findings = watch.findings();
-    findings.retain(|finding| !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
-    findings
+    by_rules_and_facts(watch.findings())
 }
 
 /// Why incidents are worth an alert, by the id that a replay gives them.
@@ -111,4 +109,9 @@ async fn eight_workers_in_disorder_with_repetition_find_what_a_replay_finds() {
     for (name, body) in &wanted {
         assert_eq!(&got[name], body, "{name}");
     }
+    // In the end the findings are those of a replay, with every word and figure.
+    let (standing, replayed) = (world.standing(), replayed(&objects));
+    let ids = |findings: &[Finding]| findings.iter().map(|finding| finding.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&standing), ids(&replayed));
+    assert_eq!(stored::encode(&standing).unwrap(), stored::encode(&replayed).unwrap());
 }

@@ -1,15 +1,17 @@
 //! Bad input on the whole way, through the adapter of S3: what each does, and that nothing else is harmed by it.
 
+use crate::alarms::raised;
 use crate::cost::stands_in_the_readme;
-use crate::logs::{self, BUCKET, deletion, gzip, log, notification, object};
+use crate::logs::{self, BUCKET, decrypt, deletion, gzip, log, notification, object};
 use crate::server::{Answer, Server};
+use crate::template::Template;
 use crate::world::{World, task};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use kmswatch_aws::live::{BatchResult, Live, Ports};
 use kmswatch_aws::metrics::{self, Metric};
 use kmswatch_aws::objects::ObjectRef;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -18,6 +20,9 @@ pub(crate) const DIGEST: &str = "AWSLogs/111122223333/CloudTrail-Digest/eu-west-
 const INSIGHT: &str = "AWSLogs/111122223333/CloudTrail-Insight/eu-west-1/2026/05/04/111122223333_CloudTrail-Insight_eu-west-1_20260504T1015Z_AbCdEfGhIjKlMnOp.json.gz";
 /// `limits.object_bytes`, so that the bombs are cut off early: without optimisation, a gigabyte takes long.
 const LIMIT: u64 = 64 << 20;
+/// Records before compression, and where they are more than settings allow.
+const LONG: &str = "300 MB of records in 7 MB";
+const TOO_LONG: &str = "the same, where `limits.object_bytes` allows 64 MB";
 /// What a bad input may be counted as.
 const COUNTED: [Metric; 9] = [
     metrics::MESSAGES_FAILED,
@@ -81,6 +86,38 @@ pub(crate) fn bomb(begin: &[u8], byte: u8) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A log of so many bytes before compression, one in twenty of its records a call of KMS; and how many these are.
+fn long(length: usize) -> (Vec<u8>, u64) {
+    let id = "00000000-0000-4000-8000-000000000000";
+    let halves = |mut record: Value| -> (String, String) {
+        record["eventID"] = id.into();
+        let text = record.to_string();
+        let (before, after) = text.split_once(id).unwrap();
+        (before.to_owned(), after.to_owned())
+    };
+    let other = |n| {
+        let mut record =
+            logs::event(n, "2026-05-04T10:10:00Z", "GetObject", json!({"key": format!("k/{n}")}));
+        record["eventSource"] = "s3.amazonaws.com".into();
+        halves(record)
+    };
+    let others: Vec<_> = (0..97).map(other).collect();
+    let call = halves(decrypt(0, "2026-05-04T10:10:00Z"));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"{\"Records\":[").unwrap();
+    let (mut n, mut calls, mut written) = (0, 0, 0);
+    while written < length {
+        let is_call = n % 20 == 0;
+        let (before, after) = if is_call { &call } else { &others[n % others.len()] };
+        let comma = if n > 0 { "," } else { "" };
+        let record = format!("{comma}{before}00000000-0000-4000-8000-{n:012}{after}");
+        encoder.write_all(record.as_bytes()).unwrap();
+        (n, calls, written) = (n + 1, calls + u64::from(is_call), written + record.len());
+    }
+    encoder.write_all(b"]}").unwrap();
+    (encoder.finish().unwrap(), calls)
+}
+
 pub(crate) fn cut_off() -> Vec<u8> {
     let mut whole = log(&[deletion(2, "2026-05-04T10:15:42Z")]);
     whole.truncate(whole.len() / 2);
@@ -98,7 +135,7 @@ fn zeros(length: Option<u64>) -> Answer {
 }
 
 /// Everything bad, as the table in `infra/README.md` names it.
-fn inputs() -> Vec<(&'static str, Bad)> {
+fn inputs(long: &[u8]) -> Vec<(&'static str, Bad)> {
     let deep = format!("{{\"Records\":[{}{}]}}", "[".repeat(200_000), "]".repeat(200_000));
     let latin = b"{\"Records\":[{\"eventSource\":\"kms.amazonaws.com\",\"eventName\":\"Decr\xffypt\"}]}";
     let noise = (0..5_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -127,6 +164,8 @@ fn inputs() -> Vec<(&'static str, Bad)> {
         ("text that is not UTF-8", Bad::Bytes(gzip(latin))),
         ("bomb: 1 GB of blanks in 1 MB", Bad::Bytes(bomb(b"{\"Records\":[", b' '))),
         ("bomb: 1 GB of one record in 1 MB", Bad::Bytes(bomb(b"{\"Records\":[{\"eventSource\":\"", b'k'))),
+        (LONG, Bad::Bytes(long.to_vec())),
+        (TOO_LONG, Bad::Bytes(long.to_vec())),
         ("object of 300 MB", Bad::Answer(|| zeros(Some(300 << 20)))),
         ("object of 300 MB that does not say so", Bad::Answer(|| zeros(None))),
         ("object that was deleted", Bad::Answer(|| refusal("404 Not Found", "NoSuchKey"))),
@@ -151,8 +190,11 @@ fn inputs() -> Vec<(&'static str, Bad)> {
 async fn each_bad_input_has_its_fate_and_harms_no_other() {
     let good = log(&[deletion(2, "2026-05-04T10:15:42Z")]);
     let [bad, well] = [1, 2].map(|n| object("20260504T1020Z", n));
-    let mut table = "| input | the message | counted as |\n|---|---|---|\n".to_owned();
-    for (what, input) in inputs() {
+    let mut table = "| input | the message | counted as | alarms |\n|---|---|---|---|\n".to_owned();
+    let (long, calls) = long(300_000_000);
+    assert_eq!(long.len() / 1_000_000, 7, "its name says so");
+    let template = Template::read();
+    for (what, input) in inputs(&long) {
         let object = match &input {
             Bad::Key(key) => ObjectRef::new(BUCKET, key),
             _ => bad.clone(),
@@ -169,7 +211,9 @@ async fn each_bad_input_has_its_fate_and_harms_no_other() {
             Bad::Message(_) | Bad::Key(_) => panic!("asked for {}", request.path),
         });
         let mut world = World::at(NOW);
-        world.settings.engine.limits.object_bytes = LIMIT;
+        if what != LONG {
+            world.settings.engine.limits.object_bytes = LIMIT;
+        }
         let objects = Arc::new(server.clients().await.objects());
         let live = Live::new(Ports { objects, ..world.ports() }, world.settings.clone(), "w");
         let tasks = vec![task("bad", &message), task("good", &notification(&[&well]))];
@@ -183,7 +227,12 @@ async fn each_bad_input_has_its_fate_and_harms_no_other() {
         assert_eq!(world.copies(), [1, 1], "{what}");
         // Of an object that is refused for its size no more is held than is allowed, and some is on its way.
         assert!(server.sent() < 100 << 20, "{what}: {} bytes were sent", server.sent());
-        table += &format!("| {what} | {} | {} |\n", fate.words(), counted.join(", "));
+        if what == LONG {
+            assert_eq!(result.counts.get(metrics::KMS_EVENTS), calls + 1);
+        }
+        let mut alarms = raised(&template, &result.counts);
+        alarms.extend((fate == Fate::DeadLetter).then(|| "DeadLetters".to_owned()));
+        table += &format!("| {what} | {} | {} | {} |\n", fate.words(), counted.join(", "), alarms.join(", "));
     }
     stands_in_the_readme("inputs", &table);
 }

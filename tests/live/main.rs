@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod alarms;
 mod closing;
 mod contention;
 mod contract;
@@ -19,4 +20,5 @@ mod records;
 mod server;
 mod silence;
 mod stack;
+mod template;
 mod world;

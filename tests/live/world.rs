@@ -7,8 +7,12 @@ use kmswatch_aws::live::{BatchResult, Live, Ports, Task};
 use kmswatch_aws::memory::{MemoryClock, MemoryObjects, MemorySink, MemoryStore};
 use kmswatch_aws::settings::LiveSettings;
 use kmswatch_aws::sinks::Sink;
-use kmswatch_engine::finding::Finding;
+use kmswatch_engine::estate::Estate;
+use kmswatch_engine::finding::{Finding, FindingKind, stored};
 use kmswatch_engine::incident::{self, Incident, Member};
+use kmswatch_engine::pipeline::Watch;
+use kmswatch_engine::state::States;
+use kmswatch_engine::state::stored::{EntityId, EntityKind};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::tuning;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +118,24 @@ impl World {
         items.filter(|(name, _)| !is_of_telling(name)).map(|(name, item)| (name, item.body)).collect()
     }
 
+    /// What rules and facts find in what is stored: in States, and in what single events have shown.
+    pub(crate) fn standing(&self) -> Vec<Finding> {
+        let (mut states, mut events) = (States::default(), Vec::new());
+        for (name, body) in self.stored() {
+            let Some((kind, id)) = name.split_once('#') else { continue };
+            let kinds = [EntityKind::Key, EntityKind::Principal, EntityKind::Account];
+            if let Some(kind) = kinds.into_iter().find(|known| known.name() == kind) {
+                states.merge_stored(&EntityId::new(kind, id), &body).unwrap();
+            } else if kind == "finding" {
+                events.extend(stored::decode(&body).unwrap());
+            }
+        }
+        let mut watch = Watch::new(Estate::new(self.settings.engine.clone()));
+        watch.join(&states);
+        watch.recall(events);
+        by_rules_and_facts(watch.findings())
+    }
+
     /// The incidents of which each sink has heard, by the ids that a replay gives them: an incident is called after the
     /// first of its findings that became known. Nothing else may have been told.
     pub(crate) fn heard(&self, incidents: &[Incident]) -> [BTreeSet<String>; 2] {
@@ -139,6 +161,12 @@ impl World {
         incidents.retain(|incident| !incident.alerts.is_empty());
         incidents
     }
+}
+
+/// Findings without those of statistics.
+pub(crate) fn by_rules_and_facts(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| !matches!(finding.kind, FindingKind::Rate | FindingKind::Novelty));
+    findings
 }
 
 /// Items that say who was told what, and what is still to be told: they depend on who came first.

@@ -30,8 +30,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Bytes of the largest log, before compression.
+/// Bytes of the largest log that CloudTrail writes, before compression, and of one that is larger by far.
 const LARGEST: usize = 50_000_000;
+const TOO_LARGE: usize = 300_000_000;
 /// Objects read one after the other in a function that is warm.
 const MANY: usize = 60;
 /// Runs of which the median counts.
@@ -66,21 +67,24 @@ fn main() {
     let mut sizes: Vec<usize> = logs.iter().map(Vec::len).collect();
     sizes.sort_unstable();
     let typical = logs.iter().find(|log| log.len() == sizes[sizes.len() / 2]).unwrap().clone();
-    let largest = largest(&logs);
+    let [largest, too_large] = [LARGEST, TOO_LARGE].map(|length| as_large_as(length, &logs));
+    let size_of_it = format!("the same of 300 MB, compressed to {:.0} MB", too_large.len() as f64 / 1e6);
     println!("binary: {:.1} MB", size as f64 / 1e6);
     println!("| | objects | records | CPU, ms | peak memory, MB | S3 | DynamoDB reads | writes |");
     println!("|---|---|---|---|---|---|---|---|");
     let many: Vec<Vec<u8>> = logs.iter().take(MANY).cloned().collect();
     let count = |objects: &[Vec<u8>]| objects.iter().map(|object| records(object).len()).sum::<usize>();
-    let [typical, largest] = [typical, largest].map(|object| vec![object]);
+    let [typical, largest, too_large] = [typical, largest, too_large].map(|object| vec![object]);
     for (name, records, objects) in [
         ("until the first poll", 0, Vec::new()),
+        (WITH_PARAMETER, 0, Vec::new()),
         ("a typical object", count(&typical), typical),
         ("an object of 50 MB before compression", count(&largest), largest),
+        (size_of_it.as_str(), count(&too_large), too_large),
         ("a bomb: 1 GB of blanks, compressed to 1 MB", 0, vec![bomb()]),
         ("60 objects, one message after the other", count(&many), many),
     ] {
-        let mut runs: Vec<Run> = (0..RUNS).map(|_| run(&binary, &objects)).collect();
+        let mut runs: Vec<Run> = (0..RUNS).map(|_| run(&binary, &objects, name == WITH_PARAMETER)).collect();
         runs.sort_by(|a, b| a.cpu.total_cmp(&b.cpu));
         let Run { cpu, peak, requests, init } = runs.swap_remove(RUNS / 2);
         let n = |what: &str| requests.get(what).copied().unwrap_or(0);
@@ -92,10 +96,13 @@ fn main() {
             n("write"),
         );
         if objects.is_empty() {
-            println!("(until the first poll: {init:.1} ms by the clock)");
+            println!("({name}: {init:.1} ms by the clock)");
         }
     }
 }
+
+/// What is measured with settings in a parameter of Systems Manager.
+const WITH_PARAMETER: &str = "the same, with settings in a parameter";
 
 struct Run {
     /// Milliseconds of CPU time, of all but the first those after the first poll.
@@ -108,7 +115,7 @@ struct Run {
 }
 
 /// Starts the function, gives it one object after the other, and looks at what it has used.
-fn run(binary: &str, objects: &[Vec<u8>]) -> Run {
+fn run(binary: &str, objects: &[Vec<u8>], parameter: bool) -> Run {
     let world = Arc::new(World::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -120,7 +127,7 @@ fn run(binary: &str, objects: &[Vec<u8>]) -> Run {
         }
     });
     let begun = Instant::now();
-    let mut function = start(binary, &address);
+    let mut function = start(binary, &address, parameter);
     world.wait(|state| state.first_poll.is_some());
     let init = world.state.lock().unwrap().first_poll.unwrap().duration_since(begun).as_secs_f64() * 1e3;
     // It has asked, and waits.
@@ -153,7 +160,7 @@ fn run(binary: &str, objects: &[Vec<u8>]) -> Run {
     Run { cpu, peak, init, requests }
 }
 
-fn start(binary: &str, address: &str) -> Child {
+fn start(binary: &str, address: &str, parameter: bool) -> Child {
     Command::new(binary)
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", address)
@@ -166,6 +173,7 @@ fn start(binary: &str, address: &str) -> Child {
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("KMSWATCH_TABLE", "kmswatch")
+        .env("KMSWATCH_CONFIG_SSM", if parameter { "/kmswatch/settings" } else { "" })
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
@@ -284,6 +292,11 @@ fn answer(world: &World, line: &str, path: &str, target: Option<&str>, body: &[u
             state.items.insert(name, said["Item"].clone());
             ("200 OK", json_, b"{}".to_vec())
         }
+        Some("amazonssm.getparameter") => {
+            let settings = "[alerts]\nbudget_per_week = 1.0\n";
+            let parameter = json!({"Parameter": {"Name": "/kmswatch/settings", "Value": settings}});
+            ("200 OK", json_, parameter.to_string().into_bytes())
+        }
         _ if line.starts_with("GET ") => {
             *state.requests.entry("object").or_default() += 1;
             match state.objects.get(path) {
@@ -339,15 +352,15 @@ fn bomb() -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The records of all logs, with ids of their own, until the log is as large as CloudTrail makes one.
-fn largest(logs: &[Vec<u8>]) -> Vec<u8> {
+/// The records of all logs, with ids of their own, until the log has this length before compression.
+fn as_large_as(length: usize, logs: &[Vec<u8>]) -> Vec<u8> {
     let some: Vec<Value> = logs.iter().take(200).flat_map(|log| records(log)).collect();
     let mut text = "{\"Records\":[".to_owned();
     for n in 0.. {
         let mut record = some[n % some.len()].clone();
         record["eventID"] = format!("00000000-0000-4000-8000-{n:012}").into();
         let record = record.to_string();
-        if text.len() + record.len() + 3 > LARGEST {
+        if text.len() + record.len() + 3 > length {
             break;
         }
         if n > 0 {

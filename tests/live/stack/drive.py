@@ -13,6 +13,8 @@
     drive.py receive URL                                         takes a message; prints it
     drive.py left URL                                            prints how many messages wait or are being worked on
     drive.py hub < FINDINGS                                      imports findings, one a line, into Security Hub; prints all
+    drive.py metrics < LINES                                     does with lines of embedded metrics what CloudWatch
+                                                                 does; prints all alarms by name
 """
 
 import base64
@@ -175,9 +177,29 @@ def hub():
     return {"taken": taken, "failed": failed, "stored": [finding for page in pages for finding in page["Findings"]]}
 
 
+def metrics():
+    cloudwatch = boto3.client("cloudwatch")
+    for line in map(json.loads, sys.stdin):
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                dimensions = [{"Name": name, "Value": line[name]} for name in names]
+                data = [
+                    {"MetricName": one["Name"], "Unit": one["Unit"], "Value": line[one["Name"]], "Dimensions": dimensions}
+                    for one in directive["Metrics"]
+                ]
+                cloudwatch.put_metric_data(Namespace=directive["Namespace"], MetricData=data)
+    pages = cloudwatch.get_paginator("describe_alarms").paginate()
+    members = ("StateValue", "Namespace", "MetricName", "Dimensions")
+    return {
+        alarm["AlarmName"]: {member: alarm[member] for member in members}
+        for page in pages
+        for alarm in page["MetricAlarms"]
+    }
+
+
 if __name__ == "__main__":
     commands = {
         command.__name__: command
-        for command in (deploy, invoke, upload, table, dump, expiry, queue, listeners, send, receive, left, hub)
+        for command in (deploy, invoke, upload, table, dump, expiry, queue, listeners, send, receive, left, hub, metrics)
     }
     json.dump(commands[sys.argv[1]](*sys.argv[2:]), sys.stdout)

@@ -1,12 +1,15 @@
 //! The real function, deployed from the real template, on an emulator of AWS: what is put into the bucket comes out
 //! as alerts of those who have subscribed.
 
+mod contention;
 mod crashes;
 mod emulator;
+mod permissions;
 
 use crate::contract;
 use crate::inputs::{DIGEST, bomb, cut_off};
 use crate::logs::{self, BUCKET, deletion, gzip, log, notification, object, story};
+use crate::template::Template;
 use crate::world::{World, deliver, is_of_telling, task};
 use aws_sdk_s3::primitives::ByteStream;
 pub(crate) use emulator::root;
@@ -219,6 +222,8 @@ async fn what_is_put_into_the_bucket_comes_out_as_alerts() {
     what_is_no_good_ends_as_the_table_says(&stack, &alerts).await;
     other_triggers_are_answered_in_their_form(&stack);
     a_digest_is_sent_when_it_is_due(&stack, &alerts, &bus).await;
+    alarms_are_raised_by_what_the_function_has_counted(&stack, &alerts).await;
+    permissions::the_role_may_do_what_is_done_and_no_more(&stack).await;
 }
 
 async fn ports_keep_their_promises(stack: &Stack) {
@@ -385,6 +390,28 @@ async fn a_digest_is_sent_when_it_is_due(stack: &Stack, alerts: &str, bus: &str)
         let digest = digests[0].get("detail").unwrap_or(digests[0]);
         assert_eq!(digest["useless"][0]["reason"], "for nobody", "{digest:#}");
     }
+}
+
+/// Of the bad input above. The emulator makes no metrics of what functions write, and looks at no dimensions.
+async fn alarms_are_raised_by_what_the_function_has_counted(stack: &Stack, alerts: &str) {
+    let said = stack.emulator.said();
+    let lines: Vec<&str> =
+        said.lines().filter(|line| line.starts_with('{') && line.contains("\"_aws\":")).collect();
+    assert!(lines.len() > 10, "{}", lines.len());
+    let alarms = stack.emulator.drive(&["metrics"], &lines.join("\n")).unwrap();
+    let alarms = alarms.as_object().unwrap();
+    assert_eq!(alarms.len(), Template::read().alarms().len());
+    let of_function = json!([{"Name": "Function", "Value": stack.outputs["FunctionName"]}]);
+    let ours = alarms.iter().filter(|(_, alarm)| alarm["Namespace"] == "kmswatch");
+    let raised = ours.filter(|(_, alarm)| {
+        assert_eq!(alarm["Dimensions"], of_function);
+        alarm["StateValue"] == "ALARM"
+    });
+    let raised: BTreeSet<&str> = raised.filter_map(|(_, alarm)| alarm["MetricName"].as_str()).collect();
+    assert_eq!(raised, BTreeSet::from(["ObjectsMissing", "Problems"]), "{alarms:#?}");
+    let is_alarm =
+        |message: &Value| message["AlarmName"].as_str().is_some_and(|name| name.contains("VanishedLogs"));
+    stack.receive(alerts, |messages| messages.iter().any(is_alarm)).await;
 }
 
 fn other_triggers_are_answered_in_their_form(stack: &Stack) {
