@@ -1,9 +1,10 @@
 //! Record → Event.
 
 use super::extra::Extra;
-use super::fields::{Name, Read, bounded, fields, members, string};
+use super::fields::{Read, bounded, fields, string};
 use super::identity::Around;
 use super::key::{Clues, RequestedKeys};
+use super::members::{Known, Request, TopLevel};
 use super::network::Origin;
 use super::operation::KeyPlace;
 use super::params::{Params, Sources};
@@ -79,13 +80,19 @@ const LOG_CHANGES: [&str; 25] = [
 /// Total: any text gives an Event, a Skip or a Problem. What is missing, null, empty or of an odd type is taken
 /// as missing; only what no event can do without (its time, its name, its source) makes a Problem.
 pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
-    normalized(read(record, Parts::default()))
+    normalized(read(record, Parts::default(), None))
 }
 
 /// [`normalize()`], quicker for one record after the other: parts that were met before are not read again, and the
 /// Event stays where it was made. The result is the same, whatever was met.
 pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
-    read(record, repeats.parts())
+    let (shapes, parts) = repeats.parts();
+    let places = shapes.places(record.text);
+    let event = read(record, parts, places.as_ref());
+    if places.is_none() && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
+        shapes.learn(record.text);
+    }
+    event
 }
 
 fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
@@ -117,11 +124,12 @@ impl<T> In<T> for Read<T> {
     }
 }
 
-fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
+fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<&Known<'a>>) -> Result<Event<'a>, Left> {
     let whole = Value::new(record.text);
-    let top = match whole.kind() {
-        Kind::Object => TopLevel::read(whole),
-        _ => Err(Malformed { at: 0 }),
+    let top = match places.and_then(Known::top) {
+        Some(top) => Ok(top),
+        None if whole.kind() == Kind::Object => TopLevel::read(whole),
+        None => Err(Malformed { at: 0 }),
     };
     let top = top.map_err(|Malformed { at }| {
         Left::Problem(format!(
@@ -142,14 +150,17 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     };
     let service_event = top.event_type.text().as_deref() == Some("AwsServiceEvent");
 
-    let request = Request::read(top.request).within("requestParameters")?;
+    let request = match places.and_then(Known::request) {
+        Some(request) => request,
+        None => Request::read(top.request).within("requestParameters")?,
+    };
     let (context, told) =
         context::of_call(operation, request.context, request.source_context, request.destination_context)
             .within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
     let principal = repeats::principal(
         known.principals,
-        top.identity,
+        (top.identity, places),
         &Around {
             service_event,
             source: source.service(),
@@ -197,7 +208,7 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         Source::Kms => keys.keys(listed).within(place_of_keys)?,
         Source::CloudTrail | Source::Infrastructure(_) => Default::default(),
     };
-    let extra = Extra::read(top.extra).within("additionalEventData")?;
+    let extra = Extra::read(top.extra, places.and_then(Known::additional)).within("additionalEventData")?;
     let params = Params::read(
         operation,
         Sources { request: top.request, response: top.response, details: top.details, extra: &extra },
@@ -234,58 +245,6 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         request: top.request,
         response: top.response,
     })
-}
-
-members! {
-    /// The members of a record, in the order in which CloudTrail writes them. Those that begin with an underscore
-    /// are not used: as every record has them, knowing them keeps the walk from asking for their names.
-    struct TopLevel {
-        version: "eventVersion",
-        identity: "userIdentity",
-        event_time: "eventTime",
-        event_source: "eventSource",
-        event_name: "eventName",
-        region: "awsRegion",
-        source_ip: "sourceIPAddress",
-        user_agent: "userAgent",
-        error_code: "errorCode",
-        error_message: "errorMessage",
-        request: "requestParameters",
-        response: "responseElements",
-        extra: "additionalEventData",
-        _request_id: "requestID",
-        event_id: "eventID",
-        _read_only: "readOnly",
-        resources: "resources",
-        event_type: "eventType",
-        _api_version: "apiVersion",
-        _management: "managementEvent",
-        recipient: "recipientAccountId",
-        shared_id: "sharedEventID",
-        details: "serviceEventDetails",
-        vpc_endpoint: "vpcEndpointId",
-        _vpc_endpoint_account: "vpcEndpointAccountId",
-        category: "eventCategory",
-        addendum: "addendum",
-        from_console: "sessionCredentialFromConsole",
-        tls: "tlsDetails",
-    }
-}
-
-members! {
-    /// The members of `requestParameters` that are used for all operations, and one that nearly all have.
-    struct Request {
-        key: "keyId",
-        target: "targetKeyId",
-        source: "sourceKeyId",
-        destination: "destinationKeyId",
-        alias: "aliasName",
-        context: "encryptionContext",
-        source_context: "sourceEncryptionContext",
-        destination_context: "destinationEncryptionContext",
-        dry_run: "dryRun",
-        _algorithm: "encryptionAlgorithm",
-    }
 }
 
 impl<'a> Request<'a> {
