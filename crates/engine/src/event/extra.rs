@@ -83,6 +83,9 @@ impl<'a> Extra<'a> {
 
 impl<'a> Attestation<'a> {
     fn read(recipient: Value<'a>) -> Read<Option<Attestation<'a>>> {
+        if recipient.kind() != Kind::Object {
+            return Ok(None);
+        }
         let [module, digest] =
             fields(recipient, ["attestationDocumentModuleId", "attestationDocumentEnclaveImageDigest"])?;
         let mut first_pcr = Value::NULL;

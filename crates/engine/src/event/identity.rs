@@ -42,7 +42,7 @@ impl<'a> Principal<'a> {
     /// Derives the principal of a record from `userIdentity`, or from its members where they are known.
     pub(super) fn read(
         identity: Value<'a>,
-        places: Option<&Known<'a>>,
+        places: Option<Known<'a, '_>>,
         around: &Around<'a, '_>,
     ) -> Read<Principal<'a>> {
         let Caller { identity: told, session, issuer, attributes, on_behalf_of } =

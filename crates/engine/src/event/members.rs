@@ -206,10 +206,10 @@ impl<'a> Members<'a> {
         Members { top, request, caller, additional }
     }
 
-    /// Values that tell of what kind the record is: there are few of each.
-    pub(super) fn kind(&self) -> [Value<'a>; 6] {
-        let TopLevel { version, event_source, event_type, category, .. } = self.top;
-        [version, event_source, event_type, category, self.caller.identity.kind, self.caller.attributes.mfa]
+    /// The encryption contexts: what stands in them is the caller's choice.
+    pub(super) fn contexts(&self) -> [Value<'a>; 3] {
+        let Request { context, source_context, destination_context, .. } = self.request;
+        [context, source_context, destination_context]
     }
 
     /// All members, in the order of their slots.
@@ -242,33 +242,37 @@ impl Place {
 }
 
 /// Where the members of a record stand, each in its slot.
-pub(super) struct Known<'a> {
+pub(super) type Places = [Place; SLOTS];
+
+/// A record of which it is known where its members stand.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a, 'p> {
     pub(super) record: &'a str,
-    pub(super) places: [Place; SLOTS],
+    pub(super) places: &'p Places,
 }
 
-impl<'a> Known<'a> {
+impl<'a, 'p> Known<'a, 'p> {
     #[inline(always)]
-    fn behind(&self, slots: usize) -> &[Place] {
+    fn behind(self, slots: usize) -> &'p [Place] {
         self.places.get(slots..).unwrap_or_default()
     }
 
     #[inline(always)]
-    pub(super) fn top(&self) -> Option<TopLevel<'a>> {
-        TopLevel::of(self.record, &self.places)
+    pub(super) fn top(self) -> Option<TopLevel<'a>> {
+        TopLevel::of(self.record, self.places)
     }
 
     #[inline(always)]
-    pub(super) fn request(&self) -> Option<Request<'a>> {
+    pub(super) fn request(self) -> Option<Request<'a>> {
         Request::of(self.record, self.behind(TopLevel::LEN))
     }
 
     #[inline(always)]
-    pub(super) fn additional(&self) -> Option<Additional<'a>> {
+    pub(super) fn additional(self) -> Option<Additional<'a>> {
         Additional::of(self.record, self.behind(TopLevel::LEN + Request::LEN))
     }
 
-    pub(super) fn caller(&self) -> Option<Caller<'a>> {
+    pub(super) fn caller(self) -> Option<Caller<'a>> {
         let (identity, rest) = self.behind(SLOTS - CALLER).split_at_checked(UserIdentity::LEN)?;
         let (session, rest) = rest.split_at_checked(SessionContext::LEN)?;
         let (issuer, rest) = rest.split_at_checked(SessionIssuer::LEN)?;

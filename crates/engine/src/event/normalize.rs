@@ -4,7 +4,7 @@ use super::extra::Extra;
 use super::fields::{Read, bounded, fields, string};
 use super::identity::Around;
 use super::key::{Clues, RequestedKeys};
-use super::members::{Known, Request, TopLevel};
+use super::members::{Known, Place, Request, SLOTS, TopLevel};
 use super::network::Origin;
 use super::operation::KeyPlace;
 use super::params::{Params, Sources};
@@ -87,9 +87,11 @@ pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
 /// Event stays where it was made. The result is the same, whatever was met.
 pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
     let (shapes, parts) = repeats.parts();
-    let places = shapes.places(record.text);
-    let event = read(record, parts, places.as_ref());
-    if places.is_none() && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
+    let mut places = [Place::default(); SLOTS];
+    let known =
+        shapes.find(record.text, &mut places).map(|()| Known { record: record.text, places: &places });
+    let event = read(record, parts, known);
+    if known.is_none() && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
         shapes.learn(record.text);
     }
     event
@@ -124,7 +126,7 @@ impl<T> In<T> for Read<T> {
     }
 }
 
-fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<&Known<'a>>) -> Result<Event<'a>, Left> {
+fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>) -> Result<Event<'a>, Left> {
     let whole = Value::new(record.text);
     let top = match places.and_then(Known::top) {
         Some(top) => Ok(top),
@@ -306,6 +308,9 @@ fn is_known_version(version: Value<'_>) -> bool {
 
 /// The event that a late record replaces.
 fn corrected(addendum: Value<'_>) -> Read<Option<Text<'_>>> {
+    if addendum.kind() != Kind::Object {
+        return Ok(None);
+    }
     let [reason, original] = fields(addendum, ["reason", "originalEventID"])?;
     if reason.text().as_deref() == Some("UPDATED_DATA") {
         Ok(string(original)?.map(bounded))

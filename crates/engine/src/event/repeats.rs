@@ -69,12 +69,16 @@ pub(super) struct Parts<'a> {
 /// [`Principal::read`], or the principal that is known of the same identity in the same setting.
 pub(super) fn principal<'a>(
     known: Option<&'a mut Places<(Setting, KnownPrincipal)>>,
-    (identity, places): (Value<'a>, Option<&Known<'a>>),
+    (identity, places): (Value<'a>, Option<Known<'a, '_>>),
     around: &Around<'a, '_>,
 ) -> Read<Principal<'a>> {
     let Some(known) = known else { return Principal::read(identity, places, around) };
     // The address of a caller says nothing about who it is; only words that name a service do.
-    let words = around.address.filter(|text| service_name(text).is_some() || is_internal(text));
+    let words = around.address.filter(|text| {
+        // Nearly all are addresses of IPv4: those end with a digit.
+        !text.ends_with(|end: char| end.is_ascii_digit())
+            && (service_name(text).is_some() || is_internal(text))
+    });
     let around = &Around { address: words, ..*around };
     known.read(
         identity.raw(),

@@ -8,12 +8,12 @@
 //!
 //! What is found is what a walk over the record finds, whatever was met before: a walk depends on the fixed text alone.
 //! A string that is left out is followed by no colon, so it is no name, and it has neither quote nor backslash, so
-//! it ends where it seems to. Values that tell what kind of record it is belong to the fixed text.
+//! it ends where it seems to. Strings of which there are few belong to the fixed text, too.
 //!
 //! Bounded: so many stretches and bytes. When there is no room, and as many records came without a shape, all are
 //! forgotten.
 
-use super::members::{Known, Members, Place, SLOTS};
+use super::members::{Members, Place, Places};
 use crate::json::Value;
 use crate::trail::quote_or_backslash;
 
@@ -61,6 +61,26 @@ struct Mark {
     slot: u8,
 }
 
+/// Members whose values are few. They belong to the fixed text, unless they are longer than any real one or stand in an
+/// encryption context: there, anybody can put what he likes.
+const FEW: [&str; 12] = [
+    "eventVersion",
+    "type",
+    "mfaAuthenticated",
+    "eventSource",
+    "eventType",
+    "eventCategory",
+    "encryptionAlgorithm",
+    "keySpec",
+    "tlsVersion",
+    "cipherSuite",
+    "keyExchange",
+    "clientProvidedHostHeader",
+];
+
+/// Longest value of such a member in the fixed text, in bytes.
+const LONGEST_OF_FEW: usize = 64;
+
 /// No stretch.
 const NONE: u32 = u32::MAX;
 
@@ -72,16 +92,15 @@ impl Shapes {
     /// Longest record of which the shape is kept, in bytes.
     const LONGEST: usize = 8 << 10;
 
-    /// Where the members of a record stand, if its shape is known.
-    pub(super) fn places<'a>(&self, record: &'a str) -> Option<Known<'a>> {
-        let mut known = Known { record, places: [Place::default(); SLOTS] };
+    /// Finds out where the members of a record stand, if its shape is known. `places` are empty before.
+    pub(super) fn find(&self, record: &str, places: &mut Places) -> Option<()> {
         let bytes = record.as_bytes();
         let (mut at, mut first) = (0, 0);
         loop {
             let (stretch, length) = self.stretch(bytes.get(at..)?, first)?;
             for mark in self.marks.get(range(stretch.marks))? {
                 let here = at as u32 + mark.at;
-                let place = known.places.get_mut(usize::from(mark.slot))?;
+                let place = places.get_mut(usize::from(mark.slot))?;
                 match mark.is_end {
                     true => place.to = here,
                     false => place.from = here,
@@ -89,12 +108,11 @@ impl Shapes {
             }
             let behind = at + length;
             if stretch.behind == Behind::End {
-                return (behind == bytes.len()).then_some(known);
+                return (behind == bytes.len()).then_some(());
             }
             at = quote_or_backslash(bytes, behind).filter(|end| bytes.get(*end) == Some(&b'"'))?;
             if let Behind::Slot(slot) = stretch.behind {
-                *known.places.get_mut(usize::from(slot))? =
-                    Place { from: behind as u32 - 1, to: at as u32 + 1 };
+                *places.get_mut(usize::from(slot))? = Place { from: behind as u32 - 1, to: at as u32 + 1 };
             }
             first = stretch.next;
         }
@@ -212,19 +230,25 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
         let to = from + value.raw().len();
         (to <= bytes.len()).then_some((from, to))
     };
-    let fixed: Vec<_> = members.kind().into_iter().filter_map(place).collect();
+    let contexts: Vec<_> = members.contexts().into_iter().filter_map(place).collect();
     let mut values: Vec<_> =
         (0u8..).zip(members.slots()).filter_map(|(slot, value)| Some((slot, place(value)?))).collect();
     let mut stretches = Vec::new();
-    let (mut from, mut at) = (0, 0);
+    let (mut from, mut at, mut name) = (0, 0, "");
     while let Some(open) = quote_or_backslash(bytes, at) {
         let close = quote_or_backslash(bytes, open + 1)?;
         if [open, close].iter().any(|at| bytes.get(*at) != Some(&b'"')) {
             return None;
         }
         at = close + 1;
-        let is_name = bytes.get(at..)?.trim_ascii_start().first() == Some(&b':');
-        if !is_name && !fixed.contains(&(open, at)) {
+        if bytes.get(at..)?.trim_ascii_start().first() == Some(&b':') {
+            name = record.get(open + 1..close)?;
+            continue;
+        }
+        let is_fixed = FEW.contains(&std::mem::take(&mut name))
+            && at - open <= LONGEST_OF_FEW
+            && !contexts.iter().any(|(from, to)| (*from..*to).contains(&open));
+        if !is_fixed {
             let slot = values.iter().position(|(_, place)| *place == (open, at));
             let slot = slot.map(|at| values.swap_remove(at).0);
             stretches.push((from, open + 1, slot.map_or(Behind::String, Behind::Slot)));
@@ -252,6 +276,7 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::members::{Known, SLOTS};
     use crate::event::testing::{ACCOUNT, RecordBuilder, kms};
     use proptest::prelude::*;
 
@@ -291,7 +316,9 @@ mod tests {
     }
 
     fn found<'a>(shapes: &Shapes, text: &'a str) -> Option<Vec<Value<'a>>> {
-        let known = shapes.places(text)?;
+        let mut places = [Place::default(); SLOTS];
+        shapes.find(text, &mut places)?;
+        let known = Known { record: text, places: &places };
         let (top, request, caller) = (known.top()?, known.request()?, known.caller()?);
         Some(Members::of(top, request, caller, known.additional()?).slots().collect())
     }
@@ -335,13 +362,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_caller_puts_into_a_context_makes_no_shapes() {
+        let mut shapes = Shapes::default();
+        let text = |name: &str, value: &str| kms("Decrypt").set(name, value).text();
+        let context = "requestParameters.encryptionContext.type";
+        shapes.learn(&text(context, "a"));
+        assert!(found(&shapes, &text(context, "b")).is_some());
+        shapes.learn(&text("eventType", "AwsApiCall"));
+        assert!(found(&shapes, &text("eventType", "AwsServiceEvent")).is_none());
+    }
+
+    #[test]
     fn however_many_shapes_come_what_is_kept_is_bounded() {
         let mut shapes = Shapes::default();
         for n in 0..3 * Shapes::STRETCHES {
-            shapes.learn(&format!(r#"{{"eventName":"x{n}","eventID":"a"}}"#));
+            shapes.learn(&format!(r#"{{"eventVersion":"x{n}","eventID":"a"}}"#));
             assert!(shapes.stretches.len() <= Shapes::STRETCHES + 2);
         }
-        let last = format!(r#"{{"eventName":"x{}","eventID":"a"}}"#, 2 * Shapes::STRETCHES);
+        let last = format!(r#"{{"eventVersion":"x{}","eventID":"a"}}"#, 2 * Shapes::STRETCHES);
         shapes.learn(&last);
         assert!(found(&shapes, &last).is_some(), "it was forgotten and learned anew");
     }

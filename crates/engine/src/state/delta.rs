@@ -378,6 +378,10 @@ fn each_group(
             }
         }
     }
+    if join {
+        // What is about one principal comes together: then its State is in the cache.
+        joined.sort_by_cached_key(|one| one.first.pattern.principal(delta.texts(&one.first.pattern_text)));
+    }
     let mut all = Vec::new();
     for Joined { first: group, last } in &joined {
         all.clear();
