@@ -249,6 +249,8 @@ pub(super) type Places = [Place; SLOTS];
 pub(super) struct Known<'a, 'p> {
     pub(super) record: &'a str,
     pub(super) places: &'p Places,
+    /// Of the encryption context, if it is the only one: [`super::context::of_plain_names`].
+    pub(super) context: Option<u64>,
 }
 
 impl<'a, 'p> Known<'a, 'p> {

@@ -88,10 +88,10 @@ pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
 pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
     let (shapes, parts) = repeats.parts();
     let mut places = [Place::default(); SLOTS];
-    let known =
-        shapes.find(record.text, &mut places).map(|()| Known { record: record.text, places: &places });
+    let known = shapes.find(record.text, &mut places);
+    let is_new = known.is_none();
     let event = read(record, parts, known);
-    if known.is_none() && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
+    if is_new && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
         shapes.learn(record.text);
     }
     event
@@ -156,9 +156,9 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>
         Some(request) => request,
         None => Request::read(top.request).within("requestParameters")?,
     };
-    let (context, told) =
-        context::of_call(operation, request.context, request.source_context, request.destination_context)
-            .within("encryptionContext")?;
+    let names = places.and_then(|known| known.context);
+    let contexts = [request.context, request.source_context, request.destination_context];
+    let (context, told) = context::of_call(operation, contexts, names).within("encryptionContext")?;
     let address = string(top.source_ip).within("sourceIPAddress")?;
     let principal = repeats::principal(
         known.principals,

@@ -13,7 +13,8 @@
 //! Bounded: so many stretches and bytes. When there is no room, and as many records came without a shape, all are
 //! forgotten.
 
-use super::members::{Members, Place, Places};
+use super::context;
+use super::members::{Known, Members, Place, Places};
 use crate::json::Value;
 use crate::trail::quote_or_backslash;
 
@@ -45,8 +46,8 @@ struct Stretch {
 /// What stands behind a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Behind {
-    /// The end of the record.
-    End,
+    /// The end of the record, with the hash of the names in its encryption context: [`context::of_plain_names`].
+    End(Option<u64>),
     /// A string that is left out.
     String,
     /// One that belongs to this slot.
@@ -93,7 +94,7 @@ impl Shapes {
     const LONGEST: usize = 8 << 10;
 
     /// Finds out where the members of a record stand, if its shape is known. `places` are empty before.
-    pub(super) fn find(&self, record: &str, places: &mut Places) -> Option<()> {
+    pub(super) fn find<'a, 'p>(&self, record: &'a str, places: &'p mut Places) -> Option<Known<'a, 'p>> {
         let bytes = record.as_bytes();
         let (mut at, mut first) = (0, 0);
         loop {
@@ -107,8 +108,8 @@ impl Shapes {
                 }
             }
             let behind = at + length;
-            if stretch.behind == Behind::End {
-                return (behind == bytes.len()).then_some(());
+            if let Behind::End(context) = stretch.behind {
+                return (behind == bytes.len()).then_some(Known { record, places, context });
             }
             at = quote_or_backslash(bytes, behind).filter(|end| bytes.get(*end) == Some(&b'"'))?;
             if let Behind::Slot(slot) = stretch.behind {
@@ -255,7 +256,13 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
             from = close;
         }
     }
-    stretches.push((from, bytes.len(), Behind::End));
+    let context = match members.contexts() {
+        [plain, source, destination] if [source, destination] == [Value::NULL; 2] => {
+            context::of_plain_names(plain)
+        }
+        _ => None,
+    };
+    stretches.push((from, bytes.len(), Behind::End(context)));
     let part = |(from, to, behind): (usize, usize, Behind)| {
         let mut marks = Vec::new();
         for (slot, (begin, end)) in values.iter().copied() {
@@ -276,7 +283,8 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::members::{Known, SLOTS};
+    use crate::event::Operation;
+    use crate::event::members::SLOTS;
     use crate::event::testing::{ACCOUNT, RecordBuilder, kms};
     use proptest::prelude::*;
 
@@ -317,8 +325,17 @@ mod tests {
 
     fn found<'a>(shapes: &Shapes, text: &'a str) -> Option<Vec<Value<'a>>> {
         let mut places = [Place::default(); SLOTS];
-        shapes.find(text, &mut places)?;
-        let known = Known { record: text, places: &places };
+        let known = shapes.find(text, &mut places)?;
+        let request = known.request()?;
+        if let Some(names) = known.context {
+            let read = |names| {
+                let contexts = [request.context, request.source_context, request.destination_context];
+                let (context, told) = context::of_call(Operation::Decrypt, contexts, names).unwrap();
+                let (resource, service) = (told.resource, told.service);
+                (context.raw, context.destination, context.names_hash, resource, service)
+            };
+            assert_eq!(read(Some(names)), read(None), "{text}");
+        }
         let (top, request, caller) = (known.top()?, known.request()?, known.caller()?);
         Some(Members::of(top, request, caller, known.additional()?).slots().collect())
     }

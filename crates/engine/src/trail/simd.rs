@@ -91,10 +91,13 @@ pub(super) fn skip(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usiz
     }
 }
 
+#[cfg(test)]
+pub(super) type Scan = fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause;
+
 /// The scan with each set of instructions at hand.
 #[cfg(test)]
-pub(super) fn all_scans() -> Vec<fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause> {
-    let mut all: Vec<fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause> = vec![scan, scalar::scan];
+pub(super) fn all_scans() -> Vec<Scan> {
+    let mut all: Vec<Scan> = vec![scan, scalar::scan];
     #[cfg(target_arch = "x86_64")]
     {
         all.push(x86::scan_sse2);

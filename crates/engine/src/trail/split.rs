@@ -393,7 +393,7 @@ mod tests {
         (items, None)
     }
 
-    type Scan = fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause;
+    use simd::Scan;
 
     /// Scans in calls of `n` blocks.
     fn scanned(bytes: &[u8], n: usize, scan: Scan) -> (Vec<Item>, Option<Pause>) {
