@@ -114,16 +114,16 @@ pub enum Left {
     Problem(String),
 }
 
-/// Names the part of the record in which malformed JSON was found.
-trait In<T> {
-    fn within(self, field: &str) -> Result<T, Left>;
-}
-
-impl<T> In<T> for Read<T> {
-    #[inline(always)]
-    fn within(self, field: &str) -> Result<T, Left> {
-        self.map_err(|Malformed { .. }| Left::Problem(format!("malformed JSON in {field}")))
-    }
+/// What was read, or a problem that names the part of the record in which malformed JSON was found.
+///
+/// No function: parts are large, and each result of another type that they go through is a copy.
+macro_rules! within {
+    ($field:expr, $read:expr) => {
+        match $read {
+            Ok(part) => part,
+            Err(Malformed { .. }) => return Err(Left::Problem(format!("malformed JSON in {}", $field))),
+        }
+    };
 }
 
 fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>) -> Result<Event<'a>, Left> {
@@ -154,45 +154,43 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>
 
     let request = match places.and_then(Known::request) {
         Some(request) => request,
-        None => Request::read(top.request).within("requestParameters")?,
+        None => within!("requestParameters", Request::read(top.request)),
     };
     let names = places.and_then(|known| known.context);
     let contexts = [request.context, request.source_context, request.destination_context];
-    let (context, told) = context::of_call(operation, contexts, names).within("encryptionContext")?;
-    let address = string(top.source_ip).within("sourceIPAddress")?;
-    let principal = repeats::principal(
-        known.principals,
-        (top.identity, places),
-        &Around {
-            service_event,
-            source: source.service(),
-            address: address.as_ref(),
-            context_service: told.service,
-            console: top.from_console.bool() == Some(true),
-        },
-    )
-    .within("userIdentity")?;
+    let (context, told) = within!("encryptionContext", context::of_call(operation, contexts, names));
+    let address = within!("sourceIPAddress", string(top.source_ip));
+    let around = Around {
+        service_event,
+        source: source.service(),
+        address: address.as_ref(),
+        context_service: told.service,
+        console: top.from_console.bool() == Some(true),
+    };
+    let identity = (top.identity, places);
+    let principal = within!("userIdentity", repeats::principal(known.principals, identity, &around));
     let origin = "userAgent, vpcEndpointId or tlsDetails";
-    let user_agent = string(top.user_agent).within(origin)?;
+    let user_agent = within!(origin, string(top.user_agent));
+    let tls = within!(origin, repeats::tls(known.tls, top.tls));
     let caller = Origin {
         address,
         vpc_endpoint: top.vpc_endpoint,
         agent_family: user_agent.as_ref().and_then(|agent| repeats::agent_family(known.families, agent)),
         user_agent,
-        tls: repeats::tls(known.tls, top.tls).within(origin)?,
+        tls,
         by_service: principal.through_service(),
-    }
-    .caller()
-    .within(origin)?;
-    let outcome = Outcome::read(top.error_code, top.error_message).within("errorCode or errorMessage")?;
+    };
+    let caller = within!(origin, caller.caller());
+    let error = "errorCode or errorMessage";
+    let outcome = within!(error, Outcome::read(top.error_code, top.error_message));
 
-    let region = string(top.region).within("awsRegion")?.unwrap_or_default();
-    let recipient = string(top.recipient).within("recipientAccountId")?;
+    let region = within!("awsRegion", string(top.region)).unwrap_or_default();
+    let recipient = within!("recipientAccountId", string(top.recipient));
     let log_account = recipient.or_else(|| principal.account.clone());
     let place_of_keys = "resources, responseElements or requestParameters";
     let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
     let listed = match names_keys {
-        true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
+        true => within!(place_of_keys, repeats::listed(known.lists, top.resources)),
         false => Default::default(),
     };
     let keys = Clues {
@@ -207,24 +205,23 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>
         principal: &principal.id,
     };
     let keys = match source {
-        Source::Kms => keys.keys(listed).within(place_of_keys)?,
+        Source::Kms => within!(place_of_keys, keys.keys(listed)),
         Source::CloudTrail | Source::Infrastructure(_) => Default::default(),
     };
-    let extra = Extra::read(top.extra, places.and_then(Known::additional)).within("additionalEventData")?;
-    let params = Params::read(
-        operation,
-        Sources { request: top.request, response: top.response, details: top.details, extra: &extra },
-    )
-    .within("requestParameters, responseElements or serviceEventDetails")?;
+    let extra = within!("additionalEventData", Extra::read(top.extra, places.and_then(Known::additional)));
+    let sources =
+        Sources { request: top.request, response: top.response, details: top.details, extra: &extra };
+    let place_of_params = "requestParameters, responseElements or serviceEventDetails";
+    let params = within!(place_of_params, Params::read(operation, sources));
     let account =
         log_account.or_else(|| keys.key.as_ref().and_then(|key| key.account.clone())).unwrap_or_default();
     Ok(Event {
-        id: match string(top.event_id).within("eventID")? {
+        id: match within!("eventID", string(top.event_id)) {
             Some(id) => bounded(id),
             None => Text::Owned(hash_id(record.text)),
         },
-        shared_id: string(top.shared_id).within("sharedEventID")?.map(bounded),
-        corrects: corrected(top.addendum).within("addendum")?,
+        shared_id: within!("sharedEventID", string(top.shared_id)).map(bounded),
+        corrects: within!("addendum", corrected(top.addendum)),
         time,
         source,
         form: if service_event || operation.is_service_event() { Form::ServiceEvent } else { Form::ApiCall },
