@@ -206,6 +206,11 @@ impl<'a> Members<'a> {
         Members { top, request, caller, additional }
     }
 
+    /// Whether KMS has written the record: of other services few are read.
+    pub(super) fn is_of_kms(&self) -> bool {
+        self.top.event_source.text().is_some_and(|source| source.starts_with("kms."))
+    }
+
     /// The encryption contexts: what stands in them is the caller's choice.
     pub(super) fn contexts(&self) -> [Value<'a>; 3] {
         let Request { context, source_context, destination_context, .. } = self.request;

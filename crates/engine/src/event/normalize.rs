@@ -89,12 +89,10 @@ pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Resu
     let (shapes, parts) = repeats.parts();
     let mut places = [Place::default(); SLOTS];
     let known = shapes.find(record.text, &mut places);
-    let is_new = known.is_none();
-    let event = read(record, parts, known);
-    if is_new && event.as_ref().is_ok_and(|event| event.source == Source::Kms) {
+    if known.is_none() {
         shapes.learn(record.text);
     }
-    event
+    read(record, parts, known)
 }
 
 fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {

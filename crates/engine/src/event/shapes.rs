@@ -135,7 +135,7 @@ impl Shapes {
         }
     }
 
-    /// Takes up the shape of a record that was read well and has no known one.
+    /// Takes up the shape of a record that has no known one, if it can be walked over and is of KMS.
     #[cold]
     #[inline(never)]
     pub(super) fn learn(&mut self, record: &str) {
@@ -148,6 +148,7 @@ impl Shapes {
         }
         if record.len() <= Self::LONGEST
             && let Ok(members) = Members::read(Value::new(record))
+            && members.is_of_kms()
             && let Some(parts) = cut(record, &members)
         {
             self.keep(&parts);
@@ -355,8 +356,8 @@ mod tests {
 
     #[test]
     fn a_name_that_comes_twice_is_read_as_a_walk_reads_it() {
-        let once = r#"{"eventName":"Decrypt","eventID":"a","awsRegion":"r"}"#;
-        let twice = r#"{"eventName":"Decrypt","eventID":"a","awsRegion":"r","eventID":"b"}"#;
+        let once = r#"{"eventSource":"kms.amazonaws.com","eventID":"a","awsRegion":"r"}"#;
+        let twice = r#"{"eventSource":"kms.amazonaws.com","eventID":"a","awsRegion":"r","eventID":"b"}"#;
         for order in [[once, twice], [twice, once]] {
             let mut shapes = Shapes::default();
             order.iter().for_each(|text| shapes.learn(text));
@@ -391,12 +392,14 @@ mod tests {
 
     #[test]
     fn however_many_shapes_come_what_is_kept_is_bounded() {
+        let text =
+            |n| format!(r#"{{"eventVersion":"x{n}","eventSource":"kms.amazonaws.com","eventID":"a"}}"#);
         let mut shapes = Shapes::default();
         for n in 0..3 * Shapes::STRETCHES {
-            shapes.learn(&format!(r#"{{"eventVersion":"x{n}","eventID":"a"}}"#));
+            shapes.learn(&text(n));
             assert!(shapes.stretches.len() <= Shapes::STRETCHES + 2);
         }
-        let last = format!(r#"{{"eventVersion":"x{}","eventID":"a"}}"#, 2 * Shapes::STRETCHES);
+        let last = text(2 * Shapes::STRETCHES);
         shapes.learn(&last);
         assert!(found(&shapes, &last).is_some(), "it was forgotten and learned anew");
     }
