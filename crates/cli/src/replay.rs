@@ -199,11 +199,13 @@ struct OrderState<T> {
     next: usize,
     waiting: BTreeMap<usize, T>,
     busy: bool,
+    /// Threads that wait for the turn to come nearer.
+    asleep: usize,
 }
 
 impl<T> Order<T> {
     fn new(length: usize, ahead: usize) -> Order<T> {
-        let state = OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), busy: false };
+        let state = OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), busy: false, asleep: 0 };
         Order { state: Mutex::new(state), turn: Condvar::new(), length, ahead }
     }
 
@@ -214,7 +216,9 @@ impl<T> Order<T> {
     fn take(&self) -> Option<usize> {
         let mut state = locked(&self.state);
         while state.taken < self.length && state.taken >= state.next + self.ahead {
+            state.asleep += 1;
             state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep -= 1;
         }
         let at = state.taken;
         (at < self.length).then(|| {
@@ -239,7 +243,9 @@ impl<T> Order<T> {
             sink(next, result);
             state = locked(&self.state);
             state.next += 1;
-            self.turn.notify_all();
+            if state.asleep > 0 {
+                self.turn.notify_all();
+            }
         }
         state.busy = false;
     }

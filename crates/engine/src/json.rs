@@ -78,6 +78,16 @@ impl<'a> Value<'a> {
         Value { raw: text.trim_matches(is_space), found: Found::Other }
     }
 
+    /// The value that `raw` is known to be, from its first byte to its last.
+    pub(crate) fn known(raw: &'a str) -> Value<'a> {
+        Value { raw, found: Found::Other }
+    }
+
+    /// The string without escapes that `raw` is known to be, with its quotes.
+    pub(crate) fn known_string(raw: &'a str) -> Value<'a> {
+        Value { raw, found: Found::PlainString }
+    }
+
     /// The text of the value.
     pub fn raw(self) -> &'a str {
         self.raw

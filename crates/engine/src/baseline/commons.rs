@@ -98,13 +98,17 @@ impl Commons {
         }
     }
 
-    /// Who else uses a value; `None` for dimensions in which others say nothing.
-    pub fn peers(&self, dimension: Dimension, hash: u32) -> Option<Peers> {
+    /// Who else uses a value, of so many that are [`Commons::alive`]; `None` for dimensions in which others say nothing.
+    pub fn peers(&self, alive: u32, dimension: Dimension, hash: u32) -> Option<Peers> {
+        let using = || self.values.get(&(dimension, hash)).map_or(0, |minima| union(minima).count());
+        is_common(dimension).then(|| Peers { using: using(), alive })
+    }
+
+    /// How many principals there are.
+    pub fn alive(&self) -> u32 {
         let mut alive = self.alive[0].clone();
         alive.merge(&self.alive[1]);
-        let using = self.values.get(&(dimension, hash)).map_or(0, |minima| union(minima).count());
-        let alive = u32::try_from(alive.count()).unwrap_or(u32::MAX);
-        is_common(dimension).then_some(Peers { using, alive })
+        u32::try_from(alive.count()).unwrap_or(u32::MAX)
     }
 }
 
@@ -132,7 +136,7 @@ mod tests {
     }
 
     fn using(commons: &Commons, value: u32) -> u32 {
-        commons.peers(Dimension::Network, value).unwrap().using
+        commons.peers(commons.alive(), Dimension::Network, value).unwrap().using
     }
 
     #[test]
@@ -149,8 +153,8 @@ mod tests {
         assert_eq!(using(&commons, 2), 7);
         assert_eq!(using(&commons, 3), 0);
         assert!((300..3_000).contains(&using(&commons, 1)), "{}", using(&commons, 1));
-        assert!((900..1_100).contains(&commons.peers(Dimension::Agent, 1).unwrap().alive));
-        assert_eq!(commons.peers(Dimension::Key, 1), None);
+        assert!((900..1_100).contains(&commons.peers(commons.alive(), Dimension::Agent, 1).unwrap().alive));
+        assert_eq!(commons.peers(commons.alive(), Dimension::Key, 1), None);
     }
 
     #[test]

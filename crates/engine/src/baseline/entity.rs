@@ -108,7 +108,7 @@ impl Baseline {
     pub fn close(&mut self, hour: i64) -> Vec<Closed> {
         let first = self.first.unwrap_or(hour).min(hour);
         let age = Age { hours: hour - first, active_hours: self.active_hours };
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(self.series.len());
         for (code, series) in &mut self.series {
             // A saved State of a later version may hold measures that this one does not know: they wait.
             let Some(measure) = measures::by_code(*code) else { continue };

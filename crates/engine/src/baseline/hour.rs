@@ -1,45 +1,18 @@
 //! What is kept of one hour of one measure while the hour is open: the count as a set that merges, and enough to
 //! say who it was.
 
+use super::trace::{Packed, Trace};
 use crate::event::Event;
 use crate::measures::Counted;
 use crate::state::delta::{Occurrence, Occurrences};
 use crate::state::distinct::Distinct;
-use crate::state::{By, Merge, Sightings, seen::bounded};
+use crate::state::{Merge, Sightings, seen::bounded};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Ids of events that an hour keeps as a sample.
 const SAMPLE: usize = 3;
-
-/// An event as a finding about a count needs it: the first of the hour stands for all.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Trace {
-    /// Event time.
-    pub time: Timestamp,
-    /// Id of the act.
-    pub event_id: String,
-    /// Account in whose log it stands.
-    pub account: String,
-    /// Region.
-    pub region: String,
-    /// Who called.
-    pub by: By,
-}
-
-impl Trace {
-    /// The trace of an event.
-    pub fn of(event: &Event<'_>) -> Trace {
-        Trace {
-            time: event.time,
-            event_id: bounded(event.act_id()).into_owned(),
-            account: bounded(&event.account).into_owned(),
-            region: bounded(&event.region).into_owned(),
-            by: By::of(event),
-        }
-    }
-}
 
 /// One open hour of one measure.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,21 +31,21 @@ struct Acts {
     earliest: Vec<(Timestamp, Arc<str>)>,
     last: Option<Timestamp>,
     /// The first event. Shared by the measures that it counts for.
-    first: Option<Arc<Trace>>,
+    first: Option<Arc<Packed>>,
 }
 
 /// What hours keep of some events that are alike, made when the first of them asks and then shared by all that they
 /// count for.
 #[derive(Debug, Default)]
 pub struct Kept {
-    trace: Option<Arc<Trace>>,
+    trace: Option<Arc<Packed>>,
     /// Acts that several hours share, without these events and with them.
     taken_up: Vec<(Option<Arc<Acts>>, Arc<Acts>)>,
 }
 
 impl Kept {
-    pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Trace> {
-        Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Trace::of(event))))
+    pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Packed> {
+        Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Packed::of(event))))
     }
 
     /// Takes up into `acts` all that happened, of which `event` is the first. For those that shared their acts before,
@@ -130,8 +103,8 @@ impl Hour {
     }
 
     /// The first event.
-    pub fn first(&self) -> Option<&Trace> {
-        self.acts.as_ref().and_then(|acts| acts.first.as_deref())
+    pub fn first(&self) -> Option<Trace> {
+        self.acts.as_ref().and_then(|acts| acts.first.as_deref()).map(Packed::trace)
     }
 
     /// The events behind the count.
@@ -151,7 +124,7 @@ impl Acts {
         self.last = self.last.max(Some(occurrences.last));
         let id = bounded(event.act_id());
         // Copies of one act in two accounts have the same time and id: then the whole trace decides.
-        if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, &first.event_id))
+        if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, first.event_id()))
         {
             self.take_first(&kept.trace(event));
         }
@@ -172,7 +145,7 @@ impl Acts {
         Some(())
     }
 
-    fn take_first(&mut self, trace: &Arc<Trace>) {
+    fn take_first(&mut self, trace: &Arc<Packed>) {
         if self.first.as_ref().is_none_or(|first| trace < first) {
             self.first = Some(Arc::clone(trace));
         }
@@ -215,7 +188,7 @@ struct Stored {
     acts: Option<Distinct>,
     earliest: Vec<(Timestamp, Box<str>)>,
     last: Option<Timestamp>,
-    first: Option<Trace>,
+    first: Option<Packed>,
 }
 
 impl Serialize for Hour {

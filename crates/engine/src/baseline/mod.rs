@@ -75,6 +75,7 @@ pub mod repertoire;
 pub mod series;
 pub mod share;
 pub mod tail;
+pub mod trace;
 
 mod bytes;
 mod hours;

@@ -10,9 +10,10 @@
 //! kept. Who has shown more than that shows something new all the time, and the hazard knows
 //! ([`super::novelty`]).
 
-use super::hour::{Kept, Trace};
+use super::hour::Kept;
 use super::hours;
 use super::novelty::{Dimension, Habit};
+use super::trace::Packed;
 use crate::event::{Event, Form, Operation, Source};
 use crate::state::{Merge, Sample, seen::bounded};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ pub struct Value {
     /// The value as people read it.
     pub name: Arc<str>,
     /// The first event that shows it.
-    pub first: Arc<Trace>,
+    pub first: Arc<Packed>,
 }
 
 /// What came of closing an hour.
@@ -170,14 +171,16 @@ impl Known {
 
     /// Whether any operation with this key was refused on `day` or the day before.
     fn was_refused(&self, key: &str, day: i64) -> bool {
-        Operation::ALL.iter().any(|operation| {
-            let refusal = (Dimension::Refusal, hash(&[operation.info().name, key]));
-            let place = self.values.binary_search_by_key(&refusal, |(of, hash, _)| (*of, *hash));
-            place
-                .ok()
-                .and_then(|at| self.values.get(at))
-                .is_some_and(|(_, _, last)| day.saturating_sub(*last) <= 1)
-        })
+        let knows_refusals = self.values.iter().any(|(of, ..)| *of == Dimension::Refusal);
+        knows_refusals
+            && Operation::ALL.iter().any(|operation| {
+                let refusal = (Dimension::Refusal, hash(&[operation.info().name, key]));
+                let place = self.values.binary_search_by_key(&refusal, |(of, hash, _)| (*of, *hash));
+                place
+                    .ok()
+                    .and_then(|at| self.values.get(at))
+                    .is_some_and(|(_, _, last)| day.saturating_sub(*last) <= 1)
+            })
     }
 
     /// The values that are not known, by their place.
@@ -237,7 +240,7 @@ impl Shown {
         if let Ok(at) = place
             && let Some(known) = self.values.get_mut(at)
         {
-            let first = (known.first.time, known.first.event_id.as_str());
+            let first = (known.first.time, known.first.event_id());
             // Copies of one act in two accounts have the same time and id: then the whole trace decides.
             if (event.time, event.act_id()) <= first {
                 known.take_first(&kept.trace(event));
@@ -282,7 +285,7 @@ impl Shown {
 }
 
 impl Value {
-    fn take_first(&mut self, first: &Arc<Trace>) {
+    fn take_first(&mut self, first: &Arc<Packed>) {
         if *first < self.first {
             self.first = Arc::clone(first);
         }
@@ -433,7 +436,7 @@ impl std::fmt::Display for Network {
 /// The form in which an hour is stored: events that show several values stand in it once.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    traces: Vec<Trace>,
+    traces: Vec<Packed>,
     values: Vec<(Dimension, u32, String, usize)>,
     is_cut: bool,
     #[serde(default, skip_serializing_if = "Sample::is_empty")]
@@ -442,7 +445,7 @@ struct Stored {
 
 impl Serialize for Shown {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut traces: Vec<Trace> = self.values.iter().map(|value| value.first.as_ref().clone()).collect();
+        let mut traces: Vec<Packed> = self.values.iter().map(|value| value.first.as_ref().clone()).collect();
         traces.sort();
         traces.dedup();
         let value = |value: &Value| {
@@ -458,7 +461,7 @@ impl Serialize for Shown {
 impl<'de> Deserialize<'de> for Shown {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { traces, values, is_cut, refused_keys } = Stored::deserialize(deserializer)?;
-        let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
+        let traces: Vec<Arc<Packed>> = traces.into_iter().map(Arc::new).collect();
         let mut shown = Shown { values: Vec::new(), is_cut, refused_keys };
         for (dimension, hash, name, at) in values {
             let first =

@@ -157,6 +157,20 @@ pub(super) fn read<'a>(context: Value<'a>, operation: Operation) -> Read<Told<'a
     Ok(told)
 }
 
+/// The hash of the names of a context none of which tells anything of a resource or a service: all that there is to know
+/// of it, whatever its values are. `None` for other contexts.
+pub(super) fn of_plain_names(context: Value<'_>) -> Option<u64> {
+    let mut hash = 0u64;
+    for member in context.members() {
+        let (name, _) = member.ok()?;
+        if known_name(&name).is_some() {
+            return None;
+        }
+        hash = hash.wrapping_add(xxh3_64(name.as_bytes()));
+    }
+    Some(hash)
+}
+
 /// The names by which services tell a resource, and the service (service guides; CloudTrail records).
 fn known_name(name: &str) -> Option<(ResourceKind, &'static str)> {
     // Most contexts of applications have other names: one look at the first byte settles those.
@@ -188,14 +202,17 @@ fn known_name(name: &str) -> Option<(ResourceKind, &'static str)> {
     })
 }
 
-/// The context and what it tells; for ReEncrypt of the source, else of the destination.
+/// The context and what it tells; for ReEncrypt of the source, else of the destination. `names` is
+/// [`of_plain_names`] where that is known of `plain` and there is no other.
 pub(super) fn of_call<'a>(
     operation: Operation,
-    plain: Value<'a>,
-    source: Value<'a>,
-    destination: Value<'a>,
+    [plain, source, destination]: [Value<'a>; 3],
+    names: Option<u64>,
 ) -> Read<(EncryptionContext<'a>, Told<'a>)> {
     let raw = if plain.is_empty() { source } else { plain };
+    if let Some(names_hash) = names {
+        return Ok((EncryptionContext { raw, destination, names_hash }, Told::default()));
+    }
     let told = read(raw, operation)?;
     let context = EncryptionContext { raw, destination, names_hash: told.names_hash };
     let told = if told.resource.is_none() { read(destination, operation)? } else { told };
@@ -264,7 +281,7 @@ mod tests {
     fn the_hash_of_the_names_knows_neither_order_nor_values() {
         let of = |json| {
             let raw = Value::new(json);
-            of_call(Operation::Decrypt, raw, Value::NULL, Value::NULL).unwrap().0.names_hash
+            of_call(Operation::Decrypt, [raw, Value::NULL, Value::NULL], None).unwrap().0.names_hash
         };
         assert_eq!(of(r#"{"a":"1","b":"2"}"#), of(r#"{"b":"1","a":7}"#));
         assert_ne!(of(r#"{"a":"1"}"#), of(r#"{"b":"1"}"#));
@@ -272,7 +289,7 @@ mod tests {
         assert_eq!(of("{}"), 0);
         let source = Value::new(r#"{"a":"1"}"#);
         let other = Value::new(r#"{"b":"1"}"#);
-        let both = of_call(Operation::ReEncrypt, Value::NULL, source, other).unwrap().0;
+        let both = of_call(Operation::ReEncrypt, [Value::NULL, source, other], None).unwrap().0;
         assert_eq!(both.names_hash, of(r#"{"a":"2"}"#), "of a re-encryption it is the source's");
     }
 

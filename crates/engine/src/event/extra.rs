@@ -2,6 +2,7 @@
 
 use super::Attestation;
 use super::fields::{Read, fields, first_string, owned, string};
+use super::members::Additional;
 use crate::json::{Kind, Text, Value};
 
 /// Members of `additionalEventData` that anything here uses.
@@ -16,9 +17,18 @@ pub(super) struct Extra<'a> {
 }
 
 impl<'a> Extra<'a> {
-    pub(super) fn read(value: Value<'a>) -> Read<Extra<'a>> {
+    /// Reads `additionalEventData`, or takes its members where they are known.
+    pub(super) fn read(value: Value<'a>, known: Option<Additional<'a>>) -> Read<Extra<'a>> {
         match value.kind() {
-            Kind::Object => Extra::of_object(value),
+            Kind::Object => match known {
+                // Of two of one meaning the last one counts: the walk knows the order.
+                Some(known)
+                    if known.key_material == Value::NULL || known.source_key_material == Value::NULL =>
+                {
+                    Extra::of_members(known)
+                }
+                _ => Extra::of_object(value),
+            },
             Kind::String => {
                 let text = value.embedded();
                 // Text that holds no JSON says nothing, and is no fault of the record.
@@ -26,6 +36,17 @@ impl<'a> Extra<'a> {
             }
             _ => Ok(Extra::default()),
         }
+    }
+
+    fn of_members(known: Additional<'a>) -> Read<Extra<'a>> {
+        Ok(Extra {
+            key_material: first_string([known.key_material, known.source_key_material])?,
+            grant_id: string(known.grant_id)?,
+            key_store_id: string(known.key_store_id)?,
+            key_store_name: string(known.key_store_name)?,
+            cluster: string(known.cluster)?,
+            attestation: Attestation::read(known.recipient)?,
+        })
     }
 
     fn of_object(object: Value<'_>) -> Read<Extra<'_>> {
@@ -62,6 +83,9 @@ impl<'a> Extra<'a> {
 
 impl<'a> Attestation<'a> {
     fn read(recipient: Value<'a>) -> Read<Option<Attestation<'a>>> {
+        if recipient.kind() != Kind::Object {
+            return Ok(None);
+        }
         let [module, digest] =
             fields(recipient, ["attestationDocumentModuleId", "attestationDocumentEnclaveImageDigest"])?;
         let mut first_pcr = Value::NULL;
@@ -90,8 +114,8 @@ mod tests {
     fn the_same_is_read_from_an_object_and_from_json_inside_a_string() {
         let object = r#"{"keyMaterialId":"aa","grantId":"g","recipient":{"attestationDocumentModuleId":"i-1-enc2","attestationDocumentEnclaveImageDigest":"d"}}"#;
         let text = serde_json::to_string(object).unwrap();
-        let read = Extra::read(Value::new(object)).unwrap();
-        assert_eq!(read, Extra::read(Value::new(&text)).unwrap());
+        let read = Extra::read(Value::new(object), None).unwrap();
+        assert_eq!(read, Extra::read(Value::new(&text), None).unwrap());
         assert_eq!(read.key_material.as_deref(), Some("aa"));
         assert_eq!(read.attestation.unwrap().image.as_deref(), Some("d"));
     }
@@ -99,14 +123,14 @@ mod tests {
     #[test]
     fn a_tpm_attestation_gives_its_first_register() {
         let json = r#"{"recipient":{"attestationDocumentModuleId":"i-1-tpm2","attestationDocumentNitroTPMPCR4":"p4","attestationDocumentNitroTPMPCR7":"p7"}}"#;
-        let attestation = Extra::read(Value::new(json)).unwrap().attestation.unwrap();
+        let attestation = Extra::read(Value::new(json), None).unwrap().attestation.unwrap();
         assert_eq!((attestation.module.as_ref(), attestation.image.as_deref()), ("i-1-tpm2", Some("p4")));
     }
 
     #[test]
     fn text_that_is_no_json_and_omitted_data_say_nothing() {
         for json in [r#""some text""#, r#""{broken""#, r#"{"omitted":true}"#, "null", "[]", "7"] {
-            assert_eq!(Extra::read(Value::new(json)).unwrap(), Extra::default(), "{json}");
+            assert_eq!(Extra::read(Value::new(json), None).unwrap(), Extra::default(), "{json}");
         }
     }
 }

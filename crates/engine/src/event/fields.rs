@@ -18,27 +18,7 @@ pub(super) fn fields<'a, const N: usize>(object: Value<'a>, names: [&str; N]) ->
     Ok(found)
 }
 
-/// Declares the members of an object that are used, best in the order in which they are written, and their walk.
-macro_rules! members {
-    ($(#[$doc:meta])* struct $name:ident { $($slot:ident: $member:literal,)* }) => {
-        $(#[$doc])*
-        struct $name<'a> {
-            $($slot: Value<'a>,)*
-        }
-
-        impl<'a> $name<'a> {
-            fn read(object: Value<'a>) -> Read<$name<'a>> {
-                const NAMES: &[Name] = &[$(Name::new($member)),*];
-                let mut found = [Value::NULL; NAMES.len()];
-                object.pick(NAMES, &mut found)?;
-                let [$($slot),*] = found;
-                Ok($name { $($slot),* })
-            }
-        }
-    };
-}
 pub(super) use crate::json::Name;
-pub(super) use members;
 
 /// A string that is not empty; anything else counts as missing.
 pub(super) fn string(value: Value<'_>) -> Read<Option<Text<'_>>> {

@@ -4,7 +4,8 @@
 //! their session, else by the ARN of the session, which drops the path; so ids of roles never have a path.
 
 use super::arn::Arn;
-use super::fields::{Name, Read, bounded, cut, fields, members, string};
+use super::fields::{Read, bounded, cut, string};
+use super::members::{Caller, Known};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_console, is_internal, service_id, service_name};
 use crate::json::{Text, Value};
@@ -24,43 +25,6 @@ pub(super) struct Around<'a, 'r> {
     pub(super) console: bool,
 }
 
-members! {
-    /// Members of `userIdentity`.
-    struct UserIdentity {
-        kind: "type",
-        principal_id: "principalId",
-        arn: "arn",
-        account: "accountId",
-        access_key: "accessKeyId",
-        user_name: "userName",
-        session_context: "sessionContext",
-        invoked_by: "invokedBy",
-        on_behalf_of: "onBehalfOf",
-        credential_id: "credentialId",
-    }
-}
-
-members! {
-    /// Members of `sessionContext`.
-    struct SessionContext {
-        issuer: "sessionIssuer",
-        attributes: "attributes",
-        source_identity: "sourceIdentity",
-        delivery: "ec2RoleDelivery",
-        assumed_root: "assumedRoot",
-    }
-}
-
-members! {
-    /// Members of `sessionIssuer`.
-    struct SessionIssuer {
-        principal_id: "principalId",
-        arn: "arn",
-        account: "accountId",
-        user_name: "userName",
-    }
-}
-
 /// What tells who the principal is.
 struct Identity<'a> {
     kind: Option<Text<'a>>,
@@ -75,13 +39,18 @@ struct Identity<'a> {
 }
 
 impl<'a> Principal<'a> {
-    /// Derives the principal of a record from `userIdentity`.
-    pub(super) fn read(identity: Value<'a>, around: &Around<'a, '_>) -> Read<Principal<'a>> {
-        let told = UserIdentity::read(identity)?;
-        let session = SessionContext::read(told.session_context)?;
-        let issuer = SessionIssuer::read(session.issuer)?;
-        let [mfa] = fields(session.attributes, ["mfaAuthenticated"])?;
-        let [person] = fields(told.on_behalf_of, ["userId"])?;
+    /// Derives the principal of a record from `userIdentity`, or from its members where they are known.
+    pub(super) fn read(
+        identity: Value<'a>,
+        places: Option<Known<'a, '_>>,
+        around: &Around<'a, '_>,
+    ) -> Read<Principal<'a>> {
+        let Caller { identity: told, session, issuer, attributes, on_behalf_of } =
+            match places.and_then(Known::caller) {
+                Some(caller) => caller,
+                None => Caller::read(identity)?,
+            };
+        let person = on_behalf_of.person;
         let invoked_by = string(told.invoked_by)?;
         let identity = Identity {
             kind: string(told.kind)?,
@@ -119,7 +88,7 @@ impl<'a> Principal<'a> {
         principal.account = principal.account.or(identity.account);
         principal.access_key = string(told.access_key)?;
         principal.source_identity = string(session.source_identity)?;
-        principal.mfa = mfa.bool();
+        principal.mfa = attributes.mfa.bool();
         principal.console = around.console
             || invoked_by.as_ref().is_some_and(|name| service_name(name).is_some_and(is_console));
         principal.imds = string(session.delivery)?;

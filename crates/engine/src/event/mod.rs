@@ -17,6 +17,7 @@ mod fields;
 mod identity;
 pub mod infrastructure;
 pub mod key;
+mod members;
 pub mod network;
 pub mod normalize;
 pub mod operation;
@@ -26,6 +27,7 @@ mod pattern;
 pub mod principal;
 mod repeats;
 mod service;
+mod shapes;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -1,9 +1,10 @@
 //! Record → Event.
 
 use super::extra::Extra;
-use super::fields::{Name, Read, bounded, fields, members, string};
+use super::fields::{Read, bounded, fields, string};
 use super::identity::Around;
 use super::key::{Clues, RequestedKeys};
+use super::members::{Known, Place, Request, SLOTS, TopLevel};
 use super::network::Origin;
 use super::operation::KeyPlace;
 use super::params::{Params, Sources};
@@ -79,13 +80,19 @@ const LOG_CHANGES: [&str; 25] = [
 /// Total: any text gives an Event, a Skip or a Problem. What is missing, null, empty or of an odd type is taken
 /// as missing; only what no event can do without (its time, its name, its source) makes a Problem.
 pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
-    normalized(read(record, Parts::default()))
+    normalized(read(record, Parts::default(), None))
 }
 
 /// [`normalize()`], quicker for one record after the other: parts that were met before are not read again, and the
 /// Event stays where it was made. The result is the same, whatever was met.
 pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
-    read(record, repeats.parts())
+    let (shapes, parts) = repeats.parts();
+    let mut places = [Place::default(); SLOTS];
+    let known = shapes.find(record.text, &mut places);
+    if known.is_none() {
+        shapes.learn(record.text);
+    }
+    read(record, parts, known)
 }
 
 fn normalized(read: Result<Event<'_>, Left>) -> Normalized<'_> {
@@ -105,23 +112,24 @@ pub enum Left {
     Problem(String),
 }
 
-/// Names the part of the record in which malformed JSON was found.
-trait In<T> {
-    fn within(self, field: &str) -> Result<T, Left>;
+/// What was read, or a problem that names the part of the record in which malformed JSON was found.
+///
+/// No function: parts are large, and each result of another type that they go through is a copy.
+macro_rules! within {
+    ($field:expr, $read:expr) => {
+        match $read {
+            Ok(part) => part,
+            Err(Malformed { .. }) => return Err(Left::Problem(format!("malformed JSON in {}", $field))),
+        }
+    };
 }
 
-impl<T> In<T> for Read<T> {
-    #[inline(always)]
-    fn within(self, field: &str) -> Result<T, Left> {
-        self.map_err(|Malformed { .. }| Left::Problem(format!("malformed JSON in {field}")))
-    }
-}
-
-fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
+fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>) -> Result<Event<'a>, Left> {
     let whole = Value::new(record.text);
-    let top = match whole.kind() {
-        Kind::Object => TopLevel::read(whole),
-        _ => Err(Malformed { at: 0 }),
+    let top = match places.and_then(Known::top) {
+        Some(top) => Ok(top),
+        None if whole.kind() == Kind::Object => TopLevel::read(whole),
+        None => Err(Malformed { at: 0 }),
     };
     let top = top.map_err(|Malformed { at }| {
         Left::Problem(format!(
@@ -142,44 +150,45 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
     };
     let service_event = top.event_type.text().as_deref() == Some("AwsServiceEvent");
 
-    let request = Request::read(top.request).within("requestParameters")?;
-    let (context, told) =
-        context::of_call(operation, request.context, request.source_context, request.destination_context)
-            .within("encryptionContext")?;
-    let address = string(top.source_ip).within("sourceIPAddress")?;
-    let principal = repeats::principal(
-        known.principals,
-        top.identity,
-        &Around {
-            service_event,
-            source: source.service(),
-            address: address.as_ref(),
-            context_service: told.service,
-            console: top.from_console.bool() == Some(true),
-        },
-    )
-    .within("userIdentity")?;
+    let request = match places.and_then(Known::request) {
+        Some(request) => request,
+        None => within!("requestParameters", Request::read(top.request)),
+    };
+    let names = places.and_then(|known| known.context);
+    let contexts = [request.context, request.source_context, request.destination_context];
+    let (context, told) = within!("encryptionContext", context::of_call(operation, contexts, names));
+    let address = within!("sourceIPAddress", string(top.source_ip));
+    let around = Around {
+        service_event,
+        source: source.service(),
+        address: address.as_ref(),
+        context_service: told.service,
+        console: top.from_console.bool() == Some(true),
+    };
+    let identity = (top.identity, places);
+    let principal = within!("userIdentity", repeats::principal(known.principals, identity, &around));
     let origin = "userAgent, vpcEndpointId or tlsDetails";
-    let user_agent = string(top.user_agent).within(origin)?;
+    let user_agent = within!(origin, string(top.user_agent));
+    let tls = within!(origin, repeats::tls(known.tls, top.tls));
     let caller = Origin {
         address,
         vpc_endpoint: top.vpc_endpoint,
         agent_family: user_agent.as_ref().and_then(|agent| repeats::agent_family(known.families, agent)),
         user_agent,
-        tls: repeats::tls(known.tls, top.tls).within(origin)?,
+        tls,
         by_service: principal.through_service(),
-    }
-    .caller()
-    .within(origin)?;
-    let outcome = Outcome::read(top.error_code, top.error_message).within("errorCode or errorMessage")?;
+    };
+    let caller = within!(origin, caller.caller());
+    let error = "errorCode or errorMessage";
+    let outcome = within!(error, Outcome::read(top.error_code, top.error_message));
 
-    let region = string(top.region).within("awsRegion")?.unwrap_or_default();
-    let recipient = string(top.recipient).within("recipientAccountId")?;
+    let region = within!("awsRegion", string(top.region)).unwrap_or_default();
+    let recipient = within!("recipientAccountId", string(top.recipient));
     let log_account = recipient.or_else(|| principal.account.clone());
     let place_of_keys = "resources, responseElements or requestParameters";
     let names_keys = source == Source::Kms && operation.info().key_place != KeyPlace::None;
     let listed = match names_keys {
-        true => repeats::listed(known.lists, top.resources).within(place_of_keys)?,
+        true => within!(place_of_keys, repeats::listed(known.lists, top.resources)),
         false => Default::default(),
     };
     let keys = Clues {
@@ -194,24 +203,23 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         principal: &principal.id,
     };
     let keys = match source {
-        Source::Kms => keys.keys(listed).within(place_of_keys)?,
+        Source::Kms => within!(place_of_keys, keys.keys(listed)),
         Source::CloudTrail | Source::Infrastructure(_) => Default::default(),
     };
-    let extra = Extra::read(top.extra).within("additionalEventData")?;
-    let params = Params::read(
-        operation,
-        Sources { request: top.request, response: top.response, details: top.details, extra: &extra },
-    )
-    .within("requestParameters, responseElements or serviceEventDetails")?;
+    let extra = within!("additionalEventData", Extra::read(top.extra, places.and_then(Known::additional)));
+    let sources =
+        Sources { request: top.request, response: top.response, details: top.details, extra: &extra };
+    let place_of_params = "requestParameters, responseElements or serviceEventDetails";
+    let params = within!(place_of_params, Params::read(operation, sources));
     let account =
         log_account.or_else(|| keys.key.as_ref().and_then(|key| key.account.clone())).unwrap_or_default();
     Ok(Event {
-        id: match string(top.event_id).within("eventID")? {
+        id: match within!("eventID", string(top.event_id)) {
             Some(id) => bounded(id),
             None => Text::Owned(hash_id(record.text)),
         },
-        shared_id: string(top.shared_id).within("sharedEventID")?.map(bounded),
-        corrects: corrected(top.addendum).within("addendum")?,
+        shared_id: within!("sharedEventID", string(top.shared_id)).map(bounded),
+        corrects: within!("addendum", corrected(top.addendum)),
         time,
         source,
         form: if service_event || operation.is_service_event() { Form::ServiceEvent } else { Form::ApiCall },
@@ -234,58 +242,6 @@ fn read<'a>(record: &Record<'a>, known: Parts<'a>) -> Result<Event<'a>, Left> {
         request: top.request,
         response: top.response,
     })
-}
-
-members! {
-    /// The members of a record, in the order in which CloudTrail writes them. Those that begin with an underscore
-    /// are not used: as every record has them, knowing them keeps the walk from asking for their names.
-    struct TopLevel {
-        version: "eventVersion",
-        identity: "userIdentity",
-        event_time: "eventTime",
-        event_source: "eventSource",
-        event_name: "eventName",
-        region: "awsRegion",
-        source_ip: "sourceIPAddress",
-        user_agent: "userAgent",
-        error_code: "errorCode",
-        error_message: "errorMessage",
-        request: "requestParameters",
-        response: "responseElements",
-        extra: "additionalEventData",
-        _request_id: "requestID",
-        event_id: "eventID",
-        _read_only: "readOnly",
-        resources: "resources",
-        event_type: "eventType",
-        _api_version: "apiVersion",
-        _management: "managementEvent",
-        recipient: "recipientAccountId",
-        shared_id: "sharedEventID",
-        details: "serviceEventDetails",
-        vpc_endpoint: "vpcEndpointId",
-        _vpc_endpoint_account: "vpcEndpointAccountId",
-        category: "eventCategory",
-        addendum: "addendum",
-        from_console: "sessionCredentialFromConsole",
-        tls: "tlsDetails",
-    }
-}
-
-members! {
-    /// The members of `requestParameters` that are used for all operations, and one that nearly all have.
-    struct Request {
-        key: "keyId",
-        target: "targetKeyId",
-        source: "sourceKeyId",
-        destination: "destinationKeyId",
-        alias: "aliasName",
-        context: "encryptionContext",
-        source_context: "sourceEncryptionContext",
-        destination_context: "destinationEncryptionContext",
-        dry_run: "dryRun",
-        _algorithm: "encryptionAlgorithm",
-    }
 }
 
 impl<'a> Request<'a> {
@@ -347,6 +303,9 @@ fn is_known_version(version: Value<'_>) -> bool {
 
 /// The event that a late record replaces.
 fn corrected(addendum: Value<'_>) -> Read<Option<Text<'_>>> {
+    if addendum.kind() != Kind::Object {
+        return Ok(None);
+    }
     let [reason, original] = fields(addendum, ["reason", "originalEventID"])?;
     if reason.text().as_deref() == Some("UPDATED_DATA") {
         Ok(string(original)?.map(bounded))

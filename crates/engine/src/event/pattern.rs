@@ -106,6 +106,14 @@ impl Pattern {
         hasher.finish()
     }
 
+    /// The id of the principal.
+    pub(crate) fn principal<'a>(&self, text: &'a str) -> &'a str {
+        let [name, account, region, id, ..] = self.lengths;
+        let length = |length: u16| if length == MISSING { 0 } else { usize::from(length) };
+        let from = length(name) + length(account) + length(region);
+        text.get(from..from + length(id)).unwrap_or_default()
+    }
+
     /// An event of this pattern with these details, as far as they tell.
     pub(crate) fn event<'a>(
         &self,

@@ -11,9 +11,11 @@
 use super::fields::Read;
 use super::identity::Around;
 use super::key::Listed;
+use super::members::Known;
 use super::network::{self, Tls};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_internal, service_name};
+use super::shapes::Shapes;
 use crate::json::{Kind, Text, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -23,6 +25,7 @@ const LONGEST_TEXT: usize = 2 << 10;
 /// What was read from parts of records that came again. Made to be used for many records, one after the other.
 #[derive(Debug)]
 pub struct Repeats {
+    shapes: Shapes,
     principals: Places<(Setting, KnownPrincipal)>,
     lists: Places<Listed<'static>>,
     families: Places<Box<str>>,
@@ -32,6 +35,7 @@ pub struct Repeats {
 impl Default for Repeats {
     fn default() -> Self {
         Repeats {
+            shapes: Shapes::default(),
             principals: Places::new(2_048),
             lists: Places::new(512),
             families: Places::new(256),
@@ -41,14 +45,15 @@ impl Default for Repeats {
 }
 
 impl Repeats {
-    /// The kinds of parts one by one, so that an event can borrow from each.
-    pub(super) fn parts(&mut self) -> Parts<'_> {
-        Parts {
+    /// The shapes of records, and the kinds of parts one by one, so that an event can borrow from each.
+    pub(super) fn parts(&mut self) -> (&mut Shapes, Parts<'_>) {
+        let parts = Parts {
             principals: Some(&mut self.principals),
             lists: Some(&mut self.lists),
             families: Some(&mut self.families),
             tls: Some(&mut self.tls),
-        }
+        };
+        (&mut self.shapes, parts)
     }
 }
 
@@ -64,18 +69,22 @@ pub(super) struct Parts<'a> {
 /// [`Principal::read`], or the principal that is known of the same identity in the same setting.
 pub(super) fn principal<'a>(
     known: Option<&'a mut Places<(Setting, KnownPrincipal)>>,
-    identity: Value<'a>,
+    (identity, places): (Value<'a>, Option<Known<'a, '_>>),
     around: &Around<'a, '_>,
 ) -> Read<Principal<'a>> {
-    let Some(known) = known else { return Principal::read(identity, around) };
+    let Some(known) = known else { return Principal::read(identity, places, around) };
     // The address of a caller says nothing about who it is; only words that name a service do.
-    let words = around.address.filter(|text| service_name(text).is_some() || is_internal(text));
+    let words = around.address.filter(|text| {
+        // Nearly all are addresses of IPv4: those end with a digit.
+        !text.ends_with(|end: char| end.is_ascii_digit())
+            && (service_name(text).is_some() || is_internal(text))
+    });
     let around = &Around { address: words, ..*around };
     known.read(
         identity.raw(),
         |(setting, _)| setting.is(around),
         |(_, principal)| principal.lend(identity.raw()),
-        || Principal::read(identity, around),
+        || Principal::read(identity, places, around),
         |principal| Some((Setting::of(around), KnownPrincipal::of(principal, identity.raw())?)),
     )
 }
@@ -280,6 +289,21 @@ struct Place<T> {
     kept: Option<(Box<str>, T)>,
 }
 
+/// A number that is the same for the same text. Of a long one only the beginning and the end are looked at: that tells
+/// most identities apart, and what comes to the same place is compared in full.
+fn place_hash(text: &[u8]) -> u64 {
+    match (text.first_chunk::<HEAD>(), text.last_chunk::<TAIL>()) {
+        (Some(head), Some(tail)) if text.len() > HEAD + TAIL => {
+            xxh3_64(head) ^ xxh3_64(tail).rotate_left(1) ^ text.len() as u64
+        }
+        _ => xxh3_64(text),
+    }
+}
+
+/// Bytes at the beginning and at the end of a long text that are hashed.
+const HEAD: usize = 176;
+const TAIL: usize = 64;
+
 impl<T> Places<T> {
     fn new(number: usize) -> Places<T> {
         Places { places: Vec::new(), number }
@@ -298,7 +322,7 @@ impl<T> Places<T> {
         if text.len() > LONGEST_TEXT {
             return read();
         }
-        let hash = xxh3_64(text.as_bytes());
+        let hash = place_hash(text.as_bytes());
         let at = hash as usize & (self.number - 1);
         let kept = self.places.get(at).and_then(|place| place.kept.as_ref());
         if kept.is_some_and(|(known, value)| known.as_ref() == text && same(value)) {

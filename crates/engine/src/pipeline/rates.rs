@@ -35,6 +35,7 @@ use crate::state::{Entities, KeyState, Sample, Seen, Sightings, States};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Entities with something in an hour that is open.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -326,9 +327,10 @@ fn judge_first_uses(
     let is_refused = |value: &Value| {
         closed.refused.iter().filter_map(|at| closed.shown.get(*at)).any(|key| key.hash == value.hash)
     };
+    let alive = judge.commons().alive();
     let first_use = |value: &&Value| FirstUse {
         dimension: value.dimension,
-        peers: judge.commons().peers(value.dimension, value.hash),
+        peers: judge.commons().peers(alive, value.dimension, value.hash),
         key: (value.dimension == Dimension::Key)
             .then(|| key_habit(keys.get(value.name.as_ref()), critical.0.contains(value.name.as_ref())))
             .flatten(),
@@ -338,13 +340,13 @@ fn judge_first_uses(
     let novelty = closed.habit.judge(&uses);
     let dearest: Vec<_> = novelty.parts.iter().filter_map(|part| new.get(part.dearest)).collect();
     let mut sightings = Sightings::default();
-    new.iter().for_each(|value| sightings.add(value.first.time, &value.first.event_id));
+    new.iter().for_each(|value| sightings.add(value.first.time, value.first.event_id()));
     // The event that shows most of what is dear tells best who it was.
     let shows = |one: &Value| {
         let also = dearest.iter().filter(|other| other.first == one.first).count();
-        (also, std::cmp::Reverse(one.first.clone()))
+        (also, std::cmp::Reverse(Arc::clone(&one.first)))
     };
-    let first = dearest.iter().max_by_key(|value| shows(value)).map(|value| value.first.as_ref().clone());
+    let first = dearest.iter().max_by_key(|value| shows(value)).map(|value| value.first.trace());
     let values = dearest
         .iter()
         .map(|value| NewValue { dimension: value.dimension, name: value.name.to_string() })
@@ -379,7 +381,7 @@ fn judge_new_users(
         score: key.judge(u32::try_from(new.len()).unwrap_or(u32::MAX)),
     };
     let mut sightings = Sightings::default();
-    new.iter().for_each(|value| sightings.add(value.first.time, &value.first.event_id));
+    new.iter().for_each(|value| sightings.add(value.first.time, value.first.event_id()));
     let actor = match new.as_slice() {
         [one] => Entity::Principal(one.name.to_string()),
         _ => entity.clone(),
@@ -391,7 +393,7 @@ fn judge_new_users(
         novelty: Novelty { score: part.score, parts: vec![part], active_hours: habit.active_hours() },
         values: vec![NewValue { dimension: Dimension::User, name: first.name.to_string() }],
         age: age(habit, hour),
-        first: Some(first.first.as_ref().clone()),
+        first: Some(first.first.trace()),
         sightings,
     };
     history.note_uses(&uses);

@@ -275,6 +275,32 @@ impl By {
         }
     }
 
+    /// Texts beside the kind.
+    pub(crate) const TEXTS: usize = 8;
+
+    /// The kind and the other texts, in the order of the fields.
+    pub(crate) fn texts(&self) -> (&Cow<'static, str>, [Option<&str>; By::TEXTS]) {
+        let texts = [
+            Some(self.id.as_str()),
+            self.account.as_deref(),
+            self.session.as_deref(),
+            self.access_key.as_deref(),
+            self.via_service.as_deref(),
+            self.source_identity.as_deref(),
+            self.source.as_deref(),
+            self.user_agent.as_deref(),
+        ];
+        (&self.kind, texts)
+    }
+
+    /// The one with this kind and these texts: see [`By::texts`].
+    pub(crate) fn of_texts(kind: Cow<'static, str>, texts: [Option<&str>; By::TEXTS]) -> By {
+        let texts = texts.map(|text| text.map(str::to_owned));
+        let [id, account, session, access_key, via_service, source_identity, source, user_agent] = texts;
+        let id = id.unwrap_or_default();
+        By { id, kind, account, session, access_key, via_service, source_identity, source, user_agent }
+    }
+
     /// The one who did it, as a finding shows it.
     pub fn actor(&self) -> Actor {
         Actor {

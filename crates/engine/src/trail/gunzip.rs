@@ -30,6 +30,9 @@ pub(super) const WHOLE_BYTES: usize = 4 << 20;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// What every member begins with: the magic and the method.
+const MEMBER: [u8; 3] = [0x1f, 0x8b, 8];
+
 /// The header of a member: magic, method 8 (deflate), flags, then six bytes that do not matter (RFC 1952).
 const HEADER_BYTES: usize = 10;
 
@@ -137,8 +140,11 @@ impl<'a, R: Read> Gunzip<'a, R> {
                 <= self
                     .object_bytes
                     .min(self.source_bytes.saturating_mul(self.compression_ratio).max(RATIO_FREE_BYTES));
-        // Where these bytes stand twice, there may be several members that hold the same.
-        if method != 8 || !is_moderate || memmem::find(data, trailer).is_some() {
+        // Where these bytes stand twice, or those that a member begins with, there may be several that hold the same:
+        // the decoder would not tell that it has seen the first alone. Looking for both finds them if one is damaged.
+        let body = data.get(HEADER_BYTES..)?;
+        let is_alone = memmem::find(data, trailer).is_none() && memmem::find(body, &MEMBER).is_none();
+        if method != 8 || !is_moderate || !is_alone {
             return None;
         }
         let whole = Whole { start: HEADER_BYTES + name, end: data.len(), bytes: bytes as usize };

@@ -30,6 +30,10 @@ pub(super) struct Masks {
 pub(super) fn scan(splitter: &mut Splitter, bytes: &[u8], from: usize, items: &mut Vec<Item>) -> Pause {
     #[cfg(target_arch = "x86_64")]
     {
+        if x86::has_avx512() {
+            // SAFETY: the processor has every feature that `scan_avx512` is compiled for, as just checked.
+            return unsafe { x86::scan_avx512(splitter, bytes, from, items) };
+        }
         if x86::has_avx2() {
             // SAFETY: the processor has every feature that `scan_avx2` is compiled for, as just checked.
             return unsafe { x86::scan_avx2(splitter, bytes, from, items) };
@@ -87,13 +91,22 @@ pub(super) fn skip(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usiz
     }
 }
 
-/// The scan with what every processor of the architecture has.
 #[cfg(test)]
-pub(super) fn baseline() -> fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause {
+pub(super) type Scan = fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause;
+
+/// The scan with each set of instructions at hand.
+#[cfg(test)]
+pub(super) fn all_scans() -> Vec<Scan> {
+    let mut all: Vec<Scan> = vec![scan, scalar::scan];
     #[cfg(target_arch = "x86_64")]
-    return x86::scan_sse2;
-    #[cfg(not(target_arch = "x86_64"))]
-    return scan;
+    {
+        all.push(x86::scan_sse2);
+        if x86::has_avx2() {
+            // SAFETY: the features were just checked.
+            all.push(|splitter, bytes, from, items| unsafe { x86::scan_avx2(splitter, bytes, from, items) });
+        }
+    }
+    all
 }
 
 /// The masks of one block by every set of instructions at hand.
@@ -106,6 +119,10 @@ pub(super) fn all_masks(block: &[u8; READ]) -> Vec<Masks> {
         if x86::has_avx2() {
             // SAFETY: the feature was just checked.
             all.push(unsafe { x86::masks_avx2(block) });
+        }
+        if x86::has_avx512() {
+            // SAFETY: the features were just checked.
+            all.push(unsafe { x86::masks_avx512(block) });
         }
     }
     #[cfg(target_arch = "aarch64")]
@@ -180,6 +197,35 @@ mod x86 {
         *ALL
     }
 
+    /// As [`has_avx2`], with the instructions that make a mask of 64 bytes at once.
+    #[inline]
+    pub(super) fn has_avx512() -> bool {
+        static ALL: LazyLock<bool> = LazyLock::new(|| {
+            has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+        });
+        *ALL
+    }
+
+    /// # Safety
+    /// The processor must have the features named here: see [`has_avx512`].
+    #[target_feature(enable = "avx512f,avx512bw,avx2,pclmulqdq,popcnt,bmi1,bmi2,lzcnt")]
+    pub(super) unsafe fn scan_avx512(
+        splitter: &mut Splitter,
+        bytes: &[u8],
+        from: usize,
+        items: &mut Vec<Item>,
+    ) -> Pause {
+        splitter.scan_blocks(
+            bytes,
+            from,
+            items,
+            // SAFETY: the closures run inside this function, whose caller vouches for the features.
+            |block| unsafe { masks_avx512(block) },
+            // SAFETY: as above.
+            |bits| unsafe { prefix_xor_clmul(bits) },
+        )
+    }
+
     /// # Safety
     /// The processor must have the features named here: see [`has_avx2`].
     #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1,bmi2,lzcnt")]
@@ -212,6 +258,32 @@ mod x86 {
             // SAFETY: as above.
             |bits| unsafe { prefix_xor_clmul(bits) },
         )
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) unsafe fn masks_avx512(block: &[u8; READ]) -> Masks {
+        let load = |at: usize| {
+            let bytes: &[u8; 64] = block.get(at..).and_then(|bytes| bytes.first_chunk()).unwrap_or(&[0; 64]);
+            // SAFETY: the load reads the 64 bytes of the array and needs no alignment.
+            unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+        };
+        let is = |bytes: __m512i, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+        let (bytes, second, fourth) = (load(0), load(2), load(4));
+        let space = _mm512_set1_epi8(0x20);
+        // Bit 5 is all that tells `{` from `[` and `}` from `]`.
+        let folded = _mm512_or_si512(bytes, space);
+        let source = (is(bytes, b'm') | is(bytes, b'i')) & is(second, b'.');
+        let insight = is(bytes, b'I') & is(fourth, b'g');
+        let name = is(bytes, b'N') & is(second, b'm');
+        Masks {
+            quote: is(bytes, b'"'),
+            backslash: is(bytes, b'\\'),
+            open: is(folded, b'{'),
+            close: is(folded, b'}'),
+            control: _mm512_cmplt_epu8_mask(bytes, space) != 0,
+            word: source | insight | name,
+        }
     }
 
     #[inline]

@@ -165,7 +165,9 @@ impl Splitter {
             }
             let (opened, closed) = (open.count_ones() as usize, close.count_ones() as usize);
             if closed < depth && depth + opened <= self.nesting && control_inside == 0 {
-                self.open.note(words, !0);
+                if words.watched | words.insight != 0 {
+                    self.open.note(words, !0);
+                }
                 depth = depth + opened - closed;
                 from += BLOCK;
                 continue;
@@ -391,7 +393,7 @@ mod tests {
         (items, None)
     }
 
-    type Scan = fn(&mut Splitter, &[u8], usize, &mut Vec<Item>) -> Pause;
+    use simd::Scan;
 
     /// Scans in calls of `n` blocks.
     fn scanned(bytes: &[u8], n: usize, scan: Scan) -> (Vec<Item>, Option<Pause>) {
@@ -436,7 +438,7 @@ mod tests {
         ) {
             let bytes = text.into_bytes();
             let (items, end) = naive(&bytes);
-            for scan in [simd::scan as Scan, simd::scalar::scan, simd::baseline()] {
+            for scan in simd::all_scans() {
                 let (found, pause) = scanned(&bytes, n, scan);
                 let bounds: Vec<_> = found.iter().map(|item| (item.start, item.end, item.too_deep)).collect();
                 prop_assert_eq!((&bounds, pause), (&items, end));

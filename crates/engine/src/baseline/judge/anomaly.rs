@@ -3,7 +3,7 @@
 use super::sign::Sign;
 use crate::baseline::budget::Threshold;
 use crate::baseline::entity::Age;
-use crate::baseline::hour::Trace;
+use crate::baseline::trace::Trace;
 use crate::state::{Sample, Share, Sightings};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;

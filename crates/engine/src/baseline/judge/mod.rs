@@ -33,9 +33,10 @@ pub use stored::{RestoreError, StoredJudge};
 use super::budget::{self, Calibration, Family, Peak, Standard, Threshold, Understood};
 use super::commons::Commons;
 use super::entity::{Age, Closed};
-use super::hour::{Hour, Trace};
+use super::hour::Hour;
 use super::novelty::{Dimension, Novelty};
 use super::rate::Window;
+use super::trace::Trace;
 use crate::measures::{self, Measure};
 use crate::state::Sightings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,9 +175,7 @@ impl Judge {
         // Of what is new nobody knows what share is usual.
         let share = closed.share.filter(|_| !is_new).map(|score| Sign::Share { score });
         for sign in counts.chain(drift).chain(share) {
-            self.weigh(is_new, sign, (entity, actor, closed.at), || {
-                (closed.age, by.first().cloned(), by.sightings())
-            });
+            self.weigh(is_new, sign, (entity, actor, closed.at), || (closed.age, by.first(), by.sightings()));
         }
     }
 

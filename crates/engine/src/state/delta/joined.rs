@@ -1,0 +1,136 @@
+//! Groups of several Deltas, joined and taken up.
+
+use super::{Delta, Group, Occurrence, Occurrences, Places};
+use crate::event::Event;
+use crate::state::States;
+use crate::time::Timestamp;
+use std::ops::Range;
+
+/// Groups of one pattern.
+struct Joined<'d> {
+    /// The one that holds the first event.
+    first: &'d Group,
+    /// Where its events stand among all; until they have been put there, only how many there are.
+    events: Range<usize>,
+}
+
+/// Calls `take` with the first event of each group, all that it holds, and whether its key counts. If `join`, groups
+/// of one pattern are one.
+pub(super) fn each_group(
+    delta: &Delta,
+    join: bool,
+    mut take: impl for<'a> FnMut(&mut Event<'a>, Occurrences<'_, 'a>, bool),
+) {
+    let (mut joined, numbers) = joined(delta, join);
+    let mut all = in_groups(delta, &mut joined, &numbers);
+    if join {
+        // What is about one principal comes together: then its State is in the cache.
+        joined.sort_by_cached_key(|one| one.first.pattern.principal(delta.texts(&one.first.pattern_text)));
+    }
+    for Joined { first: group, events } in joined {
+        let all = all.get_mut(events).unwrap_or_default();
+        all.sort_unstable_by_key(|one| (one.time, one.id));
+        let Some((first, id)) = delta.order(group) else { continue };
+        let last = all.last().map_or(first, |one| one.time);
+        let details = (group.details, delta.texts(&group.details_text));
+        let mut event = group.pattern.event(delta.texts(&group.pattern_text), details, id, first);
+        take(&mut event, Occurrences { all, first, last }, group.key_counts);
+    }
+}
+
+/// The joined groups, and for each group the number of the one that it belongs to.
+fn joined(delta: &Delta, join: bool) -> (Vec<Joined<'_>>, Vec<u32>) {
+    let mut joined: Vec<Joined<'_>> = Vec::new();
+    let mut numbers = Vec::with_capacity(delta.groups.len());
+    let mut places = if join { Places::new(delta.groups.len()) } else { Places::default() };
+    for group in &delta.groups {
+        let new = joined.len() as u32;
+        let number = match join {
+            false => new,
+            true => places.find(group.hash, 1, new, |number| {
+                joined.get(number as usize).is_some_and(|known| delta.joins(known.first, group))
+            }),
+        };
+        numbers.push(number);
+        match joined.get_mut(number as usize) {
+            Some(known) if delta.order(group) < delta.order(known.first) => known.first = group,
+            Some(_) => {}
+            None => joined.push(Joined { first: group, events: 0..0 }),
+        }
+    }
+    (joined, numbers)
+}
+
+/// All events, those of each joined group one behind the other: they are read in the order in which they stand in
+/// memory, and put to their places.
+fn in_groups<'d>(delta: &'d Delta, joined: &mut [Joined<'_>], numbers: &[u32]) -> Vec<Occurrence<'d>> {
+    let number = |group: u32| numbers.get(group as usize).map_or(usize::MAX, |number| *number as usize);
+    for row in &delta.rows {
+        if let Some(group) = joined.get_mut(number(row.group)) {
+            group.events.end += 1;
+        }
+    }
+    let mut at = 0;
+    for group in joined.iter_mut() {
+        let events = group.events.len();
+        group.events = at..at;
+        at += events;
+    }
+    let none = Occurrence { time: Timestamp(0), act: 0, id: "", resource: None };
+    let mut all = vec![none; at];
+    for row in &delta.rows {
+        if let Some(group) = joined.get_mut(number(row.group))
+            && let Some(place) = all.get_mut(group.events.end)
+        {
+            *place = delta.occurrence(row);
+            group.events.end += 1;
+        }
+    }
+    all
+}
+
+impl Delta {
+    /// Time and id of the first event of a group.
+    fn order(&self, group: &Group) -> Option<(Timestamp, &str)> {
+        self.rows.get(group.first as usize).map(|row| (row.time, self.texts(&row.id)))
+    }
+
+    /// Whether two groups are one: unless they tell two tales of their first act.
+    fn joins(&self, group: &Group, other: &Group) -> bool {
+        let same = |text: fn(&Group) -> &Range<u32>| self.texts(text(group)) == self.texts(text(other));
+        group.pattern == other.pattern
+            && group.hour == other.hour
+            && group.uuids == other.uuids
+            && group.key_counts == other.key_counts
+            && same(|group| &group.pattern_text)
+            && (self.order(group) != self.order(other)
+                || group.details == other.details && same(|group| &group.details_text))
+    }
+}
+
+/// Entities of which hours were opened.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// Principals, with the hour.
+    pub(crate) principals: Vec<(String, i64)>,
+    /// Keys, with the hour.
+    pub(crate) keys: Vec<(String, i64)>,
+}
+
+impl States {
+    /// Takes up the groups of Deltas that were put behind each other. Tells in which entities this has opened hours.
+    pub(crate) fn absorb_groups(&mut self, waiting: &Delta) -> Opened {
+        let mut opened = Opened::default();
+        each_group(waiting, true, |event, occurrences, key_counts| {
+            let opens = self.observe_all(event, occurrences, key_counts);
+            let hour = event.time.hour();
+            if opens.principal {
+                opened.principals.push((event.principal.id.to_string(), hour));
+            }
+            if let Some(key) = event.key.as_ref().filter(|_| opens.key) {
+                opened.keys.push((key.arn.to_string(), hour));
+            }
+        });
+        opened
+    }
+}
