@@ -1,11 +1,16 @@
-//! How often the estate shows a peak of a given height.
+//! How often the estate shows a peak of a given height, and an incident of a given worth.
 //!
-//! **Outliers.** The tail is to say what is usual, and the highest peaks may be attacks. So the largest third of those
+//! **Outliers.** The tail of peaks is to say what is usual, and the highest peaks may be attacks. So the largest third of those
 //! that make the tail count only as "at least so high" (a sample censored at its largest third, Epstein and Sobel 1953):
 //! they are counted, but how far they stand out does not make the next one less unusual.
 //!
 //! **Oneself.** A peak is compared with those of others, and with older ones of the same actor: what somebody did within
 //! the last two weeks does not make it usual for the same to do it again. Who does it for longer is known for it.
+//!
+//! **Incidents** set the threshold, and there the highest are what matters: a small budget is spent on what comes once a
+//! month. That is of another kind than what comes daily (a backfill, a migration), so how far it goes cannot be told from
+//! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy. What was an
+//! attack is left out when somebody has confirmed it, or a rule has explained it.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +22,14 @@ const FEW: usize = 6;
 /// The prior of the tail's scale (in powers of ten), and the peaks it is worth.
 const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 4.0;
-/// Highest peaks whose actors are remembered: further down C is below anything that is told.
-const REMEMBERED: usize = 64;
+/// Incidents that make their tail: what a budget of less than one a week asks for.
+const INCIDENTS_TAIL: usize = 3;
+/// The prior of its scale. (Where C is right it would be 0.43: ten times fewer for each more.)
+const INCIDENTS_SCALE: f64 = 2.5;
+/// Least C: a family of which nothing can be said yet.
+pub(super) const LEAST_C: f64 = -9.0;
+/// Highest peaks, and incidents, whose actors are remembered: further down C is below anything that is told.
+pub(super) const REMEMBERED: usize = 64;
 
 /// A peak as a curve takes it up.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,46 +94,60 @@ impl Curve {
         seen.sort_by(|a, b| b.height.total_cmp(&a.height).then(a.recent_actor.cmp(&b.recent_actor)));
         let heights: Vec<f64> = seen.iter().map(|seen| seen.height).collect();
         let actors = seen.iter().take(REMEMBERED).map(|seen| seen.recent_actor).collect();
-        let tail = Tail::of(&heights, super::Peak::LEAST);
+        let tail = Tail::of_peaks(&heights);
         let weeks = if weeks.is_finite() { weeks.max(1e-3) } else { 1e-3 };
         Curve { heights, actors, weeks, tail }
     }
 
     /// C = -log10(peaks of at least this height a week, but for recent ones of `actor`). Grows with `height`; finite.
     pub fn c(&self, height: f64, actor: u64) -> f64 {
-        let height = if height.is_nan() { 0.0 } else { height.clamp(0.0, super::peaks::Peak::MOST) };
-        let above = if actor != 0 && self.actors.contains(&actor) {
-            let actors = self.actors.iter().copied().chain(std::iter::repeat(0));
-            let others = self.heights.iter().zip(actors).filter(|(_, whose)| *whose != actor);
-            let others: Vec<f64> = others.map(|(height, _)| *height).collect();
-            Tail::of(&others, super::Peak::LEAST).log10_above(&others, height)
-        } else {
-            self.tail.log10_above(&self.heights, height)
-        };
-        (libm::log10(self.weeks) - above).max(-9.0)
+        if actor == 0 || !self.actors.contains(&actor) {
+            return c(self.tail, &self.heights, self.weeks, height);
+        }
+        let actors = self.actors.iter().copied().chain(std::iter::repeat(0));
+        let others = self.heights.iter().zip(actors).filter(|(_, whose)| *whose != actor);
+        self.c_among(&others.map(|(height, _)| *height).collect::<Vec<_>>(), height)
+    }
+
+    /// C of `height` if these were the peaks, largest first.
+    pub(super) fn c_among(&self, others: &[f64], height: f64) -> f64 {
+        c(Tail::of_peaks(others), others, self.weeks, height)
     }
 }
 
-/// Expected number of incidents at or above `c`, of those seen (largest first): counted, or by their tail.
+fn c(tail: Tail, heights: &[f64], weeks: f64, height: f64) -> f64 {
+    let height = if height.is_nan() { 0.0 } else { height.clamp(0.0, super::peaks::Peak::MOST) };
+    (libm::log10(weeks) - tail.log10_above(heights, height)).max(LEAST_C)
+}
+
+/// Expected number of incidents at or above `c`, of those seen (largest first): as many as were seen, or more if their
+/// tail says so.
 pub(super) fn incidents_above(seen: &[f64], c: f64) -> f64 {
-    if seen.is_empty() {
-        return 0.0;
-    }
-    libm::exp10(Tail::of(seen, f64::NEG_INFINITY).log10_above(seen, c))
+    let Some(last) = seen.last() else { return 0.0 };
+    let above = seen.get(..INCIDENTS_TAIL).unwrap_or(seen);
+    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), INCIDENTS_SCALE);
+    let counted = seen.partition_point(|one| *one >= c) as f64;
+    libm::exp10(tail.log10_above(seen, c)).max(counted)
 }
 
 impl Tail {
-    /// The tail of values in descending order. Where there are few, it begins at `floor` or at the smallest.
-    fn of(values: &[f64], floor: f64) -> Tail {
-        let last = values.last().copied().unwrap_or(floor);
-        let from =
-            values.get(TAIL).copied().unwrap_or(if floor.is_finite() { floor.min(last) } else { last });
-        let above = values.get(..TAIL).unwrap_or(values);
+    /// The tail of the heights of peaks, in descending order. Where there are few, it begins at the least height that
+    /// is recorded, or at the smallest.
+    fn of_peaks(heights: &[f64]) -> Tail {
+        let last = heights.last().copied().unwrap_or(super::Peak::LEAST);
+        let from = heights.get(TAIL).copied().unwrap_or(last.min(super::Peak::LEAST));
+        let above = heights.get(..TAIL).unwrap_or(heights);
         let believed = if above.len() < FEW { above.len() } else { above.len() * BELIEVED_THIRDS / 3 };
-        let (outlying, heights) = above.split_at(above.len() - believed);
+        Tail::of(above, from, believed, PRIOR_SCALE)
+    }
+
+    /// The tail that values in descending order make above `from`. Of the largest only the number counts, but for the
+    /// last so many, which are `believed`.
+    fn of(above: &[f64], from: f64, believed: usize, prior_scale: f64) -> Tail {
+        let (outlying, heights) = above.split_at(above.len().saturating_sub(believed));
         let most = heights.first().map_or(0.0, |most| most - from);
         let excess = heights.iter().map(|value| value - from).sum::<f64>() + outlying.len() as f64 * most;
-        let scale = (excess + PRIOR_PEAKS * PRIOR_SCALE) / (believed as f64 + PRIOR_PEAKS);
+        let scale = (excess + PRIOR_PEAKS * prior_scale) / (heights.len() as f64 + PRIOR_PEAKS);
         // Nothing seen is at most about one.
         Tail { from, count: (above.len() as f64).max(1.0), scale }
     }

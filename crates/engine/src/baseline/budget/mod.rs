@@ -12,7 +12,7 @@
 //! 2. **Over families**: peaks of one actor within a day make an incident. Families fall into groups of evidence that
 //!    tell the same (counts of all kinds; refusals; first uses); of each group the largest C counts, and the groups
 //!    add up ([`combined`]). The threshold on this sum is the one that the incidents of the last weeks exceed
-//!    `budget` times a week. ([`Standard::threshold`])
+//!    `budget` times a week; what an actor did of late does not raise it for the same. ([`Standard::with_threshold`])
 //!
 //! A [`Calibration`] is a State like the others: a bounded set of peaks keyed by (family, entity, time block)
 //! with the maximum. It merges in any order, any number of times. What is bounded is bounded per week, so
@@ -30,7 +30,7 @@ use crate::state::Merge;
 use curve::{Curve, Seen, incidents_above};
 use peaks::Peaks;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Weeks over which peaks are counted.
 pub const WEEKS: i64 = 8;
@@ -43,6 +43,8 @@ const INCIDENT_HOURS: i64 = 24;
 /// C of the weakest evidence that counts together with other evidence: what the estate shows about three times a
 /// week. Lower, and the usual adds up to something; higher, and weak evidence of different kinds goes unheard.
 pub const WEAKEST: f64 = -0.5;
+/// Weeks of the nominal rate that count as seen beside what the estate shows.
+const NOMINAL_WEEKS: f64 = 0.3;
 /// Families at most. They come from the code, not from logs; this bounds what is read back.
 const MAX_FAMILIES: usize = 64;
 
@@ -85,9 +87,22 @@ pub struct Standard {
     #[serde(with = "as_list")]
     curves: BTreeMap<Family, Curve>,
     weeks: f64,
-    /// The highest worth of each incident, largest first.
-    incidents: Vec<f64>,
+    /// Largest first.
+    #[serde(skip)]
+    incidents: Vec<Incident>,
+    /// Thresholds of the actors of recent incidents.
+    #[serde(default)]
+    of_recent: Vec<(u64, f64)>,
     is_mature: bool,
+}
+
+/// Peaks of one actor within a day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Incident {
+    /// The highest.
+    worth: f64,
+    /// Whose it is, if it is of the last two weeks; 0 if it is older.
+    recent_actor: u64,
 }
 
 /// Families with their curves are stored as a list.
@@ -150,18 +165,14 @@ impl Calibration {
         let mut judged = Vec::new();
         for (family, peaks) in &self.families {
             let peaks = peaks.declustered(family.span, is_counted);
-            let weeks = weeks_of(observed - family.span.delay());
+            // However short it was: peaks of a stream that are closer than the gap are one.
+            let weeks = weeks_of((observed - family.span.delay()).max(family.span.gap()));
             let curve = Curve::of(peaks.iter().map(|peak| seen(peak, now - OWN_HOURS)), weeks);
-            let group = group(family);
-            judged.extend(peaks.iter().map(|peak| Judged {
-                actor: peak.actor,
-                hour: peak.hour,
-                group,
-                c: as_judged(peak, &peaks, &curve, weeks),
-            }));
+            judged.extend(as_judged(peaks, &curve, group(family)));
             curves.insert(family.clone(), curve);
         }
-        Standard { curves, weeks, incidents: merged(judged), is_mature: observed >= LEAST_HOURS }
+        let incidents = merged(judged, now - OWN_HOURS);
+        Standard { curves, weeks, incidents, of_recent: Vec::new(), is_mature: observed >= LEAST_HOURS }
     }
 
     fn bound(&mut self) {
@@ -180,15 +191,19 @@ fn seen(peak: &Peak, since: i64) -> Seen {
     Seen { height: peak.score, recent_actor: if peak.hour > since { peak.actor } else { 0 } }
 }
 
-/// C of a peak in the way in which it was judged: without what its actor had just done before.
-fn as_judged(peak: &Peak, peaks: &[Peak], curve: &Curve, weeks: f64) -> f64 {
-    let is_own =
-        |one: &Peak| one.actor == peak.actor && (peak.hour - OWN_HOURS + 1..peak.hour).contains(&one.hour);
-    if !peaks.iter().any(is_own) {
-        return curve.c(peak.score, 0);
-    }
-    let others = peaks.iter().filter(|one| !is_own(one));
-    Curve::of(others.map(|one| Seen { height: one.score, recent_actor: 0 }), weeks).c(peak.score, 0)
+/// C of each peak in the way in which it was judged: by what there was besides it, and without what its actor had just done
+/// before.
+fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, group: u8) -> Vec<Judged> {
+    peaks.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.entity, a.hour).cmp(&(b.entity, b.hour))));
+    let judged = peaks.iter().map(|peak| {
+        let is_own = |one: &Peak| {
+            one.actor == peak.actor && (peak.hour - OWN_HOURS + 1..peak.hour).contains(&one.hour)
+                || (one.entity, one.hour) == (peak.entity, peak.hour)
+        };
+        let others: Vec<f64> = peaks.iter().filter(|one| !is_own(one)).map(|one| one.score).collect();
+        Judged { actor: peak.actor, hour: peak.hour, group, c: curve.c_among(&others, peak.score) }
+    });
+    judged.collect()
 }
 
 impl Merge for Calibration {
@@ -205,30 +220,49 @@ impl Merge for Calibration {
 
 impl Standard {
     /// C of a score T of `family`: -log10 of how many such peaks a week the estate shows, but for what `actor` (as in
-    /// [`Peak::actor`]) did of late.
+    /// [`Peak::actor`]) did of late. Weeks are compared for all streams of the estate from the same day on: on that day there
+    /// is nothing to compare them with, and C is the least.
     pub fn c(&self, family: &Family, score: f64, actor: u64) -> f64 {
         match self.curves.get(family) {
             Some(curve) => curve.c(score, actor),
+            None if family.span == Span::Drift => curve::LEAST_C,
             None => Curve::of(std::iter::empty(), self.weeks).c(score, 0),
         }
     }
 
-    /// The same without what only [`Standard::threshold`] needs, to be kept and stored.
+    /// The standard to judge by, with the threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the
+    /// nearest of them).
+    ///
+    /// Some days of the nominal rate count as seen: every family exceeds C as often as C says. So the
+    /// threshold begins at log10(families / budget) and moves to what the estate shows.
     #[must_use]
-    pub fn without_incidents(self) -> Standard {
-        Standard { incidents: Vec::new(), ..self }
+    pub fn with_threshold(mut self, budget: f64) -> (Standard, Threshold) {
+        let budget = if budget.is_nan() { 1.0 } else { budget.clamp(0.01, 1_000.0) };
+        let without = |actor: Option<u64>| {
+            let others = self.incidents.iter().filter(|one| actor != Some(one.recent_actor));
+            self.exceeded(budget, &others.map(|one| one.worth).collect::<Vec<_>>())
+        };
+        let (c, incidents) = (without(None), self.incidents.len());
+        let highest = self.incidents.iter().take(curve::REMEMBERED).map(|one| one.recent_actor);
+        let actors: BTreeSet<u64> = highest.filter(|actor| *actor != 0).collect();
+        self.of_recent = actors.into_iter().map(|actor| (actor, without(Some(actor)))).collect();
+        self.incidents = Vec::new();
+        let (weeks, is_mature) = (self.weeks, self.is_mature);
+        (self, Threshold { c, weeks, incidents, is_mature })
     }
 
-    /// The threshold that `budget` incidents a week exceed (0.01 to 1,000; outside, the nearest of them).
-    ///
-    /// One week of the nominal rate counts as seen: every family exceeds C as often as C says. So the
-    /// threshold begins at log10(families / budget) and moves to what the estate shows.
-    pub fn threshold(&self, budget: f64) -> Threshold {
-        let budget = if budget.is_nan() { 1.0 } else { budget.clamp(0.01, 1_000.0) };
+    /// The threshold of `actor`, where `general` is that of others: what it did of late does not raise it.
+    pub fn threshold_of(&self, actor: u64, general: Threshold) -> Threshold {
+        let own = self.of_recent.iter().find(|(recent, _)| *recent == actor);
+        Threshold { c: own.map_or(general.c, |(_, c)| c.min(general.c)), ..general }
+    }
+
+    /// The C that `budget` such incidents (largest first) a week exceed.
+    fn exceeded(&self, budget: f64, incidents: &[f64]) -> f64 {
         let families = self.curves.len().max(1) as f64;
         let exceeding = |c: f64| {
-            let nominal = families * libm::exp10(-c);
-            (incidents_above(&self.incidents, c) + nominal) / (self.weeks + 1.0)
+            let nominal = NOMINAL_WEEKS * families * libm::exp10(-c);
+            (incidents_above(incidents, c) + nominal) / (self.weeks + NOMINAL_WEEKS)
         };
         let (mut low, mut high) = (-6.0, 60.0);
         for _ in 0..60 {
@@ -239,7 +273,7 @@ impl Standard {
                 high = middle;
             }
         }
-        Threshold { c: high, weeks: self.weeks, incidents: self.incidents.len(), is_mature: self.is_mature }
+        high
     }
 }
 
@@ -264,13 +298,13 @@ pub fn combined(evidence: impl Iterator<Item = (u8, f64)>) -> f64 {
     if sum > 0.0 { largest.max(sum + WEAKEST) } else { largest }
 }
 
-/// The highest worth of each incident, largest first. An incident is the peaks of one actor that are no more than a
-/// day apart; at each of them the evidence of the day before it counts.
-fn merged(mut peaks: Vec<Judged>) -> Vec<f64> {
+/// The incidents, largest first: the peaks of one actor that are no more than a day apart. At each of them the evidence of
+/// the day before it counts.
+fn merged(mut peaks: Vec<Judged>, recent: i64) -> Vec<Incident> {
     peaks.sort_by(|a, b| {
         (a.actor, a.hour, a.group).cmp(&(b.actor, b.hour, b.group)).then(a.c.total_cmp(&b.c))
     });
-    let mut incidents: Vec<f64> = Vec::new();
+    let mut incidents: Vec<Incident> = Vec::new();
     let mut last: Option<(u64, i64)> = None;
     for (at, peak) in peaks.iter().enumerate() {
         let before = peaks.get(..=at).unwrap_or_default().iter().rev();
@@ -278,17 +312,18 @@ fn merged(mut peaks: Vec<Judged>) -> Vec<f64> {
             .take_while(|one| one.actor == peak.actor && peak.hour - one.hour < INCIDENT_HOURS)
             .map(|one| (one.group, one.c));
         let worth = combined(day);
+        let recent_actor = if peak.hour > recent { peak.actor } else { 0 };
         match (last, incidents.last_mut()) {
-            (Some((same, before)), Some(largest))
+            (Some((same, before)), Some(incident))
                 if same == peak.actor && peak.hour - before <= INCIDENT_HOURS =>
             {
-                *largest = largest.max(worth);
+                *incident = Incident { worth: incident.worth.max(worth), recent_actor };
             }
-            _ => incidents.push(worth),
+            _ => incidents.push(Incident { worth, recent_actor }),
         }
         last = Some((peak.actor, peak.hour));
     }
-    incidents.sort_by(|a, b| b.total_cmp(a));
+    incidents.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(a.recent_actor.cmp(&b.recent_actor)));
     incidents
 }
 

@@ -71,7 +71,7 @@ proptest! {
         }
         if let Ok(calibration) = Calibration::decode(&bytes) {
             prop_assert_eq!(Calibration::decode(&calibration.encode()), Ok(calibration.clone()));
-            prop_assert!(calibration.standard(495_400, &[], alone).threshold(1.0).c.is_finite());
+            prop_assert!(calibration.standard(495_400, &[], alone).with_threshold(1.0).1.c.is_finite());
         }
     }
 
@@ -86,7 +86,8 @@ proptest! {
     #[test]
     fn a_larger_budget_never_raises_the_threshold(peaks in peaks(), a in 0.02f64..20.0, b in 0.02f64..20.0) {
         let standard = of(&peaks).standard(495_400, &[], alone);
-        prop_assert!(standard.threshold(a.max(b)).c <= standard.threshold(a.min(b)).c + 1e-9);
+        let threshold = |budget| standard.clone().with_threshold(budget).1.c;
+        prop_assert!(threshold(a.max(b)) <= threshold(a.min(b)) + 1e-9);
     }
 }
 
@@ -100,10 +101,10 @@ fn an_episode_of_one_entity_is_one_peak() {
             .record(&hourly("decrypt"), Peak { entity: 1, actor: 1, hour: 495_000 + i64::from(hour), score });
     }
     let standard = calibration.standard(495_050, &[], alone);
-    assert_eq!(standard.threshold(1.0).incidents, 1);
+    assert_eq!(standard.with_threshold(1.0).1.incidents, 1);
     // Another entity in the same hours is another peak.
     calibration.record(&hourly("decrypt"), Peak { entity: 2, actor: 2, hour: 495_003, score: 3.0 });
-    assert_eq!(calibration.standard(495_050, &[], alone).threshold(1.0).incidents, 2);
+    assert_eq!(calibration.standard(495_050, &[], alone).with_threshold(1.0).1.incidents, 2);
 }
 
 #[test]
@@ -111,24 +112,24 @@ fn what_is_understood_does_not_raise_the_threshold() {
     let quiet: Vec<_> =
         (0..40).map(|i| (0, 100 + i as u64, 494_000 + i * 30, 2.0 + (i % 5) as f64 / 4.0)).collect();
     let attack: Vec<_> = (0..12).map(|i| (0, 1_000, 494_100 + i * 60, 60.0)).collect();
-    let calm = of(&quiet).standard(495_300, &[], alone).threshold(0.5).c;
+    let calm = of(&quiet).standard(495_300, &[], alone).with_threshold(0.5).1.c;
     let loud = of(&[quiet, attack].concat());
     let before = Family::new("decrypt", Span::Hour);
     let (raised, t) = (loud.standard(495_300, &[], alone), 30.0);
     let understood = loud.standard(495_300, &[Understood { actor: 500, from: 494_000, to: 495_300 }], alone);
-    assert_eq!(understood.threshold(0.5).c, calm);
     assert!(understood.c(&before, t, 0) > raised.c(&before, t, 0) + 2.0);
+    assert_eq!(understood.with_threshold(0.5).1.c, calm);
 }
 
 #[test]
 fn two_days_must_pass_before_a_threshold_is_mature() {
     let mut calibration = Calibration::default();
-    assert!(!calibration.standard(495_000, &[], alone).threshold(1.0).is_mature);
+    assert!(!calibration.standard(495_000, &[], alone).with_threshold(1.0).1.is_mature);
     calibration.observe(495_000);
-    assert!(!calibration.standard(495_047, &[], alone).threshold(1.0).is_mature);
-    assert!(calibration.standard(495_048, &[], alone).threshold(1.0).is_mature);
+    assert!(!calibration.standard(495_047, &[], alone).with_threshold(1.0).1.is_mature);
+    assert!(calibration.standard(495_048, &[], alone).with_threshold(1.0).1.is_mature);
     // Without a peak, one family and a budget of one a week: C = 0 would be once a week by itself.
-    assert!(calibration.standard(495_048, &[], alone).threshold(1.0).c < 0.1);
+    assert!(calibration.standard(495_048, &[], alone).with_threshold(1.0).1.c < 0.1);
 }
 
 #[test]
@@ -152,8 +153,8 @@ fn the_budget_is_kept_within_a_factor_of_two_on_families_of_different_tails() {
         for hour in 0..(8 + weeks) * 168 {
             if hour % 24 == 0 {
                 calibration.observe(hour);
-                standard = calibration.standard(hour, &[], alone);
-                threshold = standard.threshold(budget).c;
+                let (now, at) = calibration.standard(hour, &[], alone).with_threshold(budget);
+                (standard, threshold) = (now, at.c);
             }
             for (family, scale, rate) in &families {
                 if unit() < *rate {
@@ -180,4 +181,31 @@ fn evidence_of_different_kinds_adds_up_and_of_one_kind_does_not() {
     assert_eq!(worth(&[(0, 1.25), (1, 0.75)]), 1.25 + 0.75 - WEAKEST);
     assert_eq!(worth(&[(0, 1.25), (1, -3.0)]), 1.25);
     assert_eq!(worth(&[(0, -2.0), (1, -3.0)]), -2.0);
+}
+
+#[test]
+fn what_one_did_of_late_does_not_raise_the_threshold_for_the_same() {
+    let quiet = (0..40).map(|i| (0, 100 + 2 * i as u64, 494_000 + i * 30, 2.0 + (i % 5) as f64 / 4.0));
+    let bursts = (0..4).map(|i| (0, 1_000, 495_000 + i * 48, 30.0));
+    let calm = of(&quiet.clone().collect::<Vec<_>>()).standard(495_300, &[], alone).with_threshold(0.25).1.c;
+    let loud = of(&quiet.chain(bursts).collect::<Vec<_>>());
+    let (standard, general) = loud.standard(495_300, &[], alone).with_threshold(0.25);
+    assert!(general.c > calm + 0.5, "{general:?} {calm}");
+    let own = standard.threshold_of(500, general).c;
+    assert!(own < calm + 0.05, "{own} {calm}");
+    assert_eq!(standard.threshold_of(501, general), general);
+    // Who does it for more than two weeks is known for it.
+    let (later, general) = loud.standard(495_300 + 400, &[], alone).with_threshold(0.25);
+    assert_eq!(later.threshold_of(500, general), general);
+}
+
+#[test]
+fn the_rarest_incidents_set_a_small_threshold_as_high_as_they_were() {
+    // Once a week something far beyond the usual, each time by somebody else.
+    let usual = (0..80).map(|i| (0, 100 + 2 * i as u64, 494_000 + i * 16, 2.0 + (i % 5) as f64 / 4.0));
+    let odd = (0..8).map(|i| (0, 5_000 + 2 * i as u64, 494_010 + i * 168, 20.0 + i as f64));
+    let standard = of(&usual.chain(odd).collect::<Vec<_>>()).standard(495_340, &[], alone);
+    let hourly = Family::new("decrypt", Span::Hour);
+    let (standard, threshold) = standard.with_threshold(0.25);
+    assert!(standard.c(&hourly, 23.0, 0) < threshold.c, "{threshold:?}");
 }

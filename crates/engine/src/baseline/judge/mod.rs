@@ -71,8 +71,7 @@ struct Side {
 impl Side {
     fn refresh(&mut self, hour: i64, budget: f64, understood: &[Understood]) {
         let standard = self.calibration.standard(hour, understood, group_of);
-        let threshold = standard.threshold(budget);
-        self.standard = Some((standard.without_incidents(), threshold));
+        self.standard = Some(standard.with_threshold(budget));
     }
 }
 
@@ -221,6 +220,7 @@ impl Judge {
         if !threshold.is_mature || c < budget::WEAKEST {
             return;
         }
+        let threshold = standard.threshold_of(peak.actor, *threshold);
         let (age, first, sightings) = about();
         let anomaly = Anomaly {
             entity: entity.clone(),
@@ -228,7 +228,7 @@ impl Judge {
             hour,
             sign,
             c,
-            threshold: *threshold,
+            threshold,
             is_new,
             age,
             first,

@@ -108,6 +108,6 @@ fn the_same_counts_give_the_same_bytes_on_every_machine() {
     });
     assert_eq!(
         bytes.collect::<Vec<_>>(),
-        ["service: 0x0a8fd1c0b2232689", "person: 0x8ce6a45a3dcf6540", "batch: 0xaeecce49dfb2ee01"]
+        ["service: 0xe4452320fd421e0b", "person: 0x8ce6a45a3dcf6540", "batch: 0xaeecce49dfb2ee01"]
     );
 }

@@ -67,11 +67,11 @@ const CLIP: f64 = 4.0;
 /// S of an hour from which nothing is learned, as long as there are few of them: what comes once in 10^10 hours by the
 /// model is an accident or an attack, and not the way of the stream.
 const OUTLIER: f64 = 10.0;
-/// So many of them, decayed, are its way after all: a batch each night is known within a week. Five bursts within ten
-/// days are not; nor, however long it goes on, is what comes once a week (its number stays below 5.3).
+/// So many of them, decayed, are its way after all: a batch each night is known within a week, one each Sunday within two
+/// months. Five bursts within ten days are not, nor is what comes once a month.
 const OUTLIERS_KNOWN: f64 = 6.0;
-/// Half-life of their number in hours (28 days).
-const OUTLIERS_HALF_LIFE: f64 = 672.0;
+/// Half-life of their number in hours (56 days).
+const OUTLIERS_HALF_LIFE: f64 = 1_344.0;
 /// The same for the typical long window (plus three events).
 const TYPICAL_CLIP: f64 = 6.0;
 
