@@ -208,6 +208,7 @@ mod tests {
         assert!(finding.explanation.starts_with("role/payments-api called Decrypt"));
         assert!(finding.runbook[0].contains("AttributeValue=ASIAEXAMPLEKEY000001"));
         assert_eq!(finding.evidence.details["canary"], KEY);
+        assert_eq!(finding.evidence.details["operation"], "Decrypt");
     }
 
     #[test]
@@ -315,6 +316,7 @@ mod tests {
     fn what_was_before_the_tag_or_after_it_was_taken_away_is_silent() {
         let untag = |minute| at(kms("UntagResource").set("requestParameters.tagKeys", json!([TAG])), minute);
         assert!(findings(&DETECTOR, &[thief(1), tag(5), thief(6)]).is_empty());
+        assert_eq!(findings(&DETECTOR, &[tag(5), thief(5)]).len(), 1, "in the same second");
         assert!(findings(&DETECTOR, &[tag(1), untag(3), thief(5)]).is_empty());
         assert_eq!(findings(&DETECTOR, &[tag(1), thief(5), untag(6)]).len(), 1);
         let other = json!([{"tagKey": "team", "tagValue": TAG}]);

@@ -327,6 +327,12 @@ mod tests {
         assert!(
             !found(5).explanation.contains(" more, who") && found(6).explanation.contains(" and 1 more, who")
         );
+        let sampled =
+            kms("Decrypt").set("requestParameters.encryptionContext", json!({"aws:ebs:id": "vol-1"}));
+        let lost = kms("DisableKey").by_user(ACCOUNT, "mallory").at("2026-05-04T10:30:00Z");
+        let finding = only(&key_disabled::DETECTOR, &[sampled.at("2026-05-04T10:00:00Z"), lost]);
+        assert_eq!(finding.evidence.details["resource_sample"], json!(["vol-1"]));
+        assert!(!finding.evidence.details.contains_key("decrypts_a_week"), "of an hour no week is told");
         let users = &found(1).evidence.details["used_by"];
         assert_eq!((&users[0]["via"], &users[1]["via"]), (&json!("s3"), &Value::Null));
     }

@@ -188,3 +188,28 @@ impl Merge for PrincipalState {
         self.repertoire.merge(&other.repertoire);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn one_habit_is_enough_to_be_stored() {
+        assert!(PrincipalHabits::default().is_empty());
+        let all: [fn(&mut PrincipalHabits) -> &mut Habit; 4] = [
+            |habits| &mut habits.by_endpoint,
+            |habits| &mut habits.by_program,
+            |habits| &mut habits.by_tls13,
+            |habits| &mut habits.hybrid,
+        ];
+        for of in all {
+            let mut habits = PrincipalHabits::default();
+            of(&mut habits).keep(Timestamp(1_777_852_800));
+            assert!(!habits.is_empty());
+        }
+        let mut habits = PrincipalHabits::default();
+        habits.days.note(Timestamp(1_777_852_800), "e1", "x");
+        assert!(!habits.is_empty());
+    }
+}

@@ -428,3 +428,24 @@ fn a_key_is_the_one_that_was_refused_from_three_calls_and_half_of_all_on() {
     assert!(key(3, 3) && !key(3, 4) && !key(2, 0));
     assert!(refused(&[("alias/x", 9, true)], 0).key.is_none(), "nobody knows whose alias it is");
 }
+
+#[test]
+fn refused_keys_beyond_those_that_are_named_are_others() {
+    let keys: Vec<(&str, u64, bool)> = vec![("a", 4, true), ("b", 3, true), ("c", 2, true), ("d", 1, true)];
+    let told = |n: usize, others| refused(&keys[..n], others).explanation.contains(" and others. ");
+    assert_eq!([told(3, 0), told(4, 0), told(1, 1), told(4, 1)], [false, true, true, true]);
+}
+
+#[test]
+fn what_is_always_the_same_is_one_number() {
+    let Sign::Count { measure, score, is_exact } = count(60, 1.0) else { panic!("it is a count") };
+    let score = Score { window: Window::Hour, ..score };
+    let finding = found(&episode(vec![anomaly(role(), Sign::Count { measure, score, is_exact }, 2.0)]));
+    assert!(
+        finding.explanation.contains("usually had 1 decrypt or data key within an hour. "),
+        "{}",
+        finding.explanation
+    );
+    let two = found(&episode(vec![anomaly(role(), count(60, 8.0), 2.0)])).explanation;
+    assert!(two.contains(" to ") && two.contains(" on average"), "{two}");
+}
