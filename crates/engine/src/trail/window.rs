@@ -71,13 +71,7 @@ impl Window {
             None => (kept / 2).max(Self::BYTES),
         };
         if self.bytes.len() < kept + room {
-            if kept == 0 {
-                // New memory is zero already: only what is written to is touched.
-                self.bytes = Vec::new();
-                self.bytes = vec![0; room];
-            } else {
-                self.bytes.resize(kept + room, 0);
-            }
+            self.bytes.resize(kept + room, 0);
         }
         let n = source.read(self.bytes.get_mut(kept..kept + room).unwrap_or_default());
         self.len += n;
