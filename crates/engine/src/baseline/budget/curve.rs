@@ -5,7 +5,7 @@
 //! they are counted, but how far they stand out does not make the next one less unusual.
 //!
 //! **Oneself.** A peak is compared with those of others, and with older ones of the same actor: what somebody did within
-//! the last two weeks does not make it usual for the same to do it again. Who does it for longer is known for it.
+//! the last two weeks (growth: seven) does not make it usual for the same to do it again. Who does it for longer is known for it.
 //!
 //! **Incidents** set the threshold, and there the highest are what matters: a small budget is spent on what comes once a
 //! month. That is of another kind than what comes daily (a backfill, a migration), so how far it goes cannot be told from
@@ -36,7 +36,7 @@ pub(super) const REMEMBERED: usize = 64;
 pub struct Seen {
     /// T.
     pub height: f64,
-    /// Whose it is, if it is of the last two weeks; 0 if it is older.
+    /// Whose it is, if it is recent ([`super::Span`] says what that is); 0 if it is older.
     pub recent_actor: u64,
 }
 

@@ -36,8 +36,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const WEEKS: i64 = 8;
 /// Hours of observation before a threshold is believed (two days).
 const LEAST_HOURS: i64 = 48;
-/// Hours within which what an actor did does not count as usual for it.
-const OWN_HOURS: i64 = 14 * 24;
 /// Hours within which the peaks of one actor make one incident.
 const INCIDENT_HOURS: i64 = 24;
 /// C of the weakest evidence that counts together with other evidence: what the estate shows about three times a
@@ -101,7 +99,7 @@ pub struct Standard {
 struct Incident {
     /// The highest.
     worth: f64,
-    /// Whose it is, if it is of the last two weeks; 0 if it is older.
+    /// Whose it is, if it is so recent that it does not count as usual for the same; 0 if it is older.
     recent_actor: u64,
 }
 
@@ -167,11 +165,11 @@ impl Calibration {
             let peaks = peaks.declustered(family.span, is_counted);
             // However short it was: peaks of a stream that are closer than the gap are one.
             let weeks = weeks_of((observed - family.span.delay()).max(family.span.gap()));
-            let curve = Curve::of(peaks.iter().map(|peak| seen(peak, now - OWN_HOURS)), weeks);
-            judged.extend(as_judged(peaks, &curve, group(family)));
+            let curve = Curve::of(peaks.iter().map(|peak| seen(peak, now - family.span.own())), weeks);
+            judged.extend(as_judged(peaks, &curve, (family.span, group(family)), now));
             curves.insert(family.clone(), curve);
         }
-        let incidents = merged(judged, now - OWN_HOURS);
+        let incidents = merged(judged);
         Standard { curves, weeks, incidents, of_recent: Vec::new(), is_mature: observed >= LEAST_HOURS }
     }
 
@@ -193,15 +191,16 @@ fn seen(peak: &Peak, since: i64) -> Seen {
 
 /// C of each peak in the way in which it was judged: by what there was besides it, and without what its actor had just done
 /// before.
-fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, group: u8) -> Vec<Judged> {
+fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, (span, group): (Span, u8), now: i64) -> Vec<Judged> {
     peaks.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.entity, a.hour).cmp(&(b.entity, b.hour))));
     let judged = peaks.iter().map(|peak| {
         let is_own = |one: &Peak| {
-            one.actor == peak.actor && (peak.hour - OWN_HOURS + 1..peak.hour).contains(&one.hour)
+            one.actor == peak.actor && (peak.hour - span.own() + 1..peak.hour).contains(&one.hour)
                 || (one.entity, one.hour) == (peak.entity, peak.hour)
         };
         let others: Vec<f64> = peaks.iter().filter(|one| !is_own(one)).map(|one| one.score).collect();
-        Judged { actor: peak.actor, hour: peak.hour, group, c: curve.c_among(&others, peak.score) }
+        let is_recent = peak.hour > now - span.own();
+        Judged { actor: peak.actor, hour: peak.hour, is_recent, group, c: curve.c_among(&others, peak.score) }
     });
     judged.collect()
 }
@@ -282,6 +281,8 @@ impl Standard {
 struct Judged {
     actor: u64,
     hour: i64,
+    /// Whether it does not count as usual for the same actor.
+    is_recent: bool,
     group: u8,
     c: f64,
 }
@@ -300,7 +301,7 @@ pub fn combined(evidence: impl Iterator<Item = (u8, f64)>) -> f64 {
 
 /// The incidents, largest first: the peaks of one actor that are no more than a day apart. At each of them the evidence of
 /// the day before it counts.
-fn merged(mut peaks: Vec<Judged>, recent: i64) -> Vec<Incident> {
+fn merged(mut peaks: Vec<Judged>) -> Vec<Incident> {
     peaks.sort_by(|a, b| {
         (a.actor, a.hour, a.group).cmp(&(b.actor, b.hour, b.group)).then(a.c.total_cmp(&b.c))
     });
@@ -312,7 +313,7 @@ fn merged(mut peaks: Vec<Judged>, recent: i64) -> Vec<Incident> {
             .take_while(|one| one.actor == peak.actor && peak.hour - one.hour < INCIDENT_HOURS)
             .map(|one| (one.group, one.c));
         let worth = combined(day);
-        let recent_actor = if peak.hour > recent { peak.actor } else { 0 };
+        let recent_actor = if peak.is_recent { peak.actor } else { 0 };
         match (last, incidents.last_mut()) {
             (Some((same, before)), Some(incident))
                 if same == peak.actor && peak.hour - before <= INCIDENT_HOURS =>

@@ -35,6 +35,15 @@ impl Span {
         }
     }
 
+    /// Hours within which what an actor did does not count as usual for it: two weeks, and for growth the seven weeks
+    /// that the last one is compared with, so that who grows slowly is not compared with its own beginning.
+    pub(super) fn own(self) -> i64 {
+        match self {
+            Span::Drift => 7 * 168,
+            _ => 14 * 24,
+        }
+    }
+
     /// Hours of an estate before it can show such a peak: weeks are compared from the sixth on.
     pub(super) fn delay(self) -> i64 {
         match self {

@@ -218,7 +218,9 @@ fn growth_is_told_once_in_six_weeks_unless_it_goes_on_growing() {
     };
     assert_eq!(told(&|_| 9.0), [40, 83]);
     let growing = told(&|day| 6.0 + (day - 40) as f64 / 5.0);
-    assert!((45..65).contains(&growing[1]) && growing.len() < 5, "{growing:?}");
+    // Ten times rarer each time, and never within the week that was told.
+    assert!((45..65).contains(&growing[1]) && growing.len() < 7, "{growing:?}");
+    assert!(growing.windows(2).all(|two| two[1] - two[0] >= 7), "{growing:?}");
 }
 
 /// A window with so many times the usual.
