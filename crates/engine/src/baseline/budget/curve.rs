@@ -9,8 +9,9 @@
 //!
 //! **Incidents** set the threshold, and there the highest are what matters: a small budget is spent on what comes once a
 //! month. That is of another kind than what comes daily (a backfill, a migration), so how far it goes cannot be told from
-//! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy. What was an
-//! attack is left out when somebody has confirmed it, or a rule has explained it.
+//! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy: more so as an
+//! estate is known for longer, for in the first weeks a missed attack costs more than a false alert. What was an attack is
+//! left out when somebody has confirmed it, or a rule has explained it.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +25,10 @@ const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 4.0;
 /// Incidents that make their tail: what a budget of less than one a week asks for.
 const INCIDENTS_TAIL: usize = 3;
-/// The prior of its scale. (Where C is right it would be 0.43: ten times fewer for each more.)
+/// The prior of its scale once an estate is known for some weeks; before, it comes from that of peaks. (Where C is right it
+/// would be 0.43: ten times fewer for each more.)
 const INCIDENTS_SCALE: f64 = 2.5;
+const INCIDENTS_WEEKS: f64 = 4.0;
 /// Least C: a family of which nothing can be said yet.
 pub(super) const LEAST_C: f64 = -9.0;
 /// Highest peaks, and incidents, whose actors are remembered: further down C is below anything that is told.
@@ -120,12 +123,13 @@ fn c(tail: Tail, heights: &[f64], weeks: f64, height: f64) -> f64 {
     (libm::log10(weeks) - tail.log10_above(heights, height)).max(LEAST_C)
 }
 
-/// Expected number of incidents at or above `c`, of those seen (largest first): as many as were seen, or more if their
-/// tail says so.
-pub(super) fn incidents_above(seen: &[f64], c: f64) -> f64 {
+/// Expected number of incidents at or above `c`, of those seen in `weeks` (largest first): as many as were seen, or more if
+/// their tail says so.
+pub(super) fn incidents_above(seen: &[f64], weeks: f64, c: f64) -> f64 {
     let Some(last) = seen.last() else { return 0.0 };
+    let prior = PRIOR_SCALE + (INCIDENTS_SCALE - PRIOR_SCALE) * (weeks / INCIDENTS_WEEKS).clamp(0.0, 1.0);
     let above = seen.get(..INCIDENTS_TAIL).unwrap_or(seen);
-    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), INCIDENTS_SCALE);
+    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), prior);
     let counted = seen.partition_point(|one| *one >= c) as f64;
     libm::exp10(tail.log10_above(seen, c)).max(counted)
 }

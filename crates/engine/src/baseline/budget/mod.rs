@@ -261,7 +261,7 @@ impl Standard {
         let families = self.curves.len().max(1) as f64;
         let exceeding = |c: f64| {
             let nominal = NOMINAL_WEEKS * families * libm::exp10(-c);
-            (incidents_above(incidents, c) + nominal) / (self.weeks + NOMINAL_WEEKS)
+            (incidents_above(incidents, self.weeks, c) + nominal) / (self.weeks + NOMINAL_WEEKS)
         };
         let (mut low, mut high) = (-6.0, 60.0);
         for _ in 0..60 {
