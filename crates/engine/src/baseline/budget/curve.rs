@@ -9,9 +9,10 @@
 //!
 //! **Incidents** set the threshold, and there the highest are what matters: a small budget is spent on what comes once a
 //! month. That is of another kind than what comes daily (a backfill, a migration), so how far it goes cannot be told from
-//! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy: more so as an
-//! estate is known for longer, for in the first weeks a missed attack costs more than a false alert. What was an attack is
-//! left out when somebody has confirmed it, or a rule has explained it.
+//! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy. What was an
+//! attack is left out when somebody has confirmed it, or a rule has explained it. In the first weeks it is otherwise: one
+//! attack of which nobody was told would be all that an estate has seen, and nothing could reach it again. So the incidents
+//! of a young estate are taken like peaks, and get their heights as it grows older.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +26,11 @@ const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 4.0;
 /// Incidents that make their tail: what a budget of less than one a week asks for.
 const INCIDENTS_TAIL: usize = 3;
-/// The prior of its scale once an estate is known for some weeks; before, it comes from that of peaks. (Where C is right it
-/// would be 0.43: ten times fewer for each more.)
+/// The prior of its scale. (Where C is right it would be 0.43: ten times fewer for each more.)
 const INCIDENTS_SCALE: f64 = 2.5;
-const INCIDENTS_WEEKS: f64 = 4.0;
+/// Weeks up to which the highest incidents count without their height, and from which they count as they were.
+const YOUNG_WEEKS: f64 = 1.0;
+const KNOWN_WEEKS: f64 = 4.0;
 /// Least C: a family of which nothing can be said yet.
 pub(super) const LEAST_C: f64 = -9.0;
 /// Highest peaks, and incidents, whose actors are remembered: further down C is below anything that is told.
@@ -123,26 +125,32 @@ fn c(tail: Tail, heights: &[f64], weeks: f64, height: f64) -> f64 {
     (libm::log10(weeks) - tail.log10_above(heights, height)).max(LEAST_C)
 }
 
-/// Expected number of incidents at or above `c`, of those seen in `weeks` (largest first): as many as were seen, or more if
-/// their tail says so.
+/// Expected number of incidents at or above `c`, of those seen in `weeks` (largest first): at first by a tail in which the
+/// highest do not count with their height, later as many as were seen, or more if their own tail says so.
 pub(super) fn incidents_above(seen: &[f64], weeks: f64, c: f64) -> f64 {
     let Some(last) = seen.last() else { return 0.0 };
-    let prior = PRIOR_SCALE + (INCIDENTS_SCALE - PRIOR_SCALE) * (weeks / INCIDENTS_WEEKS).clamp(0.0, 1.0);
+    let young = Tail::of_most(seen, *last).log10_above(seen, c);
     let above = seen.get(..INCIDENTS_TAIL).unwrap_or(seen);
-    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), prior);
+    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), INCIDENTS_SCALE);
     let counted = seen.partition_point(|one| *one >= c) as f64;
-    libm::exp10(tail.log10_above(seen, c)).max(counted)
+    let known = tail.log10_above(seen, c).max(libm::log10(counted));
+    let share = ((weeks - YOUNG_WEEKS) / (KNOWN_WEEKS - YOUNG_WEEKS)).clamp(0.0, 1.0);
+    libm::exp10((1.0 - share) * young + share * known)
 }
 
 impl Tail {
     /// The tail of the heights of peaks, in descending order. Where there are few, it begins at the least height that
     /// is recorded, or at the smallest.
     fn of_peaks(heights: &[f64]) -> Tail {
-        let last = heights.last().copied().unwrap_or(super::Peak::LEAST);
-        let from = heights.get(TAIL).copied().unwrap_or(last.min(super::Peak::LEAST));
-        let above = heights.get(..TAIL).unwrap_or(heights);
+        Tail::of_most(heights, heights.last().copied().unwrap_or(f64::INFINITY).min(super::Peak::LEAST))
+    }
+
+    /// The tail of the 15 largest, of which the largest third counts without its height; where there are fewer, from
+    /// `floor` on.
+    fn of_most(values: &[f64], floor: f64) -> Tail {
+        let above = values.get(..TAIL).unwrap_or(values);
         let believed = if above.len() < FEW { above.len() } else { above.len() * BELIEVED_THIRDS / 3 };
-        Tail::of(above, from, believed, PRIOR_SCALE)
+        Tail::of(above, values.get(TAIL).copied().unwrap_or(floor), believed, PRIOR_SCALE)
     }
 
     /// The tail that values in descending order make above `from`. Of the largest only the number counts, but for the
