@@ -282,6 +282,9 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
 }
 
 #[cfg(test)]
+mod twins;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Operation;
@@ -289,7 +292,7 @@ mod tests {
     use crate::event::testing::{ACCOUNT, RecordBuilder, kms};
     use proptest::prelude::*;
 
-    fn record(what: u8, who: u8, how: u8) -> RecordBuilder {
+    pub(super) fn record(what: u8, who: u8, how: u8) -> RecordBuilder {
         let record = match what % 8 {
             0 => kms("Decrypt").set("requestParameters.encryptionContext.tenant", "t"),
             1 => kms("Decrypt")
@@ -320,11 +323,11 @@ mod tests {
         }
     }
 
-    fn walked(text: &str) -> Vec<Value<'_>> {
+    pub(super) fn walked(text: &str) -> Vec<Value<'_>> {
         Members::read(Value::new(text)).unwrap().slots().collect()
     }
 
-    fn found<'a>(shapes: &Shapes, text: &'a str) -> Option<Vec<Value<'a>>> {
+    pub(super) fn found<'a>(shapes: &Shapes, text: &'a str) -> Option<Vec<Value<'a>>> {
         let mut places = [Place::default(); SLOTS];
         let known = shapes.find(text, &mut places)?;
         let request = known.request()?;
