@@ -49,7 +49,8 @@
 //!
 //! **From scores to alerts** ([`budget`], [`judge`]). Thousands of dependent streams cannot be given one threshold on a
 //! probability. The estate calibrates itself: a peak is worth C = -log10 of how many such peaks the estate shows a
-//! week, those of the same actor within the last two weeks left out: an attack must not make its own repetition usual.
+//! week, what the same actor did of late (two weeks; growth: seven) left out: an attack must not make its own repetition
+//! usual.
 //! Of one actor the strongest evidence of each kind within a day adds up: counts, refusals, first uses, drift.
 //! The threshold on this sum is the one that the estate's incidents exceed as often as the user's budget allows.
 //!

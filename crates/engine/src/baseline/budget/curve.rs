@@ -125,17 +125,43 @@ fn c(tail: Tail, heights: &[f64], weeks: f64, height: f64) -> f64 {
     (libm::log10(weeks) - tail.log10_above(heights, height)).max(LEAST_C)
 }
 
-/// Expected number of incidents at or above `c`, of those seen in `weeks` (largest first): at first by a tail in which the
-/// highest do not count with their height, later as many as were seen, or more if their own tail says so.
-pub(super) fn incidents_above(seen: &[f64], weeks: f64, c: f64) -> f64 {
-    let Some(last) = seen.last() else { return 0.0 };
-    let young = Tail::of_most(seen, *last).log10_above(seen, c);
-    let above = seen.get(..INCIDENTS_TAIL).unwrap_or(seen);
-    let tail = Tail::of(above, *seen.get(INCIDENTS_TAIL).unwrap_or(last), above.len(), INCIDENTS_SCALE);
-    let counted = seen.partition_point(|one| *one >= c) as f64;
-    let known = tail.log10_above(seen, c).max(libm::log10(counted));
-    let share = ((weeks - YOUNG_WEEKS) / (KNOWN_WEEKS - YOUNG_WEEKS)).clamp(0.0, 1.0);
-    libm::exp10((1.0 - share) * young + share * known)
+/// How often incidents of a given worth come.
+pub(super) struct Incidents<'s> {
+    /// Largest first.
+    seen: &'s [f64],
+    /// A tail in which the highest do not count with their height.
+    young: Tail,
+    /// One of the highest alone.
+    known: Tail,
+    /// How much of the second counts.
+    share: f64,
+}
+
+impl<'s> Incidents<'s> {
+    /// Of those `seen` in so many `weeks`, largest first.
+    pub(super) fn of(seen: &'s [f64], weeks: f64) -> Incidents<'s> {
+        let last = seen.last().copied().unwrap_or_default();
+        let above = seen.get(..INCIDENTS_TAIL).unwrap_or(seen);
+        let from = seen.get(INCIDENTS_TAIL).copied().unwrap_or(last);
+        Incidents {
+            seen,
+            young: Tail::of_most(seen, last),
+            known: Tail::of(above, from, above.len(), INCIDENTS_SCALE),
+            share: ((weeks - YOUNG_WEEKS) / (KNOWN_WEEKS - YOUNG_WEEKS)).clamp(0.0, 1.0),
+        }
+    }
+
+    /// Expected number of incidents at or above `c`: at first by a tail in which the highest do not count with their
+    /// height, later as many as were seen, or more if their own tail says so.
+    pub(super) fn above(&self, c: f64) -> f64 {
+        if self.seen.is_empty() {
+            return 0.0;
+        }
+        let young = self.young.log10_above(self.seen, c);
+        let counted = self.seen.partition_point(|one| *one >= c) as f64;
+        let known = self.known.log10_above(self.seen, c).max(libm::log10(counted));
+        libm::exp10((1.0 - self.share) * young + self.share * known)
+    }
 }
 
 impl Tail {

@@ -27,7 +27,7 @@ pub use peaks::{Family, Peak, Span};
 
 use super::bytes::MAX_HOUR;
 use crate::state::Merge;
-use curve::{Curve, Seen, incidents_above};
+use curve::{Curve, Incidents, Seen};
 use peaks::Peaks;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,9 +259,10 @@ impl Standard {
     /// The C that `budget` such incidents (largest first) a week exceed.
     fn exceeded(&self, budget: f64, incidents: &[f64]) -> f64 {
         let families = self.curves.len().max(1) as f64;
+        let incidents = Incidents::of(incidents, self.weeks);
         let exceeding = |c: f64| {
             let nominal = NOMINAL_WEEKS * families * libm::exp10(-c);
-            (incidents_above(incidents, self.weeks, c) + nominal) / (self.weeks + NOMINAL_WEEKS)
+            (incidents.above(c) + nominal) / (self.weeks + NOMINAL_WEEKS)
         };
         let (mut low, mut high) = (-6.0, 60.0);
         for _ in 0..60 {
