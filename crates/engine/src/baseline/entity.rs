@@ -3,9 +3,10 @@
 //! An entity without counts costs nothing but an empty list. The clock that closes hours is not kept here but by the
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
+use super::budget::Peak;
 use super::hour::{Hour, Kept};
 use super::hours;
-use super::rate::{Drift, Rhythm, Score, Window};
+use super::rate::{Drift, Profile, Rhythm, Score, Window};
 use super::series::{ClosedHour, Series};
 use super::share::{Share, ShareScore};
 use crate::event::Event;
@@ -69,6 +70,9 @@ pub struct Closed {
     pub hour: Hour,
     /// How long the entity had been known.
     pub age: Age,
+    /// Whether the entity keeps to a schedule, as jobs do ([`super::rate::Profile::keeps_schedule`]); not looked at where no
+    /// count is unusual.
+    pub keeps_schedule: bool,
 }
 
 impl Baseline {
@@ -118,9 +122,31 @@ impl Baseline {
             if !measure.seasonal {
                 scores.retain(|score| score.window == Window::Hour);
             }
-            all.push(Closed { measure, at: hour, scores, drift, share: None, hour: counted, age });
+            all.push(Closed {
+                measure,
+                at: hour,
+                scores,
+                drift,
+                share: None,
+                hour: counted,
+                age,
+                keeps_schedule: false,
+            });
         }
         self.judge_share(hour, &mut all);
+        let is_unusual = |one: &Closed| {
+            let scores = one.scores.iter().map(|score| score.calibrated);
+            let drift = one.drift.map(|drift| drift.calibrated);
+            scores
+                .chain(drift)
+                .chain(one.share.map(|share| share.calibrated))
+                .any(|calibrated| calibrated >= Peak::LEAST)
+        };
+        if all.iter().any(is_unusual)
+            && self.series().any(|(_, series)| series.profile().is_some_and(Profile::keeps_schedule))
+        {
+            all.iter_mut().for_each(|one| one.keeps_schedule = true);
+        }
         if !all.is_empty() {
             self.first = Some(first);
             if self.last < Some(hour) {

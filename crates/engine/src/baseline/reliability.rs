@@ -99,6 +99,7 @@ mod tests {
             share: None,
             hour: Hour::default(),
             age: Age { hours: 500, active_hours: 100 },
+            keeps_schedule: false,
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) fn finding(
         finding.principal = Some(first.by.actor());
     }
     finding.severity = if episode.excess >= 2.0 { Severity::High } else { Severity::Medium };
-    let is_count = !matches!(top.sign, Sign::FirstUses { .. });
+    let is_count = !matches!(top.sign, Sign::FirstUses { .. } | Sign::QuietHour { .. });
     let with = if is_count && top.entity != episode.actor { " with {key}" } else { "" };
     finding.title = format!("{}: {}{with}, {}", who(&episode.actor), seen(top, key_of(top)), usual(top));
     // That something was refused says more about an intention than all else.
@@ -62,6 +62,7 @@ pub(super) fn finding(
         Sign::Count { score, .. } => (score.observed as f64, score.mean),
         Sign::Drift { drift, .. } => (drift.observed as f64, drift.mean),
         Sign::Share { score } => (score.refused as f64, score.calls as f64 * score.usual),
+        Sign::QuietHour { activity, .. } => (1.0, *activity),
         Sign::FirstUses { novelty, .. } => {
             let parts = &novelty.parts;
             let hazard = parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
@@ -114,6 +115,7 @@ fn stream(part: &Anomaly) -> (&Entity, &'static str) {
         Sign::Count { measure, .. } => measure.id,
         Sign::Drift { .. } => "drift",
         Sign::Share { .. } => "denied_share",
+        Sign::QuietHour { .. } => "quiet_hour",
         Sign::FirstUses { .. } => "first_uses",
     };
     (&part.entity, what)
@@ -136,6 +138,7 @@ fn score_unit(part: &Anomaly) -> &'static str {
     match &part.sign {
         Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.unit,
         Sign::Share { .. } => "calls refused",
+        Sign::QuietHour { .. } => "quiet hours",
         Sign::FirstUses { .. } => "first uses",
     }
 }
@@ -195,6 +198,12 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
             known_for(top.age.hours),
             hours(i64::from(top.age.active_hours)),
             mean(score.calls as f64 * score.usual),
+        ),
+        Sign::QuietHour { .. } => format!(
+            "{} was {}. In {} of history it hardly ever was. ",
+            who(&episode.actor),
+            seen(top, key_of(top)),
+            known_for(top.age.hours),
         ),
         Sign::FirstUses { novelty, values } => {
             let of_key = top.entity.is_key();
@@ -398,6 +407,10 @@ fn of_part(part: &Anomaly) -> Details {
             ("refused", json!(score.refused)),
             ("calls", json!(score.calls)),
             ("usual_share", json!(rounded(score.usual))),
+        ]),
+        Sign::QuietHour { activity, .. } => details.extend([
+            ("hour", json!(words::hour_of_week(part.hour))),
+            ("active_in_such_hours", json!(rounded(*activity))),
         ]),
         Sign::FirstUses { novelty, values } => {
             let first = values.iter().zip(&novelty.parts).map(|(value, part)| {

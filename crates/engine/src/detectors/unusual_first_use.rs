@@ -3,7 +3,8 @@
 //! ## What it finds
 //!
 //! A principal that calls from a network, with an agent, in a Region, for an account, with an operation or with a key
-//! that it has never shown before, or that is refused something for the first time, where that is unusual for it.
+//! that it has never shown before, that is refused something for the first time, or that decrypts at an hour of the week
+//! at which it hardly ever does, where that is unusual for it.
 //!
 //! ## Why it matters
 //!
@@ -20,6 +21,9 @@
 //! a hundred times rarer than the threshold on High, never Critical by itself. An unusual rate or unusual denials of
 //! the same principal within a day count together with it.
 //!
+//! Of decrypts and data keys it is known how often each hour of the week was active. An hour that is active less often
+//! than in one week of a hundred counts, together with how much was done in it.
+//!
 //! Networks are the VPC endpoint, else the /24 of the address (IPv6: the /48, private addresses: the /16). Of agents
 //! the product and its major version count. Session names are not looked at. Principals of AWS services are left out,
 //! and so are networks and agents where a service calls for the principal. Of principals that are new themselves (less
@@ -35,7 +39,7 @@
 //!
 //! ## False positives
 //!
-//! A person who travels and gets a new laptop; a service that moves to another VPC and another SDK in one release; an
+//! Work at night on an incident or a release; a person who travels and gets a new laptop; a service that moves to another VPC and another SDK in one release; an
 //! old role that is given a new task.
 //!
 //! ## What it cannot see

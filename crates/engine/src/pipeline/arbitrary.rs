@@ -139,6 +139,9 @@ fn is_sound(episode: &Episode) -> bool {
             [drift.mean, drift.dispersion, drift.surprise, drift.calibrated].iter().all(|n| n.is_finite())
         }
         Sign::Share { score } => score.calibrated.is_finite() && (0.0..=1.0).contains(&score.usual),
+        Sign::QuietHour { activity, calibrated, .. } => {
+            calibrated.is_finite() && (0.0..=1.0).contains(activity)
+        }
         Sign::FirstUses { novelty, .. } => {
             novelty.score.is_finite() && novelty.parts.iter().all(|part| part.hazard.is_finite())
         }

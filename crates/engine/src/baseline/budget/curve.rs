@@ -1,8 +1,7 @@
 //! How often the estate shows a peak of a given height, and an incident of a given worth.
 //!
-//! **Outliers.** The tail of peaks is to say what is usual, and the highest peaks may be attacks. So the largest third of those
-//! that make the tail count only as "at least so high" (a sample censored at its largest third, Epstein and Sobel 1953):
-//! they are counted, but how far they stand out does not make the next one less unusual.
+//! **Tails.** The heights above the 15 largest are taken as exponential, with their whole excess: what comes now and then (jobs
+//! that catch up) is then known for what it is worth. An attack that nobody confirms is so, too, for eight weeks.
 //!
 //! **Oneself.** A peak is compared with those of others, and with older ones of the same actor: what somebody did within
 //! the last two weeks (growth: seven) does not make it usual for the same to do it again. Who does it for longer is known for it.
@@ -12,23 +11,20 @@
 //! the latter. Each incident counts as it was, and until some have been seen the tail is taken as heavy. What was an
 //! attack is left out when somebody has confirmed it, or a rule has explained it. In the first weeks it is otherwise: one
 //! attack of which nobody was told would be all that an estate has seen, and nothing could reach it again. So the incidents
-//! of a young estate are taken like peaks, and get their heights as it grows older.
+//! of a young estate are taken like peaks, and count for themselves as it grows older.
 
 use serde::{Deserialize, Serialize};
 
 /// Peaks that make the tail.
 const TAIL: usize = 15;
-/// Of those that make the tail, the part whose heights count, in thirds; where there are fewer than six, all do.
-const BELIEVED_THIRDS: usize = 2;
-const FEW: usize = 6;
 /// The prior of the tail's scale (in powers of ten), and the peaks it is worth.
 const PRIOR_SCALE: f64 = 1.0;
 const PRIOR_PEAKS: f64 = 4.0;
 /// Incidents that make their tail: what a budget of less than one a week asks for.
 const INCIDENTS_TAIL: usize = 3;
 /// The prior of its scale. (Where C is right it would be 0.43: ten times fewer for each more.)
-const INCIDENTS_SCALE: f64 = 2.5;
-/// Weeks up to which the highest incidents count without their height, and from which they count as they were.
+const INCIDENTS_SCALE: f64 = 1.5;
+/// Weeks up to which incidents are taken like peaks, and from which the highest count for themselves.
 const YOUNG_WEEKS: f64 = 1.0;
 const KNOWN_WEEKS: f64 = 4.0;
 /// Least C: a family of which nothing can be said yet.
@@ -129,7 +125,7 @@ fn c(tail: Tail, heights: &[f64], weeks: f64, height: f64) -> f64 {
 pub(super) struct Incidents<'s> {
     /// Largest first.
     seen: &'s [f64],
-    /// A tail in which the highest do not count with their height.
+    /// A tail like that of peaks.
     young: Tail,
     /// One of the highest alone.
     known: Tail,
@@ -146,13 +142,13 @@ impl<'s> Incidents<'s> {
         Incidents {
             seen,
             young: Tail::of_most(seen, last),
-            known: Tail::of(above, from, above.len(), INCIDENTS_SCALE),
+            known: Tail::of(above, from, INCIDENTS_SCALE),
             share: ((weeks - YOUNG_WEEKS) / (KNOWN_WEEKS - YOUNG_WEEKS)).clamp(0.0, 1.0),
         }
     }
 
-    /// Expected number of incidents at or above `c`: at first by a tail in which the highest do not count with their
-    /// height, later as many as were seen, or more if their own tail says so.
+    /// Expected number of incidents at or above `c`: at first by a tail like that of peaks, later as many as were seen, or
+    /// more if the tail of the highest says so.
     pub(super) fn above(&self, c: f64) -> f64 {
         if self.seen.is_empty() {
             return 0.0;
@@ -171,21 +167,16 @@ impl Tail {
         Tail::of_most(heights, heights.last().copied().unwrap_or(f64::INFINITY).min(super::Peak::LEAST))
     }
 
-    /// The tail of the 15 largest, of which the largest third counts without its height; where there are fewer, from
-    /// `floor` on.
+    /// The tail of the 15 largest; where there are fewer, from `floor` on.
     fn of_most(values: &[f64], floor: f64) -> Tail {
         let above = values.get(..TAIL).unwrap_or(values);
-        let believed = if above.len() < FEW { above.len() } else { above.len() * BELIEVED_THIRDS / 3 };
-        Tail::of(above, values.get(TAIL).copied().unwrap_or(floor), believed, PRIOR_SCALE)
+        Tail::of(above, values.get(TAIL).copied().unwrap_or(floor), PRIOR_SCALE)
     }
 
-    /// The tail that values in descending order make above `from`. Of the largest only the number counts, but for the
-    /// last so many, which are `believed`.
-    fn of(above: &[f64], from: f64, believed: usize, prior_scale: f64) -> Tail {
-        let (outlying, heights) = above.split_at(above.len().saturating_sub(believed));
-        let most = heights.first().map_or(0.0, |most| most - from);
-        let excess = heights.iter().map(|value| value - from).sum::<f64>() + outlying.len() as f64 * most;
-        let scale = (excess + PRIOR_PEAKS * prior_scale) / (heights.len() as f64 + PRIOR_PEAKS);
+    /// The tail that values in descending order make above `from`.
+    fn of(above: &[f64], from: f64, prior_scale: f64) -> Tail {
+        let excess: f64 = above.iter().map(|value| value - from).sum();
+        let scale = (excess + PRIOR_PEAKS * prior_scale) / (above.len() as f64 + PRIOR_PEAKS);
         // Nothing seen is at most about one.
         Tail { from, count: (above.len() as f64).max(1.0), scale }
     }
@@ -227,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn how_far_an_attack_stood_out_does_not_hide_the_next() {
+    fn what_came_before_is_known_for_what_it_was_worth() {
+        // Jobs that catch up once a week.
+        let curve = of(exponential(40, 0.8).chain([9.0, 9.5, 10.0, 10.5, 11.0, 11.5, 12.0, 12.5]), 8.0);
         let calm = of(exponential(40, 0.8), 8.0);
-        let attacked = |height| of(exponential(40, 0.8).chain([height; 3]), 8.0);
-        let [far, farther] = [attacked(12.0).c(9.0, 0), attacked(80.0).c(9.0, 0)];
-        assert_eq!(far, farther);
-        assert!(far > calm.c(9.0, 0) - 1.5, "{far} {}", calm.c(9.0, 0));
+        assert!(curve.c(10.0, 0) < 0.7, "{}", curve.c(10.0, 0));
+        assert!(calm.c(10.0, 0) > 3.0, "{}", calm.c(10.0, 0));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //!    the last eight weeks, declustered per entity. Their tail is taken as exponential above the 15 largest
 //!    (peaks over threshold: Pickands 1975, Davison and Smith 1990), below it they are counted. `C =
 //!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
-//!    weeks. How far the highest stand out does not count, nor what the same actor did of late: an attack must not
-//!    make the next one usual. ([`curve`])
+//!    weeks. What the same actor did of late does not count: an attack must not make the next one of the same usual.
+//!    ([`curve`])
 //! 2. **Over families**: peaks of one actor within a day make an incident. Families fall into groups of evidence that
 //!    tell the same (counts of all kinds; refusals; first uses); of each group the largest C counts, and the groups
 //!    add up ([`combined`]). The threshold on this sum is the one that the incidents of the last weeks exceed
@@ -44,7 +44,7 @@ pub const WEAKEST: f64 = -0.5;
 /// Weeks of the nominal rate that count as seen beside what the estate shows.
 const NOMINAL_WEEKS: f64 = 0.3;
 /// Families at most. They come from the code, not from logs; this bounds what is read back.
-const MAX_FAMILIES: usize = 64;
+const MAX_FAMILIES: usize = 128;
 
 /// What the estate usually reaches.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -41,6 +41,19 @@ impl Entity {
         }
     }
 
+    /// The class of one that keeps to a schedule: jobs are compared with jobs.
+    pub(super) fn class_on_schedule(&self) -> &'static str {
+        match self.class() {
+            "principal" => "job",
+            class => class,
+        }
+    }
+
+    /// Whether it has hours of its own. A key has those of its users, and a service of AWS those of its customers.
+    pub(super) fn has_hours(&self) -> bool {
+        matches!(self, Entity::Principal(id) if !is_service(id))
+    }
+
     /// The hash by which calibrations know it.
     pub fn hash(&self) -> u64 {
         xxh3_64(self.id().as_bytes())

@@ -173,8 +173,12 @@ impl Judge {
         let drift = closed.drift.map(|drift| Sign::Drift { measure: closed.measure, drift });
         // Of what is new nobody knows what share is usual.
         let share = closed.share.filter(|_| !is_new).map(|score| Sign::Share { score });
-        for sign in counts.chain(drift).chain(share) {
-            self.weigh(is_new, sign, (entity, actor, closed.at), || (closed.age, by.first(), by.sightings()));
+        let quiet = Sign::quiet_hour(closed).filter(|_| !is_new && entity.has_hours());
+        let class =
+            if closed.keeps_schedule && !is_new { entity.class_on_schedule() } else { entity.class() };
+        for sign in counts.chain(drift).chain(share).chain(quiet) {
+            let about = || (closed.age, by.first(), by.sightings());
+            self.weigh((is_new, class), sign, (entity, actor, closed.at), about);
         }
     }
 
@@ -197,12 +201,12 @@ impl Judge {
     pub fn take_first_uses(&mut self, uses: FirstUses<'_>) {
         let FirstUses { entity, actor, hour, novelty, values, age, first, sightings } = uses;
         let sign = Sign::FirstUses { novelty, values };
-        self.weigh(age.is_new(), sign, (entity, actor, hour), || (age, first, sightings));
+        self.weigh((age.is_new(), entity.class()), sign, (entity, actor, hour), || (age, first, sightings));
     }
 
     fn weigh(
         &mut self,
-        is_new: bool,
+        (is_new, class): (bool, &str),
         sign: Sign,
         (entity, actor, hour): (&Entity, &Entity, i64),
         about: impl FnOnce() -> (Age, Option<Trace>, Sightings),
@@ -212,7 +216,7 @@ impl Judge {
             return;
         }
         let side = if is_new { &mut self.newcomers } else { &mut self.established };
-        let family = Family::new(&format!("{}/{}", entity.class(), sign.family()), sign.span());
+        let family = Family::new(&format!("{class}/{}", sign.family()), sign.span());
         let peak = Peak { entity: entity.hash(), actor: actor.hash(), hour, score: calibrated };
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
@@ -289,6 +293,7 @@ fn group_of(family: &Family) -> u8 {
     let id = family.measure().split_once('/').map_or("", |(_, id)| id);
     let group = match (family.span(), measures::ALL.iter().find(|measure| measure.id == id)) {
         (_, None) if id == sign::DENIED_SHARE => Group::Denials,
+        (_, None) if id == sign::QUIET_HOUR => Group::QuietHours,
         (budget::Span::Novelty, _) | (_, None) => Group::FirstUses,
         (budget::Span::Drift, _) => Group::Drift,
         (_, Some(measure)) => Group::of(measure),

@@ -2,6 +2,7 @@
 
 use super::span;
 use crate::baseline::budget::Span;
+use crate::baseline::entity::Closed;
 use crate::baseline::novelty::{Dimension, Novelty};
 use crate::baseline::rate::{Drift, Score, Window};
 use crate::baseline::share::ShareScore;
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The family of shares.
 pub(super) const DENIED_SHARE: &str = "denied_share";
 
+/// The family of hours in which one is hardly ever active.
+pub(super) const QUIET_HOUR: &str = "quiet_hour";
+
 /// What anomalies are about: which detector tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,7 +23,7 @@ pub enum Topic {
     Rate,
     /// Refusals and trials.
     Denials,
-    /// First uses.
+    /// First uses, and use at an unusual hour.
     FirstUses,
 }
 
@@ -34,6 +38,8 @@ pub enum Group {
     FirstUses,
     /// More use from week to week.
     Drift,
+    /// Use at an hour at which there is none as a rule.
+    QuietHours,
 }
 
 impl Group {
@@ -53,7 +59,7 @@ impl Group {
         match self {
             Group::Rate | Group::Drift => Topic::Rate,
             Group::Denials => Topic::Denials,
-            Group::FirstUses => Topic::FirstUses,
+            Group::FirstUses | Group::QuietHours => Topic::FirstUses,
         }
     }
 }
@@ -83,6 +89,14 @@ pub enum Sign {
     Share {
         /// The judgement.
         score: ShareScore,
+    },
+    /// Active in an hour of the week in which it is hardly ever active.
+    QuietHour {
+        /// π: how likely it is that such an hour is active.
+        activity: f64,
+        /// T: -log10 of that, or what the stream's count is worth if that is less: who is often active at odd hours has seldom
+        /// an unusual count.
+        calibrated: f64,
     },
     /// Something for the first time.
     FirstUses {
@@ -124,12 +138,21 @@ mod by_code {
 }
 
 impl Sign {
+    /// The hour as such, if it is one in which there is hardly ever anything.
+    pub(super) fn quiet_hour(closed: &Closed) -> Option<Sign> {
+        let score =
+            closed.scores.iter().find(|score| closed.measure.seasonal && score.window == Window::Hour)?;
+        let calibrated = score.calibrated.min(-libm::log10(score.activity));
+        Some(Sign::QuietHour { activity: score.activity, calibrated })
+    }
+
     /// T: minus log10 of its probability, as far as is known.
     pub fn calibrated(&self) -> f64 {
         match self {
             Sign::Count { score, .. } => score.calibrated,
             Sign::Drift { drift, .. } => drift.calibrated,
             Sign::Share { score } => score.calibrated,
+            Sign::QuietHour { calibrated, .. } => *calibrated,
             Sign::FirstUses { novelty, .. } => novelty.score,
         }
     }
@@ -140,6 +163,7 @@ impl Sign {
             Sign::Count { measure, .. } => Group::of(measure),
             Sign::Drift { .. } => Group::Drift,
             Sign::Share { .. } => Group::Denials,
+            Sign::QuietHour { .. } => Group::QuietHours,
             Sign::FirstUses { .. } => Group::FirstUses,
         }
     }
@@ -149,6 +173,7 @@ impl Sign {
         match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
             Sign::Share { .. } => DENIED_SHARE,
+            Sign::QuietHour { .. } => QUIET_HOUR,
             Sign::FirstUses { novelty, .. } if novelty.is_critical() => "first_uses_critical",
             Sign::FirstUses { .. } => "first_uses",
         }
@@ -169,7 +194,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => span(score.window),
             Sign::Drift { .. } => Span::Drift,
-            Sign::Share { .. } => Span::Hour,
+            Sign::Share { .. } | Sign::QuietHour { .. } => Span::Hour,
             Sign::FirstUses { .. } => Span::Novelty,
         }
     }
@@ -178,8 +203,9 @@ impl Sign {
     pub(super) fn code(&self) -> (u8, Span) {
         let measure = match self {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.code,
-            // No measure has this code.
+            // No measure has these codes.
             Sign::Share { .. } | Sign::FirstUses { .. } => 0,
+            Sign::QuietHour { .. } => u8::MAX,
         };
         (measure, self.span())
     }
@@ -189,7 +215,7 @@ impl Sign {
         match self {
             Sign::Count { score, .. } => score.window.hours(),
             Sign::Drift { .. } => 168,
-            Sign::Share { .. } | Sign::FirstUses { .. } => 1,
+            Sign::Share { .. } | Sign::QuietHour { .. } | Sign::FirstUses { .. } => 1,
         }
     }
 }

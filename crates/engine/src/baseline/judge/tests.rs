@@ -23,7 +23,16 @@ fn score(hour: i64, t: f64, window: Window) -> Score {
 fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed {
     let age = Age { hours: if is_new { 3 } else { 500 }, active_hours: 100 };
     let scores = vec![score(hour, t, Window::Hour)];
-    Closed { measure, at: START + hour, scores, drift: None, share: None, hour: Hour::default(), age }
+    Closed {
+        measure,
+        at: START + hour,
+        scores,
+        drift: None,
+        share: None,
+        hour: Hour::default(),
+        age,
+        keeps_schedule: false,
+    }
 }
 
 fn begin(judge: &mut Judge, hour: i64) {
@@ -429,4 +438,59 @@ fn episodes_are_bounded_and_the_oldest_are_forgotten() {
 
 fn judge_threshold() -> Threshold {
     judge(&[]).thresholds().unwrap()[0]
+}
+
+#[test]
+fn jobs_that_catch_up_do_not_make_it_usual_for_others() {
+    let mut judge = Judge::default();
+    begin(&mut judge, 0);
+    for day in 0..40i64 {
+        let job = Entity::Principal(format!("arn:aws:iam::111122223333:role/job-{day}"));
+        begin(&mut judge, day * 24);
+        let caught_up = Closed { keeps_schedule: true, ..closed(day * 24, 11.0, DECRYPTS, false) };
+        judge.take(&job, &job, &caught_up, &Hour::default());
+    }
+    begin(&mut judge, 960);
+    let (standard, _) = judge.established.standard.as_ref().unwrap();
+    let c = |class: &str| standard.c(&Family::new(&format!("{class}/decrypts"), Span::Hour), 11.0, 0);
+    assert!(c("job") < 0.0 && c("principal") > 2.0, "{} {}", c("job"), c("principal"));
+}
+
+/// A busy hour at which there is hardly ever one.
+fn at_night(hour: i64, measure: &'static Measure) -> Closed {
+    let mut closed = closed(hour, 5.0, measure, false);
+    closed.scores[0].activity = 0.003;
+    closed
+}
+
+#[test]
+fn an_hour_at_which_there_is_hardly_ever_anything_counts_beside_what_was_done_in_it() {
+    let parts = |who: Entity, closed: &Closed| {
+        let mut judge = Judge::default();
+        begin(&mut judge, 0);
+        begin(&mut judge, 100);
+        judge.take(&who, &who, closed, &Hour::default());
+        let mut episodes = judge.episodes();
+        let episode = episodes.pop().expect("an episode");
+        let groups: BTreeSet<Group> = episode.parts.iter().map(|part| part.sign.group()).collect();
+        (groups, episode.c)
+    };
+    let (groups, worth) = parts(role(), &at_night(100, DECRYPTS));
+    assert_eq!(groups, BTreeSet::from([Group::Rate, Group::QuietHours]));
+    let (groups, by_day) = parts(role(), &closed(100, 5.0, DECRYPTS, false));
+    assert_eq!(groups, BTreeSet::from([Group::Rate]));
+    assert!(worth > by_day + 0.3, "{worth} {by_day}");
+    // Keys and services of AWS have no hours of their own, and only decrypts have the rhythm of a week.
+    for other in [Entity::Key("arn".into()), Entity::Principal("service:rds".into())] {
+        assert!(!parts(other, &at_night(100, DECRYPTS)).0.contains(&Group::QuietHours));
+    }
+    assert!(!parts(role(), &at_night(100, &measures::encrypts::MEASURE)).0.contains(&Group::QuietHours));
+}
+
+#[test]
+fn who_is_often_active_at_odd_hours_does_not_surprise_by_it() {
+    let mut closed = at_night(100, DECRYPTS);
+    closed.scores[0].calibrated = 1.2;
+    let Some(Sign::QuietHour { calibrated, .. }) = Sign::quiet_hour(&closed) else { panic!("no sign") };
+    assert_eq!(calibrated, 1.2);
 }

@@ -18,7 +18,7 @@
 //!   and everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same
 //!   counts hold the same bytes, and a profile that was saved and loaded equals one that was not.
 //!
-//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`; `encoding`
+//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`, `schedule`; `encoding`
 //! is the binary form.
 
 mod calibration;
@@ -26,6 +26,7 @@ mod dispersion;
 mod drift;
 mod encoding;
 mod level;
+mod schedule;
 mod score;
 mod season;
 mod week;

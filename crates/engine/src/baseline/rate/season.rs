@@ -21,13 +21,13 @@ pub(super) const CELL_HALF_LIFE: f64 = 3.0;
 /// Half-life of the share of active hours over all hours of the week, in hours: the same three weeks.
 const SHARE_HALF_LIFE: f64 = CELL_HALF_LIFE * 168.0;
 /// Visits that the mean of the next coarser grouping is worth against a cell's own, for amounts.
-const AMOUNT_SHRINKAGE: f64 = 2.0;
+pub(super) const AMOUNT_SHRINKAGE: f64 = 2.0;
 /// The same for the probability of activity.
-const ACTIVITY_SHRINKAGE: f64 = 1.0;
+pub(super) const ACTIVITY_SHRINKAGE: f64 = 1.0;
 /// Half-life of the likelihood of the hypotheses, in hours (ten days).
 const FIT_HALF_LIFE: f64 = 240.0;
 /// Least probability of activity: an hour that was never active costs at most four points of score.
-const MIN_ACTIVITY: f64 = 1e-4;
+pub(super) const MIN_ACTIVITY: f64 = 1e-4;
 /// 1970-01-01 was a Thursday: so many hours later than the Monday that begins its week.
 const EPOCH_HOUR_OF_WEEK: i64 = 72;
 
@@ -65,7 +65,7 @@ pub(super) struct Share {
 
 impl Share {
     /// Share of active hours, as of the end of `as_of`; the sums stand as of `touched`.
-    fn mean(self, first: i64, touched: i64, as_of: i64) -> f64 {
+    pub(super) fn mean(self, first: i64, touched: i64, as_of: i64) -> f64 {
         let active = f64::from(self.active) * left_after(as_of - touched, SHARE_HALF_LIFE);
         (active + 0.5) / (decayed_ones(as_of - first + 1, SHARE_HALF_LIFE) + 1.0)
     }
@@ -128,7 +128,7 @@ impl Season {
         let activity = (self.active(cell, as_of) + ACTIVITY_SHRINKAGE * by_day)
             / (visits_of(cell, first, as_of) + ACTIVITY_SHRINKAGE);
 
-        let mean = (self.total(&self.amounts, as_of) + 1.0) / (self.total(&self.active, as_of) + 1.0);
+        let mean = self.mean_amount(as_of);
         let by_day = (amount + AMOUNT_SHRINKAGE * mean) / (active + AMOUNT_SHRINKAGE);
         let by_week = (self.amount(cell, as_of) + AMOUNT_SHRINKAGE * by_day)
             / (self.active(cell, as_of) + AMOUNT_SHRINKAGE);
@@ -179,11 +179,16 @@ impl Season {
         self.fit = self.fit.map(|fit| kept(f64::from(fit) * left_after(elapsed, FIT_HALF_LIFE)));
     }
 
-    fn amount(&self, cell: usize, as_of: i64) -> f64 {
+    /// The mean amount of an active hour.
+    pub(super) fn mean_amount(&self, as_of: i64) -> f64 {
+        (self.total(&self.amounts, as_of) + 1.0) / (self.total(&self.active, as_of) + 1.0)
+    }
+
+    pub(super) fn amount(&self, cell: usize, as_of: i64) -> f64 {
         self.amounts.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
     }
 
-    fn active(&self, cell: usize, as_of: i64) -> f64 {
+    pub(super) fn active(&self, cell: usize, as_of: i64) -> f64 {
         self.active.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
     }
 
@@ -202,7 +207,7 @@ impl Season {
 }
 
 /// Decayed number of visits of a cell between `first` and `as_of`.
-fn visits_of(cell: usize, first: i64, as_of: i64) -> f64 {
+pub(super) fn visits_of(cell: usize, first: i64, as_of: i64) -> f64 {
     decayed_ones(last_visit(cell, as_of) - last_visit(cell, first - 1), CELL_HALF_LIFE)
 }
 

@@ -305,6 +305,26 @@ fn what_is_seen_is_named_up_to_three_values() {
     assert!(seen_of(about, role()).starts_with("about 60 "));
 }
 
+#[test]
+fn an_unusual_hour_is_told_with_its_day_and_how_seldom_it_is() {
+    let quiet = || Sign::QuietHour { activity: 0.0025, calibrated: 2.6 };
+    let night = |sign| Anomaly { hour: 493_850, ..anomaly(role(), sign, 2.0) };
+    let finding = found(&episode(vec![night(quiet()), Anomaly { c: 1.0, ..night(count(60, 2.0)) }]));
+    assert!(
+        finding
+            .title
+            .ends_with("active on a Monday between 02:00 and 03:00 UTC, usually in 1 of 400 such hours"),
+        "{}",
+        finding.title
+    );
+    assert!(finding.explanation.contains("of history it hardly ever was. "), "{}", finding.explanation);
+    assert!(finding.explanation.contains("Unusual as well: 60 decrypts"), "{}", finding.explanation);
+    assert_eq!(finding.evidence.expected, Some(0.0025));
+    let finding = found(&episode(vec![night(count(60, 2.0)), Anomaly { c: 1.0, ..night(quiet()) }]));
+    let text = &finding.explanation;
+    assert!(text.contains("active on a Monday between 02:00 and 03:00 UTC (usually in 1"), "{text}");
+}
+
 fn score() -> Score {
     let Sign::Count { score, .. } = count(60, 2.0) else { unreachable!() };
     score

@@ -37,6 +37,7 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
         Sign::Share { score } => {
             format!("{} of {} calls refused within an hour", grouped(score.refused), grouped(score.calls))
         }
+        Sign::QuietHour { .. } => format!("active on a {}", hour_of_week(part.hour)),
         Sign::FirstUses { novelty, .. } if part.entity.is_key() => {
             let users = novelty.parts.first().map_or(0, |part| part.first_uses);
             match users {
@@ -52,6 +53,16 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
             format!("first use of {}", listed(&named))
         }
     }
+}
+
+/// "Sunday between 02:00 and 03:00 UTC", of whole hours since the epoch.
+pub(super) fn hour_of_week(hour: i64) -> String {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    // 1970-01-01 was a Thursday.
+    let day = (hour.div_euclid(24) + 3).rem_euclid(7);
+    let day = DAYS.get(day as usize).copied().unwrap_or_default();
+    let of_day = hour.rem_euclid(24);
+    format!("{day} between {of_day:02}:00 and {:02}:00 UTC", (of_day + 1) % 24)
 }
 
 /// "1 distinct key denied", "2 distinct keys denied". The unit is that of a measure.
@@ -77,6 +88,9 @@ pub(super) fn usual(part: &Anomaly) -> String {
         Sign::Drift { drift, .. } => format!("usually about {}", mean(drift.mean)),
         Sign::Share { score } if score.calls as f64 * score.usual < 0.05 => "usually none".to_owned(),
         Sign::Share { score } => format!("usually {}", share(score.usual)),
+        Sign::QuietHour { activity, .. } => {
+            format!("usually in 1 of {} such hours", grouped((1.0 / activity.max(1e-9)).round() as u64))
+        }
         Sign::FirstUses { novelty, .. } => {
             let often = novelty.parts.iter().map(|part| part.hazard).fold(0.0, f64::max);
             match (novelty.active_hours, often) {
