@@ -21,8 +21,8 @@
 //! a hundred times rarer than the threshold on High, never Critical by itself. An unusual rate or unusual denials of
 //! the same principal within a day count together with it.
 //!
-//! Of decrypts and data keys it is known how often each hour of the week was active. An hour that is active less often
-//! than in one week of a hundred counts, together with how much was done in it.
+//! Of decrypts and data keys it is known, after three weeks, how often each hour of the week was active. An hour that is
+//! active less often than in one week of a hundred counts, together with how much was done in it.
 //!
 //! Networks are the VPC endpoint, else the /24 of the address (IPv6: the /48, private addresses: the /16). Of agents
 //! the product and its major version count. Session names are not looked at. Principals of AWS services are left out,

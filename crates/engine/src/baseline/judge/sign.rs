@@ -4,7 +4,7 @@ use super::span;
 use crate::baseline::budget::Span;
 use crate::baseline::entity::Closed;
 use crate::baseline::novelty::{Dimension, Novelty};
-use crate::baseline::rate::{Drift, Score, Window};
+use crate::baseline::rate::{Drift, Maturity, Score, Window};
 use crate::baseline::share::ShareScore;
 use crate::measures::{self, Measure};
 use serde::{Deserialize, Serialize};
@@ -138,12 +138,13 @@ mod by_code {
 }
 
 impl Sign {
-    /// The hour as such, if it is one in which there is hardly ever anything.
+    /// The hour as such, if it is one in which there is hardly ever anything, of a stream whose week is known.
     pub(super) fn quiet_hour(closed: &Closed) -> Option<Sign> {
         let score =
             closed.scores.iter().find(|score| closed.measure.seasonal && score.window == Window::Hour)?;
         let calibrated = score.calibrated.min(-libm::log10(score.activity));
-        Some(Sign::QuietHour { activity: score.activity, calibrated })
+        let is_known = score.history.maturity() == Maturity::Mature;
+        is_known.then_some(Sign::QuietHour { activity: score.activity, calibrated })
     }
 
     /// T: minus log10 of its probability, as far as is known.

@@ -460,6 +460,7 @@ fn jobs_that_catch_up_do_not_make_it_usual_for_others() {
 fn at_night(hour: i64, measure: &'static Measure) -> Closed {
     let mut closed = closed(hour, 5.0, measure, false);
     closed.scores[0].activity = 0.003;
+    closed.scores[0].history.hours = 504;
     closed
 }
 
@@ -493,4 +494,7 @@ fn who_is_often_active_at_odd_hours_does_not_surprise_by_it() {
     closed.scores[0].calibrated = 1.2;
     let Some(Sign::QuietHour { calibrated, .. }) = Sign::quiet_hour(&closed) else { panic!("no sign") };
     assert_eq!(calibrated, 1.2);
+    // Before the third week nobody knows at which hours it works.
+    closed.scores[0].history.hours = 503;
+    assert!(Sign::quiet_hour(&closed).is_none());
 }
