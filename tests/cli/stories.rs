@@ -153,7 +153,7 @@ fn p13_the_log_is_switched_off() {
 
 #[test]
 fn p21_credentials_of_a_workload_are_used_from_elsewhere() {
-    story("p21-stolen-credentials", "stolen_credentials", 15, None);
+    story("p21-stolen-credentials", "stolen_credentials", 22, None);
 }
 
 #[test]
