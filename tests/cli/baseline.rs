@@ -81,3 +81,15 @@ fn what_is_no_export_changes_nothing() {
     let said = run(&["baseline", "import", "x.jsonl"]);
     assert!(said.status == 2 && said.err.contains("--state"), "{}", said.err);
 }
+
+#[test]
+fn it_is_shown_with_whom_a_principal_is_compared() {
+    for (who, among) in [
+        ("role/fraud-score-batch", "judged    among jobs, since it keeps to a schedule"),
+        ("role/merchant-portal", "judged    among workloads"),
+        ("role/AWSReservedSSO_Developer_56078bc485787056", "judged    among people"),
+    ] {
+        let shown = good(&["baseline", "show", who, SAMPLE]);
+        assert!(shown.contains(among), "{shown}");
+    }
+}

@@ -38,6 +38,8 @@ pub(crate) fn write(
         }
         Entity::Principal(id) => {
             let Some(state) = states.principals.get(id) else { return Ok(()) };
+            let among = among(entity, state.baseline.keeps_schedule());
+            labelled(out, "judged", wrapped(among, beside_label(columns)))?;
             principal(out, state, columns)?;
             &state.baseline
         }
@@ -72,6 +74,16 @@ fn key(out: &mut impl Write, arn: &str, state: &KeyState, states: &States, colum
         .map(|act| format!("{}  {} by {}", moment(act.time), act.kind.operation(), safe(&act.by.id)))
         .collect();
     labelled(out, "changed", acts)
+}
+
+/// With whom the counts of a principal are compared.
+fn among(entity: &Entity, keeps_schedule: bool) -> &'static str {
+    match entity.class_among(keeps_schedule) {
+        "job" => "among jobs, since it keeps to a schedule",
+        "person" => "among people",
+        "service" => "among services of AWS",
+        _ => "among workloads",
+    }
 }
 
 fn principal(out: &mut impl Write, state: &PrincipalState, columns: usize) -> io::Result<()> {

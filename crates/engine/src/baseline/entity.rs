@@ -108,6 +108,11 @@ impl Baseline {
         self.series.iter().filter_map(|(code, series)| Some((measures::by_code(*code)?, series)))
     }
 
+    /// Whether it keeps to a schedule, as jobs do.
+    pub fn keeps_schedule(&self) -> bool {
+        self.series().any(|(_, series)| series.profile().is_some_and(Profile::keeps_schedule))
+    }
+
     /// Judges and closes `hour`. Hours are closed in ascending order.
     pub fn close(&mut self, hour: i64) -> Vec<Closed> {
         let first = self.first.unwrap_or(hour).min(hour);
@@ -142,9 +147,7 @@ impl Baseline {
                 .chain(one.share.map(|share| share.calibrated))
                 .any(|calibrated| calibrated >= Peak::LEAST)
         };
-        if all.iter().any(is_unusual)
-            && self.series().any(|(_, series)| series.profile().is_some_and(Profile::keeps_schedule))
-        {
+        if all.iter().any(is_unusual) && self.keeps_schedule() {
             all.iter_mut().for_each(|one| one.keeps_schedule = true);
         }
         if !all.is_empty() {

@@ -31,7 +31,7 @@ impl Entity {
         matches!(self, Entity::Key(_))
     }
 
-    /// The class whose members are compared with each other.
+    /// The class by what it is; [`Entity::class_among`] goes by what it does, too.
     pub fn class(&self) -> &'static str {
         match self {
             Entity::Key(_) => "key",
@@ -41,10 +41,10 @@ impl Entity {
         }
     }
 
-    /// The class of one that keeps to a schedule: jobs are compared with jobs.
-    pub(super) fn class_on_schedule(&self) -> &'static str {
+    /// The class with which its counts are compared: a workload that keeps to a schedule is a job among jobs.
+    pub fn class_among(&self, keeps_schedule: bool) -> &'static str {
         match self.class() {
-            "principal" => "job",
+            "principal" if keeps_schedule => "job",
             class => class,
         }
     }

@@ -174,8 +174,7 @@ impl Judge {
         // Of what is new nobody knows what share is usual.
         let share = closed.share.filter(|_| !is_new).map(|score| Sign::Share { score });
         let quiet = Sign::quiet_hour(closed).filter(|_| !is_new && entity.has_hours());
-        let class =
-            if closed.keeps_schedule && !is_new { entity.class_on_schedule() } else { entity.class() };
+        let class = entity.class_among(closed.keeps_schedule && !is_new);
         for sign in counts.chain(drift).chain(share).chain(quiet) {
             let about = || (closed.age, by.first(), by.sightings());
             self.weigh((is_new, class), sign, (entity, actor, closed.at), about);
