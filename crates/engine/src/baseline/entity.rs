@@ -5,7 +5,7 @@
 
 use super::hour::{Hour, Kept};
 use super::hours;
-use super::rate::{Drift, Rhythm, Score, Window};
+use super::rate::{Drift, Rhythm, Score, Which, Window};
 use super::series::{ClosedHour, Series};
 use super::share::{Share, ShareScore};
 use crate::event::Event;
@@ -67,6 +67,8 @@ pub struct Closed {
     pub share: Option<ShareScore>,
     /// What was counted.
     pub hour: Hour,
+    /// How much that is.
+    pub count: u64,
     /// How long the entity had been known.
     pub age: Age,
 }
@@ -105,7 +107,7 @@ impl Baseline {
     }
 
     /// Judges and closes `hour`. Hours are closed in ascending order.
-    pub fn close(&mut self, hour: i64) -> Vec<Closed> {
+    pub fn close(&mut self, hour: i64, which: Which) -> Vec<Closed> {
         let first = self.first.unwrap_or(hour).min(hour);
         let age = Age { hours: hour - first, active_hours: self.active_hours };
         let mut all = Vec::with_capacity(self.series.len());
@@ -113,12 +115,12 @@ impl Baseline {
             // A saved State of a later version may hold measures that this one does not know: they wait.
             let Some(measure) = measures::by_code(*code) else { continue };
             let rhythm = if measure.seasonal { Rhythm::Weekly } else { Rhythm::Flat };
-            let Some(closed) = series.close(hour, rhythm, first) else { continue };
-            let ClosedHour { mut scores, drift, hour: counted } = closed;
+            let Some(closed) = series.close(hour, rhythm, first, which) else { continue };
+            let ClosedHour { count, mut scores, drift, hour: counted } = closed;
             if !measure.seasonal {
                 scores.retain(|score| score.window == Window::Hour);
             }
-            all.push(Closed { measure, at: hour, scores, drift, share: None, hour: counted, age });
+            all.push(Closed { measure, at: hour, scores, drift, share: None, hour: counted, count, age });
         }
         self.judge_share(hour, &mut all);
         if !all.is_empty() {
@@ -143,10 +145,10 @@ const CALLS: [&Measure; 5] = [
 
 impl Baseline {
     fn judge_share(&mut self, hour: i64, all: &mut [Closed]) {
-        let calls = all.iter().filter(|one| CALLS.contains(&one.measure)).map(|one| one.hour.count());
+        let calls = all.iter().filter(|one| CALLS.contains(&one.measure)).map(|one| one.count);
         let calls = calls.fold(0u64, u64::saturating_add);
         let denied = all.iter_mut().find(|one| *one.measure == measures::denied_calls::MEASURE);
-        let refused = denied.as_ref().map_or(0, |one| one.hour.count());
+        let refused = denied.as_ref().map_or(0, |one| one.count);
         if let Some(denied) = denied {
             denied.share = self.refusals.judge(hour, refused, calls);
         }

@@ -152,8 +152,7 @@ impl Repertoire {
         }
         let closed = self.open.remove(&hour)?;
         let habit = known.habit.clone();
-        let new = known.unknown(&closed.values);
-        known.learn(hour, &closed.values);
+        let new = known.learn(hour, &closed.values);
         let is_refused_key = |at: &usize| {
             let value = closed.values.get(*at).filter(|value| value.dimension == Dimension::Key);
             value.is_some_and(|key| known.was_refused(&key.name, hour.div_euclid(24)))
@@ -189,12 +188,13 @@ impl Known {
         places.filter(|(_, value)| self.place(value).is_err()).map(|(at, _)| at).collect()
     }
 
-    fn learn(&mut self, hour: i64, values: &[Value]) {
+    /// Takes up what was shown in an hour, and tells which values were not known, by their place.
+    fn learn(&mut self, hour: i64, values: &[Value]) -> Vec<usize> {
         let new = self.unknown(values);
-        let counts: Vec<(Dimension, u32)> =
-            new.iter().filter_map(|at| values.get(*at)).map(|value| (value.dimension, 1)).collect();
+        let new_ones = || new.iter().filter_map(|at| values.get(*at)).map(|value| value.dimension);
+        let counts: Vec<(Dimension, u32)> = new_ones().map(|dimension| (dimension, 1)).collect();
         if !self.habit.seal(hour, &counts) {
-            return;
+            return new;
         }
         let day = hour.div_euclid(24);
         for value in values {
@@ -207,23 +207,26 @@ impl Known {
                 Err(at) => self.values.insert(at, (value.dimension, value.hash, day)),
             }
         }
-        if !new.is_empty() {
-            self.bound();
-        }
+        // They are in the order of their dimensions.
+        let mut dimensions: Vec<Dimension> = new_ones().collect();
+        dimensions.dedup();
+        dimensions.into_iter().for_each(|dimension| self.bound(dimension));
+        new
     }
 
-    /// Forgets what was shown longest ago of dimensions that have too many values.
-    fn bound(&mut self) {
-        for dimension in Dimension::ALL {
-            let of = |value: &&(Dimension, u32, i64)| value.0 == dimension;
-            let mut days: Vec<(i64, u32)> =
-                self.values.iter().filter(of).map(|(_, hash, day)| (*day, *hash)).collect();
-            if let Some(excess) = days.len().checked_sub(KNOWN).filter(|excess| *excess > 0) {
-                days.sort_unstable();
-                days.truncate(excess);
-                self.values.retain(|(of, hash, day)| *of != dimension || !days.contains(&(*day, *hash)));
-            }
-        }
+    /// Forgets what was shown longest ago of a dimension that has too many values.
+    fn bound(&mut self, dimension: Dimension) {
+        let of = |value: &&(Dimension, u32, i64)| value.0 == dimension;
+        let Some(excess) =
+            self.values.iter().filter(of).count().checked_sub(KNOWN).filter(|excess| *excess > 0)
+        else {
+            return;
+        };
+        let mut days: Vec<(i64, u32)> =
+            self.values.iter().filter(of).map(|(_, hash, day)| (*day, *hash)).collect();
+        days.sort_unstable();
+        days.truncate(excess);
+        self.values.retain(|(of, hash, day)| *of != dimension || !days.contains(&(*day, *hash)));
     }
 }
 

@@ -16,7 +16,7 @@
 use super::hour::Hour;
 use super::hours;
 use super::packed::Packed;
-use super::rate::{Drift, Profile, Rhythm, Score};
+use super::rate::{Drift, Profile, Rhythm, Score, Which};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,7 +42,9 @@ pub struct Series {
 /// What came of closing an hour.
 #[derive(Clone, Debug)]
 pub struct ClosedHour {
-    /// The scores of the windows that end with it.
+    /// What was counted.
+    pub count: u64,
+    /// The scores of the windows that end with it: all, or those of which something can come.
     pub scores: Vec<Score>,
     /// With the first hour of a day, the comparison of weeks.
     pub drift: Option<Drift>,
@@ -90,7 +92,7 @@ impl Series {
     /// entity has lived for weeks without such an event is what makes the first of them unusual.
     ///
     /// With the first hour of a UTC day the week up to the day before is compared with the weeks before it.
-    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64) -> Option<ClosedHour> {
+    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64, which: Which) -> Option<ClosedHour> {
         if !self.open.contains_key(&hour) {
             return None;
         }
@@ -102,12 +104,12 @@ impl Series {
             profile.seal(earlier, things.count());
         }
         let closed = self.open.remove(&hour)?;
+        let count = closed.count();
         let is_first_of_day = profile.sealed_hour().div_euclid(24) < hour.div_euclid(24);
         profile.advance(hour - 1);
-        let scores = profile.judge(hour, &[closed.count()]);
-        let drift = profile.judge_drift().filter(|_| is_first_of_day);
-        profile.seal(hour, closed.count());
-        Some(ClosedHour { scores, drift, hour: closed })
+        let drift = is_first_of_day.then(|| profile.judge_drift()).flatten();
+        let scores = profile.close(hour, count, which);
+        Some(ClosedHour { count, scores, drift, hour: closed })
     }
 }
 
@@ -198,7 +200,7 @@ mod tests {
     fn close_until(series: &mut Series, hour: i64) -> Vec<Score> {
         let due: Vec<i64> = series.open_hours().filter(|open| *open <= START + hour).collect();
         due.into_iter()
-            .filter_map(|hour| series.close(hour, Rhythm::Flat, START))
+            .filter_map(|hour| series.close(hour, Rhythm::Flat, START, Which::All))
             .flat_map(|c| c.scores)
             .collect()
     }
@@ -218,8 +220,10 @@ mod tests {
     #[test]
     fn the_first_event_of_an_entity_long_known_scores_higher_than_that_of_a_new_one() {
         let at_once =
-            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400).unwrap().scores[0].surprise;
-        let late = of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START).unwrap().scores[0].surprise;
+            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400, Which::All).unwrap().scores[0]
+                .surprise;
+        let late =
+            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START, Which::All).unwrap().scores[0].surprise;
         assert!(late > at_once + 1.0, "{late} {at_once}");
     }
 

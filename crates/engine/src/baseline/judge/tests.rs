@@ -23,7 +23,16 @@ fn score(hour: i64, t: f64, window: Window) -> Score {
 fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed {
     let age = Age { hours: if is_new { 3 } else { 500 }, active_hours: 100 };
     let scores = vec![score(hour, t, Window::Hour)];
-    Closed { measure, at: START + hour, scores, drift: None, share: None, hour: Hour::default(), age }
+    Closed {
+        measure,
+        at: START + hour,
+        scores,
+        drift: None,
+        share: None,
+        hour: Hour::default(),
+        count: 0,
+        age,
+    }
 }
 
 fn begin(judge: &mut Judge, hour: i64) {
