@@ -3,15 +3,16 @@
 //! An entity without counts costs nothing but an empty list. The clock that closes hours is not kept here but by the
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
-use super::hour::{Hour, Kept};
+use super::hour::Hour;
 use super::hours;
+use super::kept::{Held, Kept, Owner};
 use super::rate::{Drift, Rhythm, Score, Which, Window};
 use super::series::{ClosedHour, Series};
 use super::share::{Share, ShareScore};
 use crate::event::Event;
 use crate::measures::{self, Counted, Measure};
-use crate::state::Merge;
 use crate::state::delta::Occurrences;
+use crate::state::{Merge, Opens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -177,44 +178,67 @@ impl Merge for Baseline {
     }
 }
 
-/// Counts events that are alike for the measures that `concerns` picks, in the baseline that `baseline` finds. It is
-/// asked for only if there is something to count. `event` is the first of them; only their resources may differ, and
-/// either all have one or none.
-///
-/// Tells whether this has opened the hour: then whoever closes hours has to know.
-pub(crate) fn count<'s, 'a>(
-    event: &mut Event<'a>,
-    occurrences: Occurrences<'_, 'a>,
+/// Counts events that are alike for their principal and, if `has_key`, for their key. A baseline is asked for only if
+/// there is something to count in it. `event` is the first of them; only their resources may differ.
+pub(crate) fn count<'p, 'k>(
+    event: &Event<'_>,
+    occurrences: Occurrences<'_, '_>,
     kept: &mut Kept,
-    concerns: impl Fn(&Measure) -> bool,
-    baseline: impl FnOnce() -> &'s mut Baseline,
-) -> bool {
-    let hour = event.time.hour();
-    let mut find = Some(baseline);
-    let mut found: Option<(&mut Baseline, bool)> = None;
-    for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
-        event.resource = occurrences.all.first().and_then(|one| one.resource.clone());
+    has_key: bool,
+    principal: impl FnOnce() -> &'p mut Baseline,
+    key: impl FnOnce() -> Option<&'k mut Baseline>,
+) -> Opens {
+    kept.begin();
+    for measure in measures::ALL.iter().filter(|measure| has_key || measure.of.principal()) {
         let counted = (measure.count)(event);
-        // Either all of them have a resource or none has.
-        if counted == Counted::Nothing {
-            continue;
+        if counted != Counted::Nothing && measure.of.principal() {
+            kept.hold(Owner::Principal, measure, counted);
         }
-        if let Some(find) = find.take() {
-            let baseline = find();
-            let was_open = baseline.is_open(hour);
-            found = Some((baseline, was_open));
+        if counted != Counted::Nothing && has_key && measure.of.key() {
+            kept.hold(Owner::Key, measure, counted);
         }
-        let Some((baseline, _)) = &mut found else { continue };
-        let Some(open) = baseline.hour(measure.code, hour) else { continue };
-        if measure.by_resource {
-            for one in occurrences.all {
-                event.resource.clone_from(&one.resource);
-                open.add_value((measure.count)(event));
-            }
-        } else {
-            open.add_value(counted);
-        }
-        open.add_acts(event, occurrences, kept);
     }
-    found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))
+    let hour = event.time.hour();
+    let mut principal = kept.holds(Owner::Principal).then(principal);
+    let mut key = kept.holds(Owner::Key).then(key).flatten();
+    let mut count = |baseline: &mut Baseline, owner| baseline.count(hour, occurrences, kept.of(owner));
+    let opens = Opens {
+        principal: principal.as_mut().is_some_and(|baseline| count(baseline, Owner::Principal)),
+        key: key.as_mut().is_some_and(|baseline| count(baseline, Owner::Key)),
+    };
+    kept.take_up(event, occurrences);
+    let give_back = |baseline: &mut Baseline, owner| {
+        for (measure, acts) in kept.taken_up(owner) {
+            if let Some(open) = baseline.hour(measure.code, hour) {
+                open.put_acts(acts);
+            }
+        }
+    };
+    principal.into_iter().for_each(|baseline| give_back(baseline, Owner::Principal));
+    key.into_iter().for_each(|baseline| give_back(baseline, Owner::Key));
+    opens
+}
+
+impl Baseline {
+    /// Counts the values behind events of an hour, and hands over the acts that its measures have counted before.
+    /// Tells whether this has opened the hour.
+    fn count<'h>(
+        &mut self,
+        hour: i64,
+        occurrences: Occurrences<'_, '_>,
+        held: impl Iterator<Item = &'h mut Held>,
+    ) -> bool {
+        let was_open = self.is_open(hour);
+        let mut is_open = false;
+        for one in held {
+            let Some(open) = self.hour(one.measure.code, hour) else { continue };
+            match one.measure.by_resource {
+                true => open.add_resources(occurrences),
+                false => open.add_value(one.counted),
+            }
+            one.take(open);
+            is_open = true;
+        }
+        is_open && !was_open
+    }
 }

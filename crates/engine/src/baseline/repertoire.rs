@@ -10,8 +10,8 @@
 //! kept. Who has shown more than that shows something new all the time, and the hazard knows
 //! ([`super::novelty`]).
 
-use super::hour::Kept;
 use super::hours;
+use super::kept::Kept;
 use super::novelty::{Dimension, Habit};
 use super::trace::Packed;
 use crate::event::{Event, Form, Operation, Source};
@@ -108,7 +108,7 @@ impl Repertoire {
 
     /// Takes up what a principal shows in `event`, and tells whether this opened the hour. Events that are equal but
     /// for their time and id show the same: of such a group the earliest is enough.
-    pub fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+    pub(crate) fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
         let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         each_of_caller(event, |dimension, hash, name| shown.note(dimension, hash, name, event, kept));
         if is_refusal(event) {
@@ -120,10 +120,10 @@ impl Repertoire {
 
     /// Takes up who used a key in `event`, and tells whether this opened the hour. Of events that are equal but for
     /// their time and id the earliest is enough.
-    pub fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+    pub(crate) fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
         let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         let id = event.principal.id.as_ref();
-        shown.note(Dimension::User, hash(&[id]), &|| id.into(), event, kept);
+        shown.note(Dimension::User, hash(&[id]), &|| Cow::Borrowed(id), event, kept);
         opens
     }
 
@@ -231,26 +231,28 @@ impl Known {
 }
 
 impl Shown {
-    fn note(
+    fn note<'n>(
         &mut self,
         dimension: Dimension,
         hash: u32,
-        name: &dyn Fn() -> Arc<str>,
+        name: &dyn Fn() -> Cow<'n, str>,
         event: &Event<'_>,
         kept: &mut Kept,
     ) {
-        let place = self.place(dimension, hash);
-        if let Ok(at) = place
-            && let Some(known) = self.values.get_mut(at)
-        {
-            let first = (known.first.time, known.first.event_id());
-            // Copies of one act in two accounts have the same time and id: then the whole trace decides.
-            if (event.time, event.act_id()) <= first {
-                known.take_first(&kept.trace(event));
+        match self.place(dimension, hash) {
+            Ok(at) => {
+                let Some(known) = self.values.get_mut(at) else { return };
+                let first = (known.first.time, known.first.event_id());
+                // Copies of one act in two accounts have the same time and id: then the whole trace decides.
+                if (event.time, event.act_id()) <= first {
+                    known.take_first(&kept.trace.get(event));
+                }
             }
-            return;
+            Err(at) => {
+                let (name, first) = (kept.name(dimension, hash, name()), kept.trace.get(event));
+                self.insert(at, Value { dimension, hash, name, first });
+            }
         }
-        self.put(Value { dimension, hash, name: name(), first: kept.trace(event) });
     }
 
     fn place(&self, dimension: Dimension, hash: u32) -> Result<usize, usize> {
@@ -268,12 +270,18 @@ impl Shown {
                     }
                 }
             }
-            Err(at) => {
-                let dimension = value.dimension;
-                self.values.insert(at, value);
-                self.bound(dimension);
-            }
+            Err(at) => self.insert(at, value),
         }
+    }
+
+    fn insert(&mut self, at: usize, value: Value) {
+        let dimension = value.dimension;
+        if self.values.is_empty() {
+            // Who calls shows a network, an agent, a Region, an account, an operation and a key at least.
+            self.values.reserve_exact(8);
+        }
+        self.values.insert(at, value);
+        self.bound(dimension);
     }
 
     /// Keeps the values that were shown first.
@@ -332,7 +340,7 @@ fn is_less(a: &Known, b: &Known) -> bool {
 }
 
 /// Tells `see` each value that a principal shows in an event: its dimension, its hash, and how to name it.
-fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn() -> Arc<str>)) {
+fn each_of_caller(event: &Event<'_>, mut see: impl for<'n> FnMut(Dimension, u32, &dyn Fn() -> Cow<'n, str>)) {
     if !event.principal.through_service() {
         if let Some(endpoint) = &event.caller.vpc_endpoint {
             plain(&mut see, Dimension::Network, endpoint);
@@ -363,8 +371,8 @@ fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn
     if is_refusal(event) {
         let key = event.key.as_ref().map_or("", |key| key.arn.as_ref());
         let name = || match key {
-            "" => event.name.as_ref().into(),
-            _ => bounded(&format!("{} on {key}", event.name)).as_ref().into(),
+            "" => Cow::Borrowed(event.name.as_ref()),
+            _ => Cow::Owned(bounded(&format!("{} on {key}", event.name)).into_owned()),
         };
         see(Dimension::Refusal, hash(&[&event.name, key]), &name);
     }
@@ -375,10 +383,14 @@ fn is_refusal(event: &Event<'_>) -> bool {
     event.denied() && !event.dry_run
 }
 
-fn plain(see: &mut impl FnMut(Dimension, u32, &dyn Fn() -> Arc<str>), dimension: Dimension, text: &str) {
+fn plain(
+    see: &mut impl for<'n> FnMut(Dimension, u32, &dyn Fn() -> Cow<'n, str>),
+    dimension: Dimension,
+    text: &str,
+) {
     if !text.is_empty() {
         let text = bounded(text);
-        see(dimension, hash(&[&text]), &|| text.as_ref().into());
+        see(dimension, hash(&[&text]), &|| Cow::Borrowed(text.as_ref()));
     }
 }
 

@@ -170,8 +170,9 @@ impl TryFrom<Stored> for Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::Kept;
+    use crate::baseline::kept::{Kept, Owner};
     use crate::event::testing::kms;
+    use crate::measures::{self, Counted};
     use crate::state::delta::{Occurrence, Occurrences};
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
@@ -186,7 +187,11 @@ mod tests {
                 let name = format!("e{id}");
                 let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
                 let all = Occurrences { all: &[one], first: event.time, last: event.time };
-                open.add_acts(event, all, &mut Kept::default());
+                let mut kept = Kept::default();
+                kept.hold(Owner::Principal, &measures::decrypts::MEASURE, Counted::Act);
+                kept.of(Owner::Principal).for_each(|held| held.take(open));
+                kept.take_up(event, all);
+                kept.taken_up(Owner::Principal).for_each(|(_, acts)| open.put_acts(acts));
             }
         });
     }

@@ -49,10 +49,13 @@ impl Distinct {
     }
 
     /// Counts the values with these hashes, in any order.
-    pub fn add_hashes(&mut self, hashes: impl ExactSizeIterator<Item = u64>) {
+    pub fn add_hashes(&mut self, hashes: impl Iterator<Item = u64>) {
+        let most = hashes.size_hint().1.unwrap_or(usize::MAX);
         match self {
             // Sorting again is worth it for many.
-            Distinct::Exact(set) if hashes.len() <= Self::EXACT && hashes.len() > set.len() / 4 => {
+            Distinct::Exact(set) if most <= Self::EXACT && most > set.len() / 4 => {
+                // More will come.
+                set.reserve((set.len() + most).next_power_of_two().clamp(8, Self::EXACT) - set.len());
                 set.extend(hashes);
                 set.sort_unstable();
                 set.dedup();
