@@ -10,7 +10,7 @@
 //! kept. Who has shown more than that shows something new all the time, and the hazard knows
 //! ([`super::novelty`]).
 
-use super::hours;
+use super::hours::ByHour;
 use super::kept::Kept;
 use super::novelty::{Dimension, Habit};
 use super::trace::Packed;
@@ -18,7 +18,6 @@ use crate::event::{Event, Form, Operation, Source};
 use crate::state::{Merge, Sample, seen::bounded};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -34,8 +33,8 @@ pub struct Repertoire {
     /// Boxed, since a Delta knows nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known: Option<Box<Known>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
-    open: BTreeMap<i64, Shown>,
+    #[serde(default, skip_serializing_if = "ByHour::is_empty")]
+    open: ByHour<Shown>,
 }
 
 /// What closed hours have taught.
@@ -94,7 +93,7 @@ impl Repertoire {
 
     /// The open hours in which something was shown, in order.
     pub fn open_hours(&self) -> impl Iterator<Item = i64> {
-        self.open.keys().copied()
+        self.open.hours()
     }
 
     /// How often it has shown something new; `None` before an hour has closed.
@@ -132,7 +131,7 @@ impl Repertoire {
         match self.sealed_hour() {
             Some(sealed) if hour <= sealed => None,
             _ => {
-                let shown = self.open.entry(hour).or_default();
+                let shown = self.open.entry(hour);
                 let opens = shown.values.is_empty();
                 Some((shown, opens))
             }
@@ -142,15 +141,14 @@ impl Repertoire {
     /// Closes `hour`, if something was shown in it. Earlier hours that are still open are closed with it, without
     /// being judged: close in ascending order.
     pub fn close(&mut self, hour: i64) -> Option<ClosedShown> {
-        if !self.open.contains_key(&hour) {
+        if !self.open.contains(hour) {
             return None;
         }
         let known = self.known.get_or_insert_default();
-        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
-            let (earlier, shown) = earlier.remove_entry();
+        while let Some((earlier, shown)) = self.open.take_before(hour) {
             known.learn(earlier, &shown.values);
         }
-        let closed = self.open.remove(&hour)?;
+        let closed = self.open.remove(hour)?;
         let habit = known.habit.clone();
         let new = known.learn(hour, &closed.values);
         let is_refused_key = |at: &usize| {
@@ -313,8 +311,8 @@ impl Merge for Shown {
 
 impl Merge for Repertoire {
     fn merge(&mut self, other: &Self) {
-        for (hour, shown) in &other.open {
-            self.open.entry(*hour).or_default().merge(shown);
+        for (hour, shown) in other.open.iter() {
+            self.open.entry(hour).merge(shown);
         }
         match (&self.known, &other.known) {
             (None, Some(_)) => self.known.clone_from(&other.known),
@@ -322,9 +320,9 @@ impl Merge for Repertoire {
             _ => {}
         }
         if let Some(sealed) = self.sealed_hour()
-            && self.open.keys().next().is_some_and(|first| *first <= sealed)
+            && self.open.first().is_some_and(|first| first <= sealed)
         {
-            self.open = self.open.split_off(&sealed.saturating_add(1));
+            self.open.forget(sealed);
         }
     }
 }

@@ -14,12 +14,11 @@
 //! hour is the closing of a copy.
 
 use super::hour::Hour;
-use super::hours;
+use super::hours::ByHour;
 use super::packed::Packed;
 use super::rate::{Drift, Profile, Rhythm, Score, Which};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Hours before the current one that stay open for late events. CloudTrail delivers within about 5 minutes on
 /// average, seldom later than 45. More hours cost size (a set each), fewer lose late events from the rates.
@@ -36,7 +35,7 @@ pub fn due(hour: i64) -> i64 {
 pub struct Series {
     /// Boxed, since the series of a Delta have none and are moved about.
     profile: Option<Box<Profile>>,
-    open: BTreeMap<i64, Hour>,
+    open: ByHour<Hour>,
 }
 
 /// What came of closing an hour.
@@ -57,7 +56,7 @@ impl Series {
     pub fn hour(&mut self, hour: i64) -> Option<&mut Hour> {
         match self.sealed_hour() {
             Some(sealed) if hour <= sealed => None,
-            _ => Some(self.open.entry(hour).or_default()),
+            _ => Some(self.open.entry(hour)),
         }
     }
 
@@ -68,17 +67,17 @@ impl Series {
 
     /// The open hours in which something was counted, in order.
     pub fn open_hours(&self) -> impl Iterator<Item = i64> {
-        self.open.keys().copied()
+        self.open.hours()
     }
 
     /// The open hours, in order.
     pub fn open(&self) -> impl Iterator<Item = (i64, &Hour)> {
-        self.open.iter().map(|(hour, things)| (*hour, things))
+        self.open.iter()
     }
 
     /// Whether something was counted in `hour`, which is open.
     pub fn is_open(&self, hour: i64) -> bool {
-        self.open.contains_key(&hour)
+        self.open.contains(hour)
     }
 
     fn sealed_hour(&self) -> Option<i64> {
@@ -93,17 +92,16 @@ impl Series {
     ///
     /// With the first hour of a UTC day the week up to the day before is compared with the weeks before it.
     pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64, which: Which) -> Option<ClosedHour> {
-        if !self.open.contains_key(&hour) {
+        if !self.open.contains(hour) {
             return None;
         }
-        let first = self.open.keys().next().copied().unwrap_or(hour).min(born);
+        let first = self.open.first().unwrap_or(hour).min(born);
         let profile =
             self.profile.get_or_insert_with(|| Box::new(Profile::born(first, rhythm, HORIZON_HOURS)));
-        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
-            let (earlier, things) = earlier.remove_entry();
+        while let Some((earlier, things)) = self.open.take_before(hour) {
             profile.seal(earlier, things.count());
         }
-        let closed = self.open.remove(&hour)?;
+        let closed = self.open.remove(hour)?;
         let count = closed.count();
         let is_first_of_day = profile.sealed_hour().div_euclid(24) < hour.div_euclid(24);
         profile.advance(hour - 1);
@@ -115,8 +113,8 @@ impl Series {
 
 impl Merge for Series {
     fn merge(&mut self, other: &Self) {
-        for (hour, things) in &other.open {
-            self.open.entry(*hour).or_default().merge(things);
+        for (hour, things) in other.open.iter() {
+            self.open.entry(hour).merge(things);
         }
         match (&self.profile, &other.profile) {
             (None, Some(_)) => self.profile.clone_from(&other.profile),
@@ -124,9 +122,9 @@ impl Merge for Series {
             _ => {}
         }
         if let Some(sealed) = self.sealed_hour()
-            && self.open.keys().next().is_some_and(|first| *first <= sealed)
+            && self.open.first().is_some_and(|first| first <= sealed)
         {
-            self.open = self.open.split_off(&(sealed + 1));
+            self.open.forget(sealed);
         }
     }
 }
@@ -145,8 +143,8 @@ fn is_less(a: &Profile, b: &Profile) -> bool {
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<Packed>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
-    open: BTreeMap<i64, Hour>,
+    #[serde(default, skip_serializing_if = "ByHour::is_empty")]
+    open: ByHour<Hour>,
 }
 
 impl From<Series> for Stored {

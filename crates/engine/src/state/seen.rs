@@ -121,8 +121,11 @@ impl<const N: usize> Seen<N> {
         if !self.full {
             return None;
         }
-        let newest_of_first = self.entries.iter().filter_map(|sight| sight.first).max()?;
-        let oldest_of_last = self.entries.iter().filter_map(|sight| sight.last).min()?;
+        let (mut newest_of_first, mut oldest_of_last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        for sight in &self.entries {
+            newest_of_first = newest_of_first.max(sight.first.unwrap_or(newest_of_first));
+            oldest_of_last = oldest_of_last.min(sight.last.unwrap_or(oldest_of_last));
+        }
         Some(newest_of_first.plus(1)..=oldest_of_last.plus(-1))
     }
 

@@ -7,6 +7,7 @@ use crate::json::Text;
 use crate::state::States;
 use crate::time::Timestamp;
 use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Groups of one pattern.
 struct Joined<'d> {
@@ -27,7 +28,9 @@ pub(super) fn each_group(
     let all = in_groups(delta, &mut joined, &numbers);
     if join {
         // What is about one principal comes together: then its State is in the cache.
-        joined.sort_by_cached_key(|one| one.first.pattern.principal(delta.texts(&one.first.pattern_text)));
+        let principal =
+            |group: &Group| xxh3_64(group.pattern.principal(delta.texts(&group.pattern_text)).as_bytes());
+        joined.sort_by_cached_key(|one| principal(one.first));
     }
     for Joined { first: group, events } in joined {
         let all = all.get(events).unwrap_or_default();
