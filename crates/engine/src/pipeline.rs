@@ -472,16 +472,25 @@ impl Watch {
         for (reason, n) in &outcome.skipped {
             *summary.skipped.entry(*reason).or_default() += n;
         }
-        for mark in &outcome.events {
-            if !self.seen.insert(mark.hour, mark.id) {
-                summary.duplicates += 1;
-                *summary.skipped.entry(SkipReason::Duplicate).or_default() += 1;
-            } else if mark.kms {
-                summary.kms_events += 1;
-                summary.late += u64::from(self.rates.clock.is_closed(mark.hour));
-            } else {
-                summary.watched_events += 1;
+        let mut duplicates = 0;
+        for marks in outcome.events.chunk_by(|a, b| a.hour == b.hour) {
+            let Some(hour) = marks.first().map(|mark| mark.hour) else { continue };
+            let is_late = self.rates.clock.is_closed(hour);
+            let new = self.seen.insert_all(hour, marks.iter().map(|mark| mark.id));
+            for (mark, new) in marks.iter().zip(new) {
+                match (new, mark.kms) {
+                    (false, _) => duplicates += 1,
+                    (true, true) => {
+                        summary.kms_events += 1;
+                        summary.late += u64::from(is_late);
+                    }
+                    (true, false) => summary.watched_events += 1,
+                }
             }
+        }
+        if duplicates > 0 {
+            summary.duplicates += duplicates;
+            *summary.skipped.entry(SkipReason::Duplicate).or_default() += duplicates;
         }
         self.seen.forget(self.estate.settings.limits.duplicate_memory_events);
         summary.duplicates_incomplete = self.seen.has_forgotten();

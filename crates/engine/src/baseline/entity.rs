@@ -4,15 +4,16 @@
 //! watch, since silence closes hours as well; an entity that was silent catches up when it is next counted.
 
 use super::budget::Peak;
-use super::hour::{Hour, Kept};
+use super::hour::Hour;
 use super::hours;
-use super::rate::{Drift, Profile, Rhythm, Score, Window};
+use super::kept::{Held, Kept, Owner};
+use super::rate::{Drift, Profile, Rhythm, Score, Which, Window};
 use super::series::{ClosedHour, Series};
 use super::share::{Share, ShareScore};
 use crate::event::Event;
 use crate::measures::{self, Counted, Measure};
-use crate::state::Merge;
 use crate::state::delta::Occurrences;
+use crate::state::{Merge, Opens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -68,6 +69,8 @@ pub struct Closed {
     pub share: Option<ShareScore>,
     /// What was counted.
     pub hour: Hour,
+    /// How much that is.
+    pub count: u64,
     /// How long the entity had been known.
     pub age: Age,
     /// Whether the entity keeps to a schedule, as jobs do ([`super::rate::Profile::keeps_schedule`]); not looked at where no
@@ -114,7 +117,7 @@ impl Baseline {
     }
 
     /// Judges and closes `hour`. Hours are closed in ascending order.
-    pub fn close(&mut self, hour: i64) -> Vec<Closed> {
+    pub fn close(&mut self, hour: i64, which: Which) -> Vec<Closed> {
         let first = self.first.unwrap_or(hour).min(hour);
         let age = Age { hours: hour - first, active_hours: self.active_hours };
         let mut all = Vec::with_capacity(self.series.len());
@@ -122,8 +125,8 @@ impl Baseline {
             // A saved State of a later version may hold measures that this one does not know: they wait.
             let Some(measure) = measures::by_code(*code) else { continue };
             let rhythm = if measure.seasonal { Rhythm::Weekly } else { Rhythm::Flat };
-            let Some(closed) = series.close(hour, rhythm, first) else { continue };
-            let ClosedHour { mut scores, drift, hour: counted } = closed;
+            let Some(closed) = series.close(hour, rhythm, first, which) else { continue };
+            let ClosedHour { count, mut scores, drift, hour: counted } = closed;
             if !measure.seasonal {
                 scores.retain(|score| score.window == Window::Hour);
             }
@@ -134,6 +137,7 @@ impl Baseline {
                 drift,
                 share: None,
                 hour: counted,
+                count,
                 age,
                 keeps_schedule: false,
             });
@@ -172,10 +176,10 @@ const CALLS: [&Measure; 5] = [
 
 impl Baseline {
     fn judge_share(&mut self, hour: i64, all: &mut [Closed]) {
-        let calls = all.iter().filter(|one| CALLS.contains(&one.measure)).map(|one| one.hour.count());
+        let calls = all.iter().filter(|one| CALLS.contains(&one.measure)).map(|one| one.count);
         let calls = calls.fold(0u64, u64::saturating_add);
         let denied = all.iter_mut().find(|one| *one.measure == measures::denied_calls::MEASURE);
-        let refused = denied.as_ref().map_or(0, |one| one.hour.count());
+        let refused = denied.as_ref().map_or(0, |one| one.count);
         if let Some(denied) = denied {
             denied.share = self.refusals.judge(hour, refused, calls);
         }
@@ -204,44 +208,67 @@ impl Merge for Baseline {
     }
 }
 
-/// Counts events that are alike for the measures that `concerns` picks, in the baseline that `baseline` finds. It is
-/// asked for only if there is something to count. `event` is the first of them; only their resources may differ, and
-/// either all have one or none.
-///
-/// Tells whether this has opened the hour: then whoever closes hours has to know.
-pub(crate) fn count<'s, 'a>(
-    event: &mut Event<'a>,
-    occurrences: Occurrences<'_, 'a>,
+/// Counts events that are alike for their principal and, if `has_key`, for their key. A baseline is asked for only if
+/// there is something to count in it. `event` is the first of them; only their resources may differ.
+pub(crate) fn count<'p, 'k>(
+    event: &Event<'_>,
+    occurrences: Occurrences<'_, '_>,
     kept: &mut Kept,
-    concerns: impl Fn(&Measure) -> bool,
-    baseline: impl FnOnce() -> &'s mut Baseline,
-) -> bool {
-    let hour = event.time.hour();
-    let mut find = Some(baseline);
-    let mut found: Option<(&mut Baseline, bool)> = None;
-    for measure in measures::ALL.iter().filter(|measure| concerns(measure)) {
-        event.resource = occurrences.all.first().and_then(|one| one.resource.clone());
+    has_key: bool,
+    principal: impl FnOnce() -> &'p mut Baseline,
+    key: impl FnOnce() -> Option<&'k mut Baseline>,
+) -> Opens {
+    kept.begin();
+    for measure in measures::ALL.iter().filter(|measure| has_key || measure.of.principal()) {
         let counted = (measure.count)(event);
-        // Either all of them have a resource or none has.
-        if counted == Counted::Nothing {
-            continue;
+        if counted != Counted::Nothing && measure.of.principal() {
+            kept.hold(Owner::Principal, measure, counted);
         }
-        if let Some(find) = find.take() {
-            let baseline = find();
-            let was_open = baseline.is_open(hour);
-            found = Some((baseline, was_open));
+        if counted != Counted::Nothing && has_key && measure.of.key() {
+            kept.hold(Owner::Key, measure, counted);
         }
-        let Some((baseline, _)) = &mut found else { continue };
-        let Some(open) = baseline.hour(measure.code, hour) else { continue };
-        if measure.by_resource {
-            for one in occurrences.all {
-                event.resource.clone_from(&one.resource);
-                open.add_value((measure.count)(event));
-            }
-        } else {
-            open.add_value(counted);
-        }
-        open.add_acts(event, occurrences, kept);
     }
-    found.is_some_and(|(baseline, was_open)| !was_open && baseline.is_open(hour))
+    let hour = event.time.hour();
+    let mut principal = kept.holds(Owner::Principal).then(principal);
+    let mut key = kept.holds(Owner::Key).then(key).flatten();
+    let mut count = |baseline: &mut Baseline, owner| baseline.count(hour, occurrences, kept.of(owner));
+    let opens = Opens {
+        principal: principal.as_mut().is_some_and(|baseline| count(baseline, Owner::Principal)),
+        key: key.as_mut().is_some_and(|baseline| count(baseline, Owner::Key)),
+    };
+    kept.take_up(event, occurrences);
+    let give_back = |baseline: &mut Baseline, owner| {
+        for (measure, acts) in kept.taken_up(owner) {
+            if let Some(open) = baseline.hour(measure.code, hour) {
+                open.put_acts(acts);
+            }
+        }
+    };
+    principal.into_iter().for_each(|baseline| give_back(baseline, Owner::Principal));
+    key.into_iter().for_each(|baseline| give_back(baseline, Owner::Key));
+    opens
+}
+
+impl Baseline {
+    /// Counts the values behind events of an hour, and hands over the acts that its measures have counted before.
+    /// Tells whether this has opened the hour.
+    fn count<'h>(
+        &mut self,
+        hour: i64,
+        occurrences: Occurrences<'_, '_>,
+        held: impl Iterator<Item = &'h mut Held>,
+    ) -> bool {
+        let was_open = self.is_open(hour);
+        let mut is_open = false;
+        for one in held {
+            let Some(open) = self.hour(one.measure.code, hour) else { continue };
+            match one.measure.by_resource {
+                true => open.add_resources(occurrences),
+                false => open.add_value(one.counted),
+            }
+            one.take(open);
+            is_open = true;
+        }
+        is_open && !was_open
+    }
 }

@@ -1,6 +1,7 @@
 //! What is kept of one hour of one measure while the hour is open: the count as a set that merges, and enough to
 //! say who it was.
 
+use super::kept::TraceOf;
 use super::trace::{Packed, Trace};
 use crate::event::Event;
 use crate::measures::Counted;
@@ -20,12 +21,12 @@ pub struct Hour {
     /// What is counted, where it is not the acts themselves.
     values: Option<Distinct>,
     /// The acts that were counted, or those behind the values. `None` before the first.
-    acts: Option<Arc<Acts>>,
+    pub(super) acts: Option<Arc<Acts>>,
 }
 
 /// Acts of one hour. Measures of an entity, and of its keys, that have counted the same acts share them.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Acts {
+pub(super) struct Acts {
     distinct: Distinct,
     /// The earliest events, by time and id.
     earliest: Vec<(Timestamp, Arc<str>)>,
@@ -34,53 +35,23 @@ struct Acts {
     first: Option<Arc<Packed>>,
 }
 
-/// What hours keep of some events that are alike, made when the first of them asks and then shared by all that they
-/// count for.
-#[derive(Debug, Default)]
-pub struct Kept {
-    trace: Option<Arc<Packed>>,
-    /// Acts that several hours share, without these events and with them.
-    taken_up: Vec<(Option<Arc<Acts>>, Arc<Acts>)>,
-}
-
-impl Kept {
-    pub(super) fn trace(&mut self, event: &Event<'_>) -> Arc<Packed> {
-        Arc::clone(self.trace.get_or_insert_with(|| Arc::new(Packed::of(event))))
-    }
-
-    /// Takes up into `acts` all that happened, of which `event` is the first. For those that shared their acts before,
-    /// it is done once, and they share them still.
-    fn take_up(&mut self, acts: &mut Option<Arc<Acts>>, event: &Event<'_>, all: Occurrences<'_, '_>) {
-        if let Some(own) = acts.as_mut().and_then(Arc::get_mut) {
-            return own.take_up(event, all, self);
-        }
-        let is_same = |before: &Option<Arc<Acts>>| match (before, &*acts) {
-            (Some(before), Some(acts)) => Arc::ptr_eq(before, acts),
-            (before, acts) => before.is_none() && acts.is_none(),
-        };
-        if let Some((_, after)) = self.taken_up.iter().find(|(before, _)| is_same(before)) {
-            *acts = Some(Arc::clone(after));
-            return;
-        }
-        let mut after = acts.as_deref().cloned().unwrap_or_default();
-        after.take_up(event, all, self);
-        let after = Arc::new(after);
-        let before = acts.replace(Arc::clone(&after));
-        self.taken_up.push((before, after));
-    }
-}
-
 impl Hour {
-    /// Counts the value behind an event, if a value is counted.
-    pub(crate) fn add_value(&mut self, counted: Counted) {
+    /// Counts the value behind events, if a value is counted.
+    pub(super) fn add_value(&mut self, counted: Counted) {
         if let Counted::Value(value) = counted {
             self.values.get_or_insert_default().add_hash(value);
         }
     }
 
-    /// Counts the acts of events that are alike, of which `event` is the first.
-    pub(crate) fn add_acts(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>, kept: &mut Kept) {
-        kept.take_up(&mut self.acts, event, occurrences);
+    /// Counts the resources behind events.
+    pub(super) fn add_resources(&mut self, occurrences: Occurrences<'_, '_>) {
+        let resources = occurrences.all.iter().filter_map(|one| one.resource);
+        self.values.get_or_insert_default().add_hashes(resources.map(|resource| resource.hash));
+    }
+
+    /// Takes back the acts that were handed over.
+    pub(super) fn put_acts(&mut self, acts: Option<Arc<Acts>>) {
+        self.acts = acts;
     }
 
     /// The count: exact up to [`Distinct::EXACT`], then an estimate.
@@ -117,32 +88,40 @@ impl Hour {
 
 impl Acts {
     /// Takes up all that happened, of which `event` is the first.
-    fn take_up(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>, kept: &mut Kept) {
+    pub(super) fn take_up(
+        &mut self,
+        event: &Event<'_>,
+        occurrences: Occurrences<'_, '_>,
+        trace: &mut TraceOf,
+    ) {
         self.distinct.add_hashes(occurrences.all.iter().map(|one| one.act));
-        // They are in order: behind one that comes too late to be kept, all do.
-        let _ = occurrences.all.iter().try_for_each(|one| self.note_earliest(one));
+        for one in occurrences.all {
+            let is_kept = self.earliest.len() < SAMPLE;
+            if is_kept || self.earliest.last().is_some_and(|(time, _)| one.time <= *time) {
+                self.note_earliest(one);
+            }
+        }
         self.last = self.last.max(Some(occurrences.last));
         let id = bounded(event.act_id());
         // Copies of one act in two accounts have the same time and id: then the whole trace decides.
         if self.first.as_ref().is_none_or(|first| (event.time, id.as_ref()) <= (first.time, first.event_id()))
         {
-            self.take_first(&kept.trace(event));
+            self.take_first(&trace.get(event));
         }
     }
 
-    /// Keeps an event if it is one of the earliest; `None` if enough are earlier.
-    fn note_earliest(&mut self, one: &Occurrence<'_>) -> Option<()> {
+    /// Keeps an event if it is one of the earliest.
+    fn note_earliest(&mut self, one: &Occurrence<'_>) {
         let key = (one.time, one.id);
-        if self.earliest.len() >= SAMPLE
-            && self.earliest.last().is_some_and(|(time, id)| (*time, id.as_ref()) < key)
+        if let Err(at) = self.earliest.binary_search_by(|(time, id)| (*time, id.as_ref()).cmp(&key))
+            && at < SAMPLE
         {
-            return None;
-        }
-        if let Err(at) = self.earliest.binary_search_by(|(time, id)| (*time, id.as_ref()).cmp(&key)) {
+            if self.earliest.is_empty() {
+                self.earliest.reserve_exact(SAMPLE);
+            }
+            self.earliest.truncate(SAMPLE - 1);
             self.earliest.insert(at, (one.time, one.id.into()));
-            self.earliest.truncate(SAMPLE);
         }
-        Some(())
     }
 
     fn take_first(&mut self, trace: &Arc<Packed>) {

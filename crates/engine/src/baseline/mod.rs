@@ -80,6 +80,7 @@ pub mod trace;
 
 mod bytes;
 mod hours;
+pub(crate) mod kept;
 mod packed;
 mod quantity;
 

@@ -51,14 +51,33 @@ pub(super) fn kept(value: f64) -> f32 {
     if value.is_nan() { 0.0 } else { (value as f32).clamp(-MAX_SUM, MAX_SUM) }
 }
 
-/// What is left of 1 after `elapsed` of a unit of time with this half-life in the same unit; 1 for the past.
-pub(super) fn left_after(elapsed: i64, half_life: f64) -> f64 {
-    if elapsed <= 0 { 1.0 } else { libm::exp2(-(elapsed as f64) / half_life) }
+/// A half-life, in any unit of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HalfLife {
+    units: f64,
+    after_one: f64,
+}
+
+impl HalfLife {
+    /// The half-life of so many units. `after_one` is what one of them leaves of 1, to the last bit as it is computed
+    /// for more of them: most hours come one after the other, so it is asked for most often.
+    pub(super) const fn of(units: f64, after_one: f64) -> HalfLife {
+        HalfLife { units, after_one }
+    }
+}
+
+/// What is left of 1 after `elapsed` units; 1 for the past.
+pub(super) fn left_after(elapsed: i64, half_life: HalfLife) -> f64 {
+    match elapsed {
+        ..=0 => 1.0,
+        1 => half_life.after_one,
+        _ => libm::exp2(-(elapsed as f64) / half_life.units),
+    }
 }
 
 /// The sum of `n` ones, each decayed by its age: 0 steps for the last, n - 1 for the first.
-pub(super) fn decayed_ones(n: i64, half_life: f64) -> f64 {
-    if n <= 0 { 0.0 } else { (1.0 - left_after(n, half_life)) / (1.0 - left_after(1, half_life)) }
+pub(super) fn decayed_ones(n: i64, half_life: HalfLife) -> f64 {
+    if n <= 0 { 0.0 } else { (1.0 - left_after(n, half_life)) / (1.0 - half_life.after_one) }
 }
 
 #[cfg(test)]
@@ -77,6 +96,14 @@ mod tests {
         assert!(Half(u16::MAX).get() > 8e9);
         assert_eq!(Half::of(12.0).halved(3).get(), 1.5);
         assert_eq!(Half::of(12.0).halved(60).get(), 0.0);
+    }
+
+    #[test]
+    fn what_one_unit_leaves_is_what_is_computed_for_it() {
+        use crate::baseline::{rate, share};
+        for half_life in rate::HALF_LIVES.into_iter().chain([share::HALF_LIFE]) {
+            assert_eq!(half_life.after_one, libm::exp2(-1.0 / half_life.units), "{half_life:?}");
+        }
     }
 
     proptest! {

@@ -98,6 +98,7 @@ mod tests {
             drift: None,
             share: None,
             hour: Hour::default(),
+            count: 9,
             age: Age { hours: 500, active_hours: 100 },
             keeps_schedule: false,
         }

@@ -10,15 +10,14 @@
 //! kept. Who has shown more than that shows something new all the time, and the hazard knows
 //! ([`super::novelty`]).
 
-use super::hour::Kept;
-use super::hours;
+use super::hours::ByHour;
+use super::kept::Kept;
 use super::novelty::{Dimension, Habit};
 use super::trace::Packed;
 use crate::event::{Event, Form, Operation, Source};
 use crate::state::{Merge, Sample, seen::bounded};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -34,8 +33,8 @@ pub struct Repertoire {
     /// Boxed, since a Delta knows nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known: Option<Box<Known>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
-    open: BTreeMap<i64, Shown>,
+    #[serde(default, skip_serializing_if = "ByHour::is_empty")]
+    open: ByHour<Shown>,
 }
 
 /// What closed hours have taught.
@@ -94,7 +93,7 @@ impl Repertoire {
 
     /// The open hours in which something was shown, in order.
     pub fn open_hours(&self) -> impl Iterator<Item = i64> {
-        self.open.keys().copied()
+        self.open.hours()
     }
 
     /// How often it has shown something new; `None` before an hour has closed.
@@ -108,7 +107,7 @@ impl Repertoire {
 
     /// Takes up what a principal shows in `event`, and tells whether this opened the hour. Events that are equal but
     /// for their time and id show the same: of such a group the earliest is enough.
-    pub fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+    pub(crate) fn note_caller(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
         let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         each_of_caller(event, |dimension, hash, name| shown.note(dimension, hash, name, event, kept));
         if is_refusal(event) {
@@ -120,10 +119,10 @@ impl Repertoire {
 
     /// Takes up who used a key in `event`, and tells whether this opened the hour. Of events that are equal but for
     /// their time and id the earliest is enough.
-    pub fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
+    pub(crate) fn note_user(&mut self, event: &Event<'_>, kept: &mut Kept) -> bool {
         let Some((shown, opens)) = self.hour(event.time.hour()) else { return false };
         let id = event.principal.id.as_ref();
-        shown.note(Dimension::User, hash(&[id]), &|| id.into(), event, kept);
+        shown.note(Dimension::User, hash(&[id]), &|| Cow::Borrowed(id), event, kept);
         opens
     }
 
@@ -132,7 +131,7 @@ impl Repertoire {
         match self.sealed_hour() {
             Some(sealed) if hour <= sealed => None,
             _ => {
-                let shown = self.open.entry(hour).or_default();
+                let shown = self.open.entry(hour);
                 let opens = shown.values.is_empty();
                 Some((shown, opens))
             }
@@ -142,18 +141,16 @@ impl Repertoire {
     /// Closes `hour`, if something was shown in it. Earlier hours that are still open are closed with it, without
     /// being judged: close in ascending order.
     pub fn close(&mut self, hour: i64) -> Option<ClosedShown> {
-        if !self.open.contains_key(&hour) {
+        if !self.open.contains(hour) {
             return None;
         }
         let known = self.known.get_or_insert_default();
-        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
-            let (earlier, shown) = earlier.remove_entry();
+        while let Some((earlier, shown)) = self.open.take_before(hour) {
             known.learn(earlier, &shown.values);
         }
-        let closed = self.open.remove(&hour)?;
+        let closed = self.open.remove(hour)?;
         let habit = known.habit.clone();
-        let new = known.unknown(&closed.values);
-        known.learn(hour, &closed.values);
+        let new = known.learn(hour, &closed.values);
         let is_refused_key = |at: &usize| {
             let value = closed.values.get(*at).filter(|value| value.dimension == Dimension::Key);
             value.is_some_and(|key| known.was_refused(&key.name, hour.div_euclid(24)))
@@ -189,12 +186,13 @@ impl Known {
         places.filter(|(_, value)| self.place(value).is_err()).map(|(at, _)| at).collect()
     }
 
-    fn learn(&mut self, hour: i64, values: &[Value]) {
+    /// Takes up what was shown in an hour, and tells which values were not known, by their place.
+    fn learn(&mut self, hour: i64, values: &[Value]) -> Vec<usize> {
         let new = self.unknown(values);
-        let counts: Vec<(Dimension, u32)> =
-            new.iter().filter_map(|at| values.get(*at)).map(|value| (value.dimension, 1)).collect();
+        let new_ones = || new.iter().filter_map(|at| values.get(*at)).map(|value| value.dimension);
+        let counts: Vec<(Dimension, u32)> = new_ones().map(|dimension| (dimension, 1)).collect();
         if !self.habit.seal(hour, &counts) {
-            return;
+            return new;
         }
         let day = hour.div_euclid(24);
         for value in values {
@@ -207,47 +205,52 @@ impl Known {
                 Err(at) => self.values.insert(at, (value.dimension, value.hash, day)),
             }
         }
-        if !new.is_empty() {
-            self.bound();
-        }
+        // They are in the order of their dimensions.
+        let mut dimensions: Vec<Dimension> = new_ones().collect();
+        dimensions.dedup();
+        dimensions.into_iter().for_each(|dimension| self.bound(dimension));
+        new
     }
 
-    /// Forgets what was shown longest ago of dimensions that have too many values.
-    fn bound(&mut self) {
-        for dimension in Dimension::ALL {
-            let of = |value: &&(Dimension, u32, i64)| value.0 == dimension;
-            let mut days: Vec<(i64, u32)> =
-                self.values.iter().filter(of).map(|(_, hash, day)| (*day, *hash)).collect();
-            if let Some(excess) = days.len().checked_sub(KNOWN).filter(|excess| *excess > 0) {
-                days.sort_unstable();
-                days.truncate(excess);
-                self.values.retain(|(of, hash, day)| *of != dimension || !days.contains(&(*day, *hash)));
-            }
-        }
+    /// Forgets what was shown longest ago of a dimension that has too many values.
+    fn bound(&mut self, dimension: Dimension) {
+        let of = |value: &&(Dimension, u32, i64)| value.0 == dimension;
+        let Some(excess) =
+            self.values.iter().filter(of).count().checked_sub(KNOWN).filter(|excess| *excess > 0)
+        else {
+            return;
+        };
+        let mut days: Vec<(i64, u32)> =
+            self.values.iter().filter(of).map(|(_, hash, day)| (*day, *hash)).collect();
+        days.sort_unstable();
+        days.truncate(excess);
+        self.values.retain(|(of, hash, day)| *of != dimension || !days.contains(&(*day, *hash)));
     }
 }
 
 impl Shown {
-    fn note(
+    fn note<'n>(
         &mut self,
         dimension: Dimension,
         hash: u32,
-        name: &dyn Fn() -> Arc<str>,
+        name: &dyn Fn() -> Cow<'n, str>,
         event: &Event<'_>,
         kept: &mut Kept,
     ) {
-        let place = self.place(dimension, hash);
-        if let Ok(at) = place
-            && let Some(known) = self.values.get_mut(at)
-        {
-            let first = (known.first.time, known.first.event_id());
-            // Copies of one act in two accounts have the same time and id: then the whole trace decides.
-            if (event.time, event.act_id()) <= first {
-                known.take_first(&kept.trace(event));
+        match self.place(dimension, hash) {
+            Ok(at) => {
+                let Some(known) = self.values.get_mut(at) else { return };
+                let first = (known.first.time, known.first.event_id());
+                // Copies of one act in two accounts have the same time and id: then the whole trace decides.
+                if (event.time, event.act_id()) <= first {
+                    known.take_first(&kept.trace.get(event));
+                }
             }
-            return;
+            Err(at) => {
+                let (name, first) = (kept.name(dimension, hash, name()), kept.trace.get(event));
+                self.insert(at, Value { dimension, hash, name, first });
+            }
         }
-        self.put(Value { dimension, hash, name: name(), first: kept.trace(event) });
     }
 
     fn place(&self, dimension: Dimension, hash: u32) -> Result<usize, usize> {
@@ -265,12 +268,18 @@ impl Shown {
                     }
                 }
             }
-            Err(at) => {
-                let dimension = value.dimension;
-                self.values.insert(at, value);
-                self.bound(dimension);
-            }
+            Err(at) => self.insert(at, value),
         }
+    }
+
+    fn insert(&mut self, at: usize, value: Value) {
+        let dimension = value.dimension;
+        if self.values.is_empty() {
+            // Who calls shows a network, an agent, a Region, an account, an operation and a key at least.
+            self.values.reserve_exact(8);
+        }
+        self.values.insert(at, value);
+        self.bound(dimension);
     }
 
     /// Keeps the values that were shown first.
@@ -302,8 +311,8 @@ impl Merge for Shown {
 
 impl Merge for Repertoire {
     fn merge(&mut self, other: &Self) {
-        for (hour, shown) in &other.open {
-            self.open.entry(*hour).or_default().merge(shown);
+        for (hour, shown) in other.open.iter() {
+            self.open.entry(hour).merge(shown);
         }
         match (&self.known, &other.known) {
             (None, Some(_)) => self.known.clone_from(&other.known),
@@ -311,9 +320,9 @@ impl Merge for Repertoire {
             _ => {}
         }
         if let Some(sealed) = self.sealed_hour()
-            && self.open.keys().next().is_some_and(|first| *first <= sealed)
+            && self.open.first().is_some_and(|first| first <= sealed)
         {
-            self.open = self.open.split_off(&sealed.saturating_add(1));
+            self.open.forget(sealed);
         }
     }
 }
@@ -329,7 +338,7 @@ fn is_less(a: &Known, b: &Known) -> bool {
 }
 
 /// Tells `see` each value that a principal shows in an event: its dimension, its hash, and how to name it.
-fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn() -> Arc<str>)) {
+fn each_of_caller(event: &Event<'_>, mut see: impl for<'n> FnMut(Dimension, u32, &dyn Fn() -> Cow<'n, str>)) {
     if !event.principal.through_service() {
         if let Some(endpoint) = &event.caller.vpc_endpoint {
             plain(&mut see, Dimension::Network, endpoint);
@@ -360,8 +369,8 @@ fn each_of_caller(event: &Event<'_>, mut see: impl FnMut(Dimension, u32, &dyn Fn
     if is_refusal(event) {
         let key = event.key.as_ref().map_or("", |key| key.arn.as_ref());
         let name = || match key {
-            "" => event.name.as_ref().into(),
-            _ => bounded(&format!("{} on {key}", event.name)).as_ref().into(),
+            "" => Cow::Borrowed(event.name.as_ref()),
+            _ => Cow::Owned(bounded(&format!("{} on {key}", event.name)).into_owned()),
         };
         see(Dimension::Refusal, hash(&[&event.name, key]), &name);
     }
@@ -372,10 +381,14 @@ fn is_refusal(event: &Event<'_>) -> bool {
     event.denied() && !event.dry_run
 }
 
-fn plain(see: &mut impl FnMut(Dimension, u32, &dyn Fn() -> Arc<str>), dimension: Dimension, text: &str) {
+fn plain(
+    see: &mut impl for<'n> FnMut(Dimension, u32, &dyn Fn() -> Cow<'n, str>),
+    dimension: Dimension,
+    text: &str,
+) {
     if !text.is_empty() {
         let text = bounded(text);
-        see(dimension, hash(&[&text]), &|| text.as_ref().into());
+        see(dimension, hash(&[&text]), &|| Cow::Borrowed(text.as_ref()));
     }
 }
 

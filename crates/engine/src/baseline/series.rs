@@ -14,12 +14,11 @@
 //! hour is the closing of a copy.
 
 use super::hour::Hour;
-use super::hours;
+use super::hours::ByHour;
 use super::packed::Packed;
-use super::rate::{Drift, Profile, Rhythm, Score};
+use super::rate::{Drift, Profile, Rhythm, Score, Which};
 use crate::state::Merge;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Hours before the current one that stay open for late events. CloudTrail delivers within about 5 minutes on
 /// average, seldom later than 45. More hours cost size (a set each), fewer lose late events from the rates.
@@ -36,13 +35,15 @@ pub fn due(hour: i64) -> i64 {
 pub struct Series {
     /// Boxed, since the series of a Delta have none and are moved about.
     profile: Option<Box<Profile>>,
-    open: BTreeMap<i64, Hour>,
+    open: ByHour<Hour>,
 }
 
 /// What came of closing an hour.
 #[derive(Clone, Debug)]
 pub struct ClosedHour {
-    /// The scores of the windows that end with it.
+    /// What was counted.
+    pub count: u64,
+    /// The scores of the windows that end with it: all, or those of which something can come.
     pub scores: Vec<Score>,
     /// With the first hour of a day, the comparison of weeks.
     pub drift: Option<Drift>,
@@ -55,7 +56,7 @@ impl Series {
     pub fn hour(&mut self, hour: i64) -> Option<&mut Hour> {
         match self.sealed_hour() {
             Some(sealed) if hour <= sealed => None,
-            _ => Some(self.open.entry(hour).or_default()),
+            _ => Some(self.open.entry(hour)),
         }
     }
 
@@ -66,17 +67,17 @@ impl Series {
 
     /// The open hours in which something was counted, in order.
     pub fn open_hours(&self) -> impl Iterator<Item = i64> {
-        self.open.keys().copied()
+        self.open.hours()
     }
 
     /// The open hours, in order.
     pub fn open(&self) -> impl Iterator<Item = (i64, &Hour)> {
-        self.open.iter().map(|(hour, things)| (*hour, things))
+        self.open.iter()
     }
 
     /// Whether something was counted in `hour`, which is open.
     pub fn is_open(&self, hour: i64) -> bool {
-        self.open.contains_key(&hour)
+        self.open.contains(hour)
     }
 
     fn sealed_hour(&self) -> Option<i64> {
@@ -90,31 +91,30 @@ impl Series {
     /// entity has lived for weeks without such an event is what makes the first of them unusual.
     ///
     /// With the first hour of a UTC day the week up to the day before is compared with the weeks before it.
-    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64) -> Option<ClosedHour> {
-        if !self.open.contains_key(&hour) {
+    pub fn close(&mut self, hour: i64, rhythm: Rhythm, born: i64, which: Which) -> Option<ClosedHour> {
+        if !self.open.contains(hour) {
             return None;
         }
-        let first = self.open.keys().next().copied().unwrap_or(hour).min(born);
+        let first = self.open.first().unwrap_or(hour).min(born);
         let profile =
             self.profile.get_or_insert_with(|| Box::new(Profile::born(first, rhythm, HORIZON_HOURS)));
-        while let Some(earlier) = self.open.first_entry().filter(|open| *open.key() < hour) {
-            let (earlier, things) = earlier.remove_entry();
+        while let Some((earlier, things)) = self.open.take_before(hour) {
             profile.seal(earlier, things.count());
         }
-        let closed = self.open.remove(&hour)?;
+        let closed = self.open.remove(hour)?;
+        let count = closed.count();
         let is_first_of_day = profile.sealed_hour().div_euclid(24) < hour.div_euclid(24);
         profile.advance(hour - 1);
-        let scores = profile.judge(hour, &[closed.count()]);
-        let drift = profile.judge_drift().filter(|_| is_first_of_day);
-        profile.seal(hour, closed.count());
-        Some(ClosedHour { scores, drift, hour: closed })
+        let drift = is_first_of_day.then(|| profile.judge_drift()).flatten();
+        let scores = profile.close(hour, count, which);
+        Some(ClosedHour { count, scores, drift, hour: closed })
     }
 }
 
 impl Merge for Series {
     fn merge(&mut self, other: &Self) {
-        for (hour, things) in &other.open {
-            self.open.entry(*hour).or_default().merge(things);
+        for (hour, things) in other.open.iter() {
+            self.open.entry(hour).merge(things);
         }
         match (&self.profile, &other.profile) {
             (None, Some(_)) => self.profile.clone_from(&other.profile),
@@ -122,9 +122,9 @@ impl Merge for Series {
             _ => {}
         }
         if let Some(sealed) = self.sealed_hour()
-            && self.open.keys().next().is_some_and(|first| *first <= sealed)
+            && self.open.first().is_some_and(|first| first <= sealed)
         {
-            self.open = self.open.split_off(&(sealed + 1));
+            self.open.forget(sealed);
         }
     }
 }
@@ -143,8 +143,8 @@ fn is_less(a: &Profile, b: &Profile) -> bool {
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<Packed>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "hours::by_hour")]
-    open: BTreeMap<i64, Hour>,
+    #[serde(default, skip_serializing_if = "ByHour::is_empty")]
+    open: ByHour<Hour>,
 }
 
 impl From<Series> for Stored {
@@ -168,8 +168,9 @@ impl TryFrom<Stored> for Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::hour::Kept;
+    use crate::baseline::kept::{Kept, Owner};
     use crate::event::testing::kms;
+    use crate::measures::{self, Counted};
     use crate::state::delta::{Occurrence, Occurrences};
     use crate::state::laws;
     use crate::time::{HOUR, Timestamp};
@@ -184,7 +185,11 @@ mod tests {
                 let name = format!("e{id}");
                 let one = Occurrence { time: event.time, act: id, id: &name, resource: None };
                 let all = Occurrences { all: &[one], first: event.time, last: event.time };
-                open.add_acts(event, all, &mut Kept::default());
+                let mut kept = Kept::default();
+                kept.hold(Owner::Principal, &measures::decrypts::MEASURE, Counted::Act);
+                kept.of(Owner::Principal).for_each(|held| held.take(open));
+                kept.take_up(event, all);
+                kept.taken_up(Owner::Principal).for_each(|(_, acts)| open.put_acts(acts));
             }
         });
     }
@@ -198,7 +203,7 @@ mod tests {
     fn close_until(series: &mut Series, hour: i64) -> Vec<Score> {
         let due: Vec<i64> = series.open_hours().filter(|open| *open <= START + hour).collect();
         due.into_iter()
-            .filter_map(|hour| series.close(hour, Rhythm::Flat, START))
+            .filter_map(|hour| series.close(hour, Rhythm::Flat, START, Which::All))
             .flat_map(|c| c.scores)
             .collect()
     }
@@ -218,8 +223,10 @@ mod tests {
     #[test]
     fn the_first_event_of_an_entity_long_known_scores_higher_than_that_of_a_new_one() {
         let at_once =
-            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400).unwrap().scores[0].surprise;
-        let late = of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START).unwrap().scores[0].surprise;
+            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START + 400, Which::All).unwrap().scores[0]
+                .surprise;
+        let late =
+            of(&[(400, 1)]).close(START + 400, Rhythm::Flat, START, Which::All).unwrap().scores[0].surprise;
         assert!(late > at_once + 1.0, "{late} {at_once}");
     }
 

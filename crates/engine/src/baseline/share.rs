@@ -5,13 +5,13 @@
 //! as negative binomial: the share itself varies as a gamma does (the limit of a beta where shares are small; where they
 //! are not, this is mild), with the mean that decayed sums give.
 
-use super::quantity::{kept, left_after};
+use super::quantity::{HalfLife, kept, left_after};
 use super::rate::heavy_tailed;
 use super::tail;
 use serde::{Deserialize, Serialize};
 
 /// Half-life of the sums in hours (28 days).
-const HALF_LIFE: f64 = 672.0;
+pub(super) const HALF_LIFE: HalfLife = HalfLife::of(672.0, 0.998_969_062_762_623_5);
 /// The prior: one call in a thousand is refused, worth 50 calls.
 const PRIOR_REFUSED: f64 = 0.05;
 const PRIOR_CALLS: f64 = 50.0;

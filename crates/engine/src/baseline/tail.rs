@@ -72,9 +72,15 @@ pub fn ln_upper_tail(count: f64, mean: f64, dispersion: f64) -> f64 {
 
 /// ln P(X = count), X negative binomial, for real counts ≥ 0 (winsorised counts are not whole).
 pub fn ln_probability(count: f64, mean: f64, dispersion: f64) -> f64 {
-    let (mean, dispersion) = sanitise(mean, dispersion);
+    let [ln] = ln_probabilities(count, [mean], dispersion);
+    ln
+}
+
+/// [`ln_probability`] of one count for several means.
+pub fn ln_probabilities<const N: usize>(count: f64, means: [f64; N], dispersion: f64) -> [f64; N] {
     let count = if count > 0.0 { count.min(MAX_COUNT) } else { 0.0 };
-    ln_pmf(count, mean, dispersion)
+    let point = Point::new(count, sanitise(1.0, dispersion).1);
+    means.map(|mean| point.ln_pmf(sanitise(mean, dispersion).0))
 }
 
 /// The smallest whole count k with P(X ≤ k) ≥ `level`, for `level` in (0, 1).
@@ -107,20 +113,48 @@ fn sanitise(mean: f64, dispersion: f64) -> (f64, f64) {
 }
 
 fn ln_pmf(x: f64, mean: f64, dispersion: f64) -> f64 {
-    if x == 0.0 {
-        return if dispersion > 0.0 { -libm::log1p(mean * dispersion) / dispersion } else { -mean };
+    Point::new(x, dispersion).ln_pmf(mean)
+}
+
+/// What the probabilities of a count have in common for all means.
+struct Point {
+    x: f64,
+    dispersion: f64,
+    /// The errors of Stirling's formula at x, and what that at x + r exceeds that at r.
+    errors: (f64, f64),
+    /// ln of the root of n / (2π x r) times r/n, less its sign, in two parts.
+    root: (f64, f64),
+}
+
+impl Point {
+    fn new(x: f64, dispersion: f64) -> Point {
+        if x == 0.0 {
+            return Point { x, dispersion, errors: (0.0, 0.0), root: (0.0, 0.0) };
+        }
+        let above = match dispersion > 0.0 {
+            true => stirling_error(x + 1.0 / dispersion) - stirling_error(1.0 / dispersion),
+            false => 0.0,
+        };
+        let root = (0.5 * libm::log(TAU * x), 0.5 * libm::log1p(x * dispersion));
+        Point { x, dispersion, errors: (stirling_error(x), above), root }
     }
-    // With n = x + r: x exceeds np by `gap`, and r falls short of nq by as much.
-    let gap = (x - mean) / (1.0 + mean * dispersion);
-    let np = mean * (1.0 + x * dispersion) / (1.0 + mean * dispersion);
-    let mut ln = -stirling_error(x) - deviance(x, np, gap);
-    if dispersion > 0.0 {
-        let r = 1.0 / dispersion;
-        let nq = (x + r) / (1.0 + mean * dispersion);
-        ln += stirling_error(x + r) - stirling_error(r) - deviance(r, nq, -gap);
+
+    fn ln_pmf(&self, mean: f64) -> f64 {
+        let Point { x, dispersion, errors, root } = *self;
+        if x == 0.0 {
+            return if dispersion > 0.0 { -libm::log1p(mean * dispersion) / dispersion } else { -mean };
+        }
+        // With n = x + r: x exceeds np by `gap`, and r falls short of nq by as much.
+        let gap = (x - mean) / (1.0 + mean * dispersion);
+        let np = mean * (1.0 + x * dispersion) / (1.0 + mean * dispersion);
+        let mut ln = -errors.0 - deviance(x, np, gap);
+        if dispersion > 0.0 {
+            let r = 1.0 / dispersion;
+            let nq = (x + r) / (1.0 + mean * dispersion);
+            ln += errors.1 - deviance(r, nq, -gap);
+        }
+        ln - root.0 - root.1
     }
-    // The root of n / (2π x r), times r/n.
-    ln - 0.5 * libm::log(TAU * x) - 0.5 * libm::log1p(x * dispersion)
 }
 
 /// ln Γ(z + 1) - (z + 1/2) ln z + z - ln(2π)/2: what Stirling's formula leaves out.

@@ -31,8 +31,8 @@ pub struct Measure {
     pub of: Of,
     /// Whether it has the rhythm of a week, and windows of 6 and 24 hours beside the hour.
     pub seasonal: bool,
-    /// Whether what an event adds depends on the resource behind it. Else it is the same for all events of a pattern,
-    /// and asked for once.
+    /// Whether it counts the resource behind an event: the value is then the hash of its id. What others add is the
+    /// same for all events of a pattern.
     pub by_resource: bool,
     /// What an event adds.
     pub count: fn(&Event<'_>) -> Counted,

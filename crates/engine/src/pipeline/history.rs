@@ -6,7 +6,7 @@
 use crate::baseline::entity::{Age, Closed};
 use crate::baseline::judge::{Entity, FirstUses, NewValue};
 use crate::baseline::novelty::Novelty;
-use crate::baseline::rate::Score;
+use crate::baseline::rate::{Score, Which};
 use crate::baseline::reliability::Reliability;
 use crate::measures::Measure;
 use std::collections::BTreeMap;
@@ -61,6 +61,14 @@ impl History {
         self.reliability.get_or_insert_default();
     }
 
+    /// Which scores of an entity have to be told: all, where somebody looks at them.
+    pub(super) fn which(&self, entity: &Entity) -> Which {
+        match self.reliability.is_some() || self.followed.contains_key(entity) {
+            true => Which::All,
+            false => Which::Notable,
+        }
+    }
+
     /// The counts; `None` if nobody asked for them beforehand.
     pub(super) fn reliability(&self) -> Option<&Reliability> {
         self.reliability.as_ref()
@@ -74,7 +82,7 @@ impl History {
             followed.hours.push(JudgedHour {
                 hour,
                 measure: closed.measure,
-                count: closed.hour.count(),
+                count: closed.count,
                 scores: closed.scores.clone(),
                 age: closed.age,
             });

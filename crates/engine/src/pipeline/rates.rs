@@ -33,6 +33,7 @@ use crate::settings::Settings;
 use crate::state::delta::Opened;
 use crate::state::{Entities, KeyState, Sample, Seen, Sightings, States};
 use crate::time::Timestamp;
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -245,44 +246,54 @@ fn close_noting(
         }
         judge.begin(hour);
         // What each principal did in this hour: principals come before keys.
-        let mut done: BTreeMap<String, Vec<Closed>> = BTreeMap::new();
+        let mut done: Done<'_> = Done::default();
+        let alive = judge.commons().alive();
         let mut shown: Vec<(u64, Vec<(Dimension, u32)>)> = Vec::new();
-        for entity in entities {
-            match &entity {
+        for entity in &entities {
+            match entity {
                 Entity::Principal(id) => {
                     let Some(state) = states.principals.get_mut(id) else { continue };
                     let mut refused_keys = Sample::default();
                     if let Some(mut closed) = state.repertoire.close(hour) {
                         refused_keys = std::mem::take(&mut closed.refused_keys);
                         let values = closed.shown.iter().map(|value| (value.dimension, value.hash)).collect();
-                        judge_first_uses(&entity, hour, &closed, (&states.keys, &critical), (judge, history));
+                        judge_first_uses(
+                            entity,
+                            hour,
+                            &closed,
+                            (&states.keys, &critical, alive),
+                            (judge, history),
+                        );
                         shown.push((entity.hash(), values));
                     }
-                    let closed = state.baseline.close(hour);
+                    let closed = state.baseline.close(hour, history.which(entity));
                     for closed in &closed {
-                        history.note(&entity, closed, hour);
-                        judge.take(&entity, &entity, closed, &closed.hour);
+                        history.note(entity, closed, hour);
+                        judge.take(entity, entity, closed, &closed.hour);
                     }
                     if !refused_keys.is_empty() {
                         let mut refused =
                             closed.iter().filter(|closed| closed.measure.id == denied_calls::MEASURE.id);
-                        let total = refused.next().map_or(0, |closed| closed.hour.count());
+                        let total = refused.next().map_or(0, |closed| closed.count);
                         let keys = RefusedKeys::of(&refused_keys, total);
-                        judge.name_refused_keys(&entity, hour, &keys);
+                        judge.name_refused_keys(entity, hour, &keys);
                     }
-                    done.insert(id.clone(), closed);
+                    done.insert(id, closed);
                 }
                 Entity::Key(arn) => {
                     let Some(state) = states.keys.get_mut(arn) else { continue };
                     if let Some(closed) = state.repertoire.close(hour) {
                         let is_critical = critical.0.contains(arn);
-                        judge_new_users(&entity, hour, &closed, is_critical, (judge, history));
+                        judge_new_users(entity, hour, &closed, is_critical, (judge, history));
                     }
-                    for closed in state.baseline.close(hour) {
-                        history.note(&entity, &closed, hour);
-                        match user_of_half(&state.users, &closed, &done) {
-                            Some((user, by)) => judge.take(&entity, &user, &closed, by),
-                            None => judge.take(&entity, &entity, &closed, &closed.hour),
+                    let closed = state.baseline.close(hour, history.which(entity));
+                    let users =
+                        if closed.is_empty() { Users::default() } else { Users::of(&state.users, &done) };
+                    for closed in closed {
+                        history.note(entity, &closed, hour);
+                        match users.of_half(&closed) {
+                            Some((user, by)) => judge.take(entity, &user, &closed, by),
+                            None => judge.take(entity, entity, &closed, &closed.hour),
                         }
                     }
                 }
@@ -317,7 +328,7 @@ fn judge_first_uses(
     entity: &Entity,
     hour: i64,
     closed: &ClosedShown,
-    (keys, critical): (&Entities<KeyState>, &Critical),
+    (keys, critical, alive): (&Entities<KeyState>, &Critical, u32),
     (judge, history): (&mut Judge, &mut History),
 ) {
     let new: Vec<_> = closed.new.iter().filter_map(|at| closed.shown.get(*at)).collect();
@@ -327,7 +338,6 @@ fn judge_first_uses(
     let is_refused = |value: &Value| {
         closed.refused.iter().filter_map(|at| closed.shown.get(*at)).any(|key| key.hash == value.hash)
     };
-    let alive = judge.commons().alive();
     let first_use = |value: &&Value| FirstUse {
         dimension: value.dimension,
         peers: judge.commons().peers(alive, value.dimension, value.hash),
@@ -420,30 +430,46 @@ fn key_habit(state: Option<&KeyState>, is_critical: bool) -> Option<KeyHabit> {
     })
 }
 
-/// The principal that made at least half of what a key was used for in an hour, where the States can tell, with what
-/// it did.
-///
-/// The count of a key is not kept by user. But what a principal did with all keys bounds what it did with this one:
-/// if all other known users together did at most half as much as the key was used, the one that is left did the
-/// rest. For counts of acts alone; distinct values cannot be added up.
-fn user_of_half<'d>(
-    users: &Seen<64>,
-    closed: &Closed,
-    done: &'d BTreeMap<String, Vec<Closed>>,
-) -> Option<(Entity, &'d Hour)> {
-    if users.is_full() || !closed.hour.counts_acts() {
-        return None;
+/// What principals did in an hour, by their ids.
+type Done<'e> = IndexMap<&'e str, Vec<Closed>, foldhash::fast::RandomState>;
+
+/// Who used a key in an hour, as far as is known.
+#[derive(Default)]
+struct Users<'d>(Vec<(&'d str, &'d [Closed])>);
+
+impl<'d> Users<'d> {
+    fn of(users: &Seen<64>, done: &'d Done<'_>) -> Users<'d> {
+        if users.is_full() {
+            return Users::default();
+        }
+        let mut places: Vec<usize> =
+            users.iter().filter_map(|sight| done.get_index_of(&*sight.name)).collect();
+        // A name stands there once for each service through which it called.
+        places.sort_unstable();
+        places.dedup();
+        let known = places.into_iter().filter_map(|at| done.get_index(at));
+        Users(known.map(|(name, all)| (*name, all.as_slice())).collect())
     }
-    let names: BTreeSet<&str> = users.iter().map(|sight| sight.name.as_ref()).collect();
-    let by_user: Vec<(&str, &Hour)> = names
-        .into_iter()
-        .filter_map(|name| {
-            let of = done.get(name)?.iter().find(|of| of.measure == closed.measure)?;
-            Some((name, &of.hour))
-        })
-        .collect();
-    let most = by_user.iter().max_by_key(|(_, hour)| hour.count())?;
-    let others = by_user.iter().filter(|(name, _)| *name != most.0).map(|(_, hour)| hour.count());
-    let others = others.fold(0u64, u64::saturating_add);
-    (others.saturating_mul(2) <= closed.hour.count()).then(|| (Entity::Principal(most.0.to_owned()), most.1))
+
+    /// The principal that made at least half of what a key was used for in an hour, where the States can tell, with
+    /// what it did.
+    ///
+    /// The count of a key is not kept by user. But what a principal did with all keys bounds what it did with this
+    /// one: if all other known users together did at most half as much as the key was used, the one that is left did
+    /// the rest. For counts of acts alone; distinct values cannot be added up.
+    fn of_half(&self, closed: &Closed) -> Option<(Entity, &'d Hour)> {
+        if !closed.hour.counts_acts() {
+            return None;
+        }
+        let by_user = || {
+            let of = |(name, all): &(&'d str, &'d [Closed])| {
+                Some((*name, all.iter().find(|of| of.measure == closed.measure)?))
+            };
+            self.0.iter().filter_map(of)
+        };
+        let (most, by) = by_user().max_by_key(|(name, of)| (of.count, *name))?;
+        let others = by_user().filter(|(name, _)| *name != most).map(|(_, of)| of.count);
+        let others = others.fold(0u64, u64::saturating_add);
+        (others.saturating_mul(2) <= closed.count).then(|| (Entity::Principal(most.to_owned()), &by.hour))
+    }
 }

@@ -13,9 +13,22 @@ pub struct SeenEvents {
 impl SeenEvents {
     /// Whether the id is new. `hour` is that of the event, whole hours since the epoch; `id` a hash of its id.
     pub fn insert(&mut self, hour: i64, id: u64) -> bool {
-        let new = self.hours.entry(hour).or_default().insert(id);
-        self.total += usize::from(new);
-        new
+        self.insert_all(hour, [id].into_iter()).all(|new| new)
+    }
+
+    /// Which of several ids of one hour are new, as far as one looks.
+    pub(super) fn insert_all(
+        &mut self,
+        hour: i64,
+        ids: impl Iterator<Item = u64>,
+    ) -> impl Iterator<Item = bool> {
+        let SeenEvents { hours, total, .. } = self;
+        let seen = hours.entry(hour).or_default();
+        ids.map(move |id| {
+            let new = seen.insert(id);
+            *total += usize::from(new);
+            new
+        })
     }
 
     /// Forgets the oldest hours until at most `keep` ids are left; the newest hour always stays.

@@ -12,8 +12,9 @@
 
 use super::act::ActKind;
 use super::{States, once};
+use crate::baseline::kept::Kept;
 use crate::estate::Estate;
-use crate::event::{Details, Event, Pattern, Resource, ResourceKind};
+use crate::event::{Details, Event, Pattern, ResourceKind};
 use crate::time::Timestamp;
 pub(crate) use joined::Opened;
 use joined::each_group;
@@ -67,20 +68,35 @@ struct Row {
 }
 
 /// One event, as far as it differs from others of its group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Occurrence<'a> {
     pub(crate) time: Timestamp,
     /// Hash of the act.
     pub(crate) act: u64,
     /// Id of the act, bounded.
     pub(crate) id: &'a str,
-    pub(crate) resource: Option<Resource<'a>>,
+    pub(crate) resource: Option<Behind<'a>>,
 }
 
-/// Events of one group, and when the first and the last of them happened.
+/// The resource behind an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behind<'a> {
+    pub(crate) kind: ResourceKind,
+    pub(crate) id: &'a str,
+    /// Hash of the id.
+    pub(crate) hash: u64,
+}
+
+impl<'a> Behind<'a> {
+    pub(crate) fn new(kind: ResourceKind, id: &'a str) -> Behind<'a> {
+        Behind { kind, id, hash: xxh3_64(id.as_bytes()) }
+    }
+}
+
+/// Events of one group, and when the first and the last of them happened. Either all of them have a resource or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Occurrences<'s, 'a> {
-    /// In order of time and id.
+    /// Nearly in order of time, since logs are.
     pub(crate) all: &'s [Occurrence<'a>],
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -204,8 +220,9 @@ impl Delta {
         let states = std::mem::take(&mut self.states);
         let mut waiting = std::mem::take(self);
         self.states = states;
+        let mut kept = Kept::default();
         each_group(&waiting, false, |event, occurrences, key_counts| {
-            self.states.observe_all(event, occurrences, key_counts);
+            self.states.observe_all(event, occurrences, key_counts, &mut kept);
         });
         waiting.clear();
         // What it has allocated serves again.
@@ -262,8 +279,7 @@ impl Delta {
     }
 
     fn occurrence(&self, row: &Row) -> Occurrence<'_> {
-        let resource = row.resource.as_ref();
-        let resource = resource.map(|(kind, id)| Resource { kind: *kind, id: self.texts(id).into() });
+        let resource = row.resource.as_ref().map(|(kind, id)| Behind::new(*kind, self.texts(id)));
         Occurrence { time: row.time, act: row.act, id: self.texts(&row.id), resource }
     }
 

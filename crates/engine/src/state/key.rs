@@ -1,7 +1,7 @@
 //! What is remembered of one key.
 
 use super::act::{Act, ActKind, By};
-use super::delta::Occurrences;
+use super::delta::{Behind, Occurrences};
 use super::refusals::{Refusals, RefusedState};
 use super::{
     Aliases, Contexts, Days, Firsts, Habit, Merge, Newest, Register, Resources, Seen, lifecycle,
@@ -205,22 +205,20 @@ impl KeyState {
     pub(super) fn succeed(&mut self, event: &Event<'_>, key: &Key<'_>, occurrences: Occurrences<'_, '_>) {
         let via = event.principal.via_service.as_deref().unwrap_or_default();
         let Occurrences { all, first, last } = occurrences;
-        if event.operation.info().category != Category::Discovery
-            && let Some(one) = all.iter().min_by_key(|one| (one.time, one.id))
-        {
-            self.touched.note(&event.principal.id, one.time, one.id);
+        if event.operation.info().category != Category::Discovery {
+            self.touched.note(&event.principal.id, event.time, event.act_id());
         }
         if let Some(image) = event.attestation.as_ref().and_then(|attested| attested.image.as_deref()) {
             all.iter().for_each(|one| self.images.note(image, one.time, one.id));
         }
         if event.operation.is_cryptographic() {
             self.users.note_span(&event.principal.id, via, first, last);
-            for one in all {
-                if let Some(resource) = &one.resource {
-                    self.resources.note(resource, one.time);
-                    if event.operation == Operation::Decrypt && is_log_object(resource) {
-                        self.log_readers.note(&event.principal.id, one.time, one.id);
-                    }
+            if event.resource.is_some() {
+                self.resources.note(all);
+            }
+            if event.operation == Operation::Decrypt {
+                for one in all.iter().filter(|one| one.resource.is_some_and(is_log_object)) {
+                    self.log_readers.note(&event.principal.id, one.time, one.id);
                 }
             }
             self.habits.note(event);
@@ -366,7 +364,7 @@ impl Merge for KeyState {
 }
 
 /// Whether a resource is an object that CloudTrail, or another service that writes logs, has put below `AWSLogs/`.
-fn is_log_object(resource: &crate::event::Resource<'_>) -> bool {
+fn is_log_object(resource: Behind<'_>) -> bool {
     match resource.kind {
         ResourceKind::Trail => true,
         ResourceKind::Object => resource.id.contains("/AWSLogs/"),

@@ -58,11 +58,11 @@ pub use sightings::Sightings;
 pub use tally::Tally;
 
 use crate::baseline::entity;
-use crate::baseline::hour::Kept;
+use crate::baseline::kept::Kept;
 use crate::baseline::repertoire;
 use crate::estate::Estate;
 use crate::event::{ErrorClass, Event, Key, Params, Source};
-use delta::{Occurrence, Occurrences};
+use delta::{Behind, Occurrence, Occurrences};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -109,38 +109,51 @@ impl States {
         }
         let id = seen::bounded(event.act_id());
         let act = xxh3_64(id.as_bytes());
-        let one = Occurrence { time: event.time, act, id: &id, resource: event.resource.clone() };
+        let resource = event.resource.as_ref().map(|resource| Behind::new(resource.kind, &resource.id));
+        let one = Occurrence { time: event.time, act, id: &id, resource };
         let occurrences = Occurrences { all: &[one], first: event.time, last: event.time };
-        self.observe_all(&mut event.clone(), occurrences, States::counts_key(event, estate));
+        self.observe_all(event, occurrences, States::counts_key(event, estate), &mut Kept::default());
     }
 
     /// Takes up events of KMS that are alike: `event` is the first of them, by time and id. Those that did not succeed
     /// come one by one.
     ///
-    /// Most are cryptographic calls by known principals on known keys: they allocate nothing.
-    fn observe_all<'a>(
+    /// Most are cryptographic calls by known principals on known keys: they allocate nothing. What they share with
+    /// others that are taken up is in `kept`.
+    fn observe_all(
         &mut self,
-        event: &mut Event<'a>,
-        occurrences: Occurrences<'_, 'a>,
+        event: &Event<'_>,
+        occurrences: Occurrences<'_, '_>,
         counts_key: bool,
+        kept: &mut Kept,
     ) -> Opens {
-        let opens = self.count(event, occurrences, counts_key);
+        let mut principal = Lookup::new(&mut self.principals, &event.principal.id);
+        let mut key = event.key.as_ref().map(|key| Lookup::new(&mut self.keys, &key.arn));
+        let counted = if counts_key { key.as_mut() } else { None };
+        let opens = count(event, occurrences, (&mut principal, counted), kept);
         if event.dry_run {
             return opens;
         }
         match event.outcome.class() {
-            None => self.observe_success(event, occurrences),
+            None => {
+                if PrincipalState::concerns(event) {
+                    principal.state().note(event);
+                }
+                if principal::PrincipalHabits::concerns(event) {
+                    principal.state().habits.note(event);
+                }
+                if let (Some(key), Some(mut state)) = (&event.key, key) {
+                    state.state().succeed(event, key, occurrences);
+                }
+                self.observe_success(event, occurrences);
+            }
             Some(ErrorClass::KeyState) if event.operation.is_cryptographic() => {
                 if let Some(key) = refused_key(event) {
                     entry(&mut self.keys, &key.arn).refuse(event, key);
                 }
             }
-            Some(ErrorClass::Denied) if PrincipalState::concerns(event) => {
-                entry(&mut self.principals, &event.principal.id).note(event);
-            }
-            Some(ErrorClass::CryptoMismatch) => {
-                entry(&mut self.principals, &event.principal.id).mismatch(event);
-            }
+            Some(ErrorClass::Denied) if PrincipalState::concerns(event) => principal.state().note(event),
+            Some(ErrorClass::CryptoMismatch) => principal.state().mismatch(event),
             Some(ErrorClass::Throttled) if !event.account.is_empty() => {
                 entry(&mut self.accounts, &event.account).throttle(event);
             }
@@ -160,43 +173,6 @@ impl States {
         }
     }
 
-    /// Counts events for their principal, and for their key if `counts_key`.
-    ///
-    /// Principals are counted also when they are refused and when they only try (dry runs).
-    fn count<'a>(
-        &mut self,
-        event: &mut Event<'a>,
-        occurrences: Occurrences<'_, 'a>,
-        counts_key: bool,
-    ) -> Opens {
-        let mut kept = Kept::default();
-        let principal = event.principal.id.clone();
-        let principals = &mut self.principals;
-        let mut opens_principal = entity::count(
-            event,
-            occurrences,
-            &mut kept,
-            |measure| measure.of.principal(),
-            || &mut entry(principals, &principal).baseline,
-        );
-        if repertoire::concerns_caller(event) {
-            opens_principal |= entry(principals, &principal).repertoire.note_caller(event, &mut kept);
-        }
-        let mut opens_key = false;
-        if let Some(arn) = event.key.as_ref().filter(|_| counts_key).map(|key| key.arn.clone()) {
-            let keys = &mut self.keys;
-            opens_key = entity::count(
-                event,
-                occurrences,
-                &mut kept,
-                |measure| measure.of.key(),
-                || &mut entry(keys, &arn).baseline,
-            );
-            opens_key |= entry(keys, &arn).repertoire.note_user(event, &mut kept);
-        }
-        Opens { principal: opens_principal, key: opens_key }
-    }
-
     /// Whether an event is counted for its key: if that is ours and is proved to exist.
     ///
     /// Keys are counted by calls that succeed alone, although refusals are a measure of keys, too: a refusal proves no
@@ -209,10 +185,8 @@ impl States {
         })
     }
 
+    /// Takes up calls that succeeded, as far as they concern others than the principal and the key.
     fn observe_success(&mut self, event: &Event<'_>, occurrences: Occurrences<'_, '_>) {
-        if let Some(key) = &event.key {
-            entry(&mut self.keys, &key.arn).succeed(event, key, occurrences);
-        }
         if let Some(key) = &event.destination_key {
             entry(&mut self.keys, &key.arn).succeed(event, key, occurrences);
         }
@@ -220,12 +194,6 @@ impl States {
             && let Some(replica) = &change.replica_arn
         {
             entry(&mut self.keys, replica).set_policy(event, change.policy.as_deref());
-        }
-        if PrincipalState::concerns(event) {
-            entry(&mut self.principals, &event.principal.id).note(event);
-        }
-        if principal::PrincipalHabits::concerns(event) {
-            entry(&mut self.principals, &event.principal.id).habits.note(event);
         }
         if !event.account.is_empty() {
             entry(&mut self.accounts, &event.account).succeed(event, occurrences);
@@ -241,11 +209,37 @@ impl States {
     }
 }
 
-/// Whether what was taken up has opened an hour of the principal, and of the key.
+/// Counts events for their principal, and for their key if there is one to count for.
+///
+/// Principals are counted also when they are refused and when they only try (dry runs).
+fn count(
+    event: &Event<'_>,
+    occurrences: Occurrences<'_, '_>,
+    (principal, mut key): (&mut Lookup<'_, PrincipalState>, Option<&mut Lookup<'_, KeyState>>),
+    kept: &mut Kept,
+) -> Opens {
+    let mut opens = entity::count(
+        event,
+        occurrences,
+        kept,
+        key.is_some(),
+        || &mut principal.state().baseline,
+        || key.as_mut().map(|key| &mut key.state().baseline),
+    );
+    if repertoire::concerns_caller(event) {
+        opens.principal |= principal.state().repertoire.note_caller(event, kept);
+    }
+    if let Some(key) = key {
+        opens.key |= key.state().repertoire.note_user(event, kept);
+    }
+    opens
+}
+
+/// Whether what was taken up has opened an hour of the principal, and of the key: then whoever closes hours has to know.
 #[derive(Clone, Copy, Debug, Default)]
-struct Opens {
-    principal: bool,
-    key: bool,
+pub(crate) struct Opens {
+    pub(crate) principal: bool,
+    pub(crate) key: bool,
 }
 
 impl Merge for States {
@@ -270,10 +264,31 @@ fn refused_key<'e, 'a>(event: &'e Event<'a>) -> Option<&'e Key<'a>> {
 
 /// The State of an entity, new if it is not known. Allocates only then.
 fn entry<'a, S: Default>(states: &'a mut Entities<S>, id: &str) -> &'a mut S {
-    match states.get_index_of(id) {
-        #[allow(clippy::indexing_slicing)] // The map has just said that it is there.
-        Some(at) => &mut states[at],
-        None => states.entry(id.to_owned()).or_default(),
+    let place = place(states, id);
+    #[allow(clippy::indexing_slicing)] // It has just been found there, or put.
+    &mut states[place]
+}
+
+fn place<S: Default>(states: &mut Entities<S>, id: &str) -> usize {
+    states.get_index_of(id).unwrap_or_else(|| states.insert_full(id.to_owned(), S::default()).0)
+}
+
+/// The State of an entity, which is looked up once, and made when it is first asked for.
+struct Lookup<'m, S> {
+    states: &'m mut Entities<S>,
+    id: &'m str,
+    place: Option<usize>,
+}
+
+impl<'m, S: Default> Lookup<'m, S> {
+    fn new(states: &'m mut Entities<S>, id: &'m str) -> Self {
+        Lookup { states, id, place: None }
+    }
+
+    fn state(&mut self) -> &mut S {
+        let place = *self.place.get_or_insert_with(|| place(self.states, self.id));
+        #[allow(clippy::indexing_slicing)] // States are only added.
+        &mut self.states[place]
     }
 }
 

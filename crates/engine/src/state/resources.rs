@@ -1,8 +1,7 @@
 //! What stands behind a key: the resources that its encryption contexts name.
 
+use super::delta::Occurrence;
 use super::{Merge, Seen, distinct::Distinct};
-use crate::event::Resource;
-use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,14 +14,22 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Takes up that a call at `time` was about `resource`.
-    pub fn note(&mut self, resource: &Resource<'_>, time: Timestamp) {
-        let kind = resource.kind.name();
-        match self.kinds.get_mut(kind) {
-            Some(distinct) => distinct.add(resource.id.as_bytes()),
-            None => self.kinds.entry(kind.to_owned()).or_default().add(resource.id.as_bytes()),
+    /// Takes up what these calls were about.
+    pub(crate) fn note(&mut self, calls: &[Occurrence<'_>]) {
+        let kind = |call: &Occurrence<'_>| call.resource.map(|resource| resource.kind);
+        for alike in calls.chunk_by(|a, b| kind(a) == kind(b)) {
+            let Some(kind) = alike.first().and_then(kind) else { continue };
+            if !self.kinds.contains_key(kind.name()) {
+                self.kinds.insert(kind.name().to_owned(), Distinct::default());
+            }
+            if let Some(distinct) = self.kinds.get_mut(kind.name()) {
+                distinct
+                    .add_hashes(alike.iter().filter_map(|call| call.resource).map(|resource| resource.hash));
+            }
         }
-        self.sample.note(&resource.id, kind, time);
+        // The newest first: most of the others then say nothing new.
+        let seen = calls.iter().rev().filter_map(|call| Some((call.resource?, call.time)));
+        self.sample.note_each(seen.map(|(resource, time)| (resource.id, resource.kind.name(), time)));
     }
 
     /// Kinds of resource with the number of distinct resources of each, by kind.
@@ -49,16 +56,22 @@ impl Merge for Resources {
 mod tests {
     use super::*;
     use crate::event::ResourceKind;
+    use crate::state::delta::Behind;
     use crate::state::laws;
+    use crate::time::Timestamp;
     use proptest::prelude::*;
 
     fn of(notes: &[(bool, u8, i64)]) -> Resources {
         let mut resources = Resources::default();
         for (secret, id, time) in notes {
             let kind = if *secret { ResourceKind::Secret } else { ResourceKind::Table };
-            resources.note(&Resource { kind, id: id.to_string().into() }, Timestamp(*time));
+            resources.note(&[call(kind, &id.to_string(), *time)]);
         }
         resources
+    }
+
+    fn call(kind: ResourceKind, id: &str, time: i64) -> Occurrence<'_> {
+        Occurrence { time: Timestamp(time), act: 1, id: "e1", resource: Some(Behind::new(kind, id)) }
     }
 
     #[test]
@@ -68,6 +81,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn calls_are_taken_up_the_same_one_by_one_and_together(
+            notes in prop::collection::vec((any::<bool>(), 0u8..40, 0i64..60), 0..90), by in 1usize..20,
+        ) {
+            let ids: Vec<String> = notes.iter().map(|(_, id, _)| id.to_string()).collect();
+            let kind = |secret| if secret { ResourceKind::Secret } else { ResourceKind::Table };
+            let calls: Vec<_> =
+                notes.iter().zip(&ids).map(|((secret, _, time), id)| call(kind(*secret), id, *time)).collect();
+            let mut together = Resources::default();
+            calls.chunks(by).for_each(|calls| together.note(calls));
+            prop_assert_eq!(together, of(&notes));
+        }
+
         #[test]
         fn it_is_a_semilattice(
             notes in prop::collection::vec((any::<bool>(), 0u8..20, 0i64..9), 0..60),

@@ -5,6 +5,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Names (each with a detail, which may be empty) with the first and last time at which they were seen.
@@ -100,6 +101,32 @@ impl<const N: usize> Seen<N> {
                 self.keep();
             }
         }
+    }
+
+    /// Takes up names with details that were seen at a time each. Quicker than one by one where most of them are no news:
+    /// best if the newest come first.
+    pub(super) fn note_each<'n>(&mut self, sights: impl Iterator<Item = (&'n str, &'n str, Timestamp)>) {
+        let mut settled = self.settled();
+        for (name, detail, time) in sights {
+            if settled.as_ref().is_none_or(|settled| !settled.contains(&time)) {
+                self.note(name, detail, time);
+                settled = self.settled();
+            }
+        }
+    }
+
+    /// The times of which nothing more is taken up: in a full list, those after the first and before the last that are
+    /// kept. Whatever the name, it neither comes before one of the first nor after one of the last.
+    fn settled(&self) -> Option<RangeInclusive<Timestamp>> {
+        if !self.full {
+            return None;
+        }
+        let (mut newest_of_first, mut oldest_of_last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        for sight in &self.entries {
+            newest_of_first = newest_of_first.max(sight.first.unwrap_or(newest_of_first));
+            oldest_of_last = oldest_of_last.min(sight.last.unwrap_or(oldest_of_last));
+        }
+        Some(newest_of_first.plus(1)..=oldest_of_last.plus(-1))
     }
 
     /// All that are kept, in an order that has no meaning but is always the same.

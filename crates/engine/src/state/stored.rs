@@ -184,6 +184,7 @@ impl States {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::baseline::rate::Which;
     use crate::estate::Estate;
     use crate::event::testing::{ACCOUNT, KEY, ROLE, RecordBuilder, kms};
     use proptest::prelude::*;
@@ -227,7 +228,7 @@ mod tests {
         let mut states = some();
         let state = states.principals.get_mut(ROLE).unwrap();
         let hours = state.baseline.open_hours();
-        hours.iter().for_each(|hour| drop(state.baseline.close(*hour)));
+        hours.iter().for_each(|hour| drop(state.baseline.close(*hour, Which::All)));
         assert!(state.baseline.series().any(|(_, series)| series.profile().is_some()));
         assert_eq!(restored(&states), states);
     }

@@ -30,6 +30,7 @@ fn closed(hour: i64, t: f64, measure: &'static Measure, is_new: bool) -> Closed 
         drift: None,
         share: None,
         hour: Hour::default(),
+        count: 0,
         age,
         keeps_schedule: false,
     }

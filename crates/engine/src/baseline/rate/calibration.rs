@@ -6,12 +6,12 @@
 //! again a power (Lomax), heavy while little is known. The prior says that the model is right.
 
 use super::windows::Window;
-use crate::baseline::quantity::{decayed_ones, kept, left_after};
+use crate::baseline::quantity::{HalfLife, decayed_ones, kept, left_after};
 
 /// The threshold u, in powers of ten.
 pub(super) const THRESHOLD: f64 = 2.0;
 /// Half-life in hours (42 days).
-const HALF_LIFE: f64 = 1_008.0;
+pub(super) const HALF_LIFE: HalfLife = HalfLife::of(1_008.0, 0.999_312_590_361_875_3);
 /// Hours at the nominal rate that the prior is worth.
 const PRIOR_HOURS: f64 = 150.0;
 /// Exceedances that the prior is worth, and their mean excess.

@@ -8,10 +8,10 @@
 //! worth a few observations carries young streams.
 
 use super::windows::Window;
-use crate::baseline::quantity::{kept, left_after};
+use crate::baseline::quantity::{HalfLife, kept, left_after};
 
 /// Half-life in hours (28 days).
-const HALF_LIFE: f64 = 672.0;
+pub(super) const HALF_LIFE: HalfLife = HalfLife::of(672.0, 0.998_969_062_762_623_5);
 /// The dispersion at which observations of different means weigh as they should.
 const REFERENCE: f64 = 0.25;
 /// Observations that the prior is worth, for the hour; half as many for the long windows, which overlap.

@@ -5,12 +5,12 @@
 //! weigh as they should. It forgets by active hours (an entity that is active once a day is not forgotten in
 //! three days) and, more slowly, by elapsed time.
 
-use crate::baseline::quantity::{kept, left_after};
+use crate::baseline::quantity::{HalfLife, kept, left_after};
 
 /// Half-life in active hours.
-pub(super) const HALF_LIFE_ACTIVE: f64 = 72.0;
+pub(super) const HALF_LIFE_ACTIVE: HalfLife = HalfLife::of(72.0, 0.990_419_147_466_826_2);
 /// Half-life in elapsed hours (30 days).
-const HALF_LIFE_ELAPSED: f64 = 720.0;
+pub(super) const HALF_LIFE_ELAPSED: HalfLife = HalfLife::of(720.0, 0.999_037_758_833_783_4);
 /// The prior: a level of two, worth half an hour.
 const PRIOR_COUNT: f64 = 1.0;
 const PRIOR_HOURS: f64 = 0.5;

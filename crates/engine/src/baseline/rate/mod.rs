@@ -42,18 +42,31 @@ mod synthetic;
 pub(super) use calibration::heavy_tailed;
 pub use drift::Drift;
 pub use encoding::DecodeError;
-pub use score::{History, Maturity, Score};
+pub use score::{History, Maturity, Score, Which};
 pub use week::WEEK;
 pub use windows::Window;
 
 use super::bytes::MAX_HOUR;
-use super::quantity::{Half, kept, left_after};
+use super::quantity::{Half, HalfLife, kept, left_after};
 use calibration::Excesses;
 use dispersion::Dispersion;
 use drift::Days;
 use level::Level;
 use season::{Season, Share};
 use windows::{KEPT, Recent, SealedHour, Typical};
+
+/// All half-lives, to check what is known of them.
+#[cfg(test)]
+pub(super) const HALF_LIVES: [HalfLife; 8] = [
+    calibration::HALF_LIFE,
+    dispersion::HALF_LIFE,
+    level::HALF_LIFE_ACTIVE,
+    level::HALF_LIFE_ELAPSED,
+    season::FIT_HALF_LIFE,
+    season::SHARE_HALF_LIFE,
+    season::VISITS_HALF_LIFE,
+    OUTLIERS_HALF_LIFE,
+];
 
 /// Least mean of an active hour: one event is certain, given that there is any.
 const MIN_MEAN: f64 = 1.02;
@@ -72,7 +85,7 @@ const OUTLIER: f64 = 10.0;
 /// months. Five bursts within ten days are not, nor is what comes once a month.
 const OUTLIERS_KNOWN: f64 = 6.0;
 /// Half-life of their number in hours (56 days).
-const OUTLIERS_HALF_LIFE: f64 = 1_344.0;
+const OUTLIERS_HALF_LIFE: HalfLife = HalfLife::of(1_344.0, 0.999_484_398_458_837_1);
 /// The same for the typical long window (plus three events).
 const TYPICAL_CLIP: f64 = 6.0;
 
@@ -205,7 +218,18 @@ impl Profile {
             return Vec::new();
         };
         let counts = self.counts(hour, open.get(..=index).unwrap_or(open), index);
-        self.scores(hour, expectation, &counts)
+        self.scores(hour, expectation, &counts, Which::All)
+    }
+
+    /// Seals the hours before `hour` as silent, judges `hour` and seals it, at once: [`Profile::advance`],
+    /// [`Profile::judge`] and [`Profile::seal`]. No scores if it is sealed already.
+    pub fn close(&mut self, hour: i64, count: u64, which: Which) -> Vec<Score> {
+        let hour = hour.clamp(-MAX_HOUR, MAX_HOUR);
+        if hour <= self.sealed {
+            return Vec::new();
+        }
+        self.advance(hour - 1);
+        self.step(count.min(MAX_COUNT), which)
     }
 
     /// Feeds the final count of `hour` in. Hours between the last sealed one and `hour` were silent.
@@ -217,8 +241,7 @@ impl Profile {
         if hour <= self.sealed {
             return false;
         }
-        self.advance(hour - 1);
-        self.step(count.min(MAX_COUNT));
+        self.close(hour, count, Which::Notable);
         true
     }
 
@@ -233,19 +256,19 @@ impl Profile {
             if hour - self.sealed > traces && self.recent.is_silent() {
                 self.sealed = hour - traces;
             }
-            self.step(0);
+            self.step(0, Which::Notable);
         }
     }
 
-    /// Seals the next hour.
-    fn step(&mut self, count: u64) {
+    /// Seals the next hour, and tells its scores as they were before.
+    fn step(&mut self, count: u64, which: Which) -> Vec<Score> {
         let Some(&expectation) = self.open.first() else {
-            return;
+            return Vec::new();
         };
         let hour = self.sealed + 1;
         let counts = self.counts(hour, &[count], 0);
         let silent = count == 0 && self.recent.is_silent();
-        let scores = if silent { Vec::new() } else { self.scores(hour, &expectation, &counts) };
+        let scores = self.scores(hour, &expectation, &counts, which);
         self.sealed = hour;
         self.recent.push(SealedHour {
             count,
@@ -266,6 +289,7 @@ impl Profile {
         self.recent.trim();
         self.open.remove(0);
         self.freeze(hour + self.open.len() as i64 + 1);
+        scores
     }
 
     /// Takes up a sealed hour within a day of which something happened.
@@ -366,17 +390,15 @@ impl Profile {
             .rev()
             .map(|open| (open.activity, open.mean()))
             .chain(self.recent.0.iter().rev().map(|sealed| (sealed.activity, sealed.mean)));
-        let (mut active, mut mean) = (expectation.activity.get(), expectation.mean().get());
-        let mut windows = [(active, mean); 3];
-        for (hours, (next_active, next_mean)) in (2..=24).zip(before) {
-            active += next_active.get();
-            mean += next_mean.get();
-            for (sums, window) in windows.iter_mut().zip(Window::ALL) {
-                if hours <= window.hours() {
-                    *sums = (active, mean);
-                }
+        let mut sums = (expectation.activity.get(), expectation.mean().get());
+        let mut windows = [sums; 3];
+        for (hours, (active, mean)) in (2..=24).zip(before) {
+            sums = (sums.0 + active.get(), sums.1 + mean.get());
+            if hours <= Window::SixHours.hours() {
+                windows = [windows[0], sums, sums];
             }
         }
+        windows[2] = sums;
         for (((frozen, estimate), window), (active, _)) in
             expectation.dispersion.iter_mut().zip(self.dispersion).zip(Window::ALL).zip(windows)
         {

@@ -44,6 +44,16 @@ impl History {
     }
 }
 
+/// Which scores are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those of all windows.
+    All,
+    /// All of which something can come: T may be 2 or more, or the stream learns from it. Most hours have none, and
+    /// tails take long to compute.
+    Notable,
+}
+
 /// The judgement of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -110,6 +120,24 @@ impl Expectation {
         }
     }
 
+    /// Whether a count is so near to the usual one that its score is not [`Which::Notable`]: S is then below 1.3, and T
+    /// below 2, however rarely the stream has exceeded the model.
+    ///
+    /// Up to a standard deviation above the mean a tail holds a tenth or more, unless the dispersion is large; by
+    /// activity at most twice as little.
+    fn is_usual(&self, window: Window, count: u64, mean: f64) -> bool {
+        if count == 0 {
+            return true;
+        }
+        let (x, mean, activity) = match window {
+            Window::Hour => (count - 1, mean - 1.0, self.activity.get()),
+            Window::SixHours | Window::Day => (count, mean, 1.0),
+        };
+        let dispersion = self.dispersion_of(window);
+        let deviation = (mean + dispersion * mean * mean).sqrt();
+        activity >= 0.5 && dispersion <= 2.0 && x as f64 <= mean + deviation
+    }
+
     /// S of a window with this count.
     fn surprise(&self, window: Window, count: u64, mean: f64) -> f64 {
         let dispersion = self.dispersion_of(window);
@@ -126,10 +154,16 @@ impl Expectation {
 
 impl Profile {
     /// The scores of an hour's windows.
-    pub(super) fn scores(&self, hour: i64, expected: &Expectation, counts: &Counts) -> Vec<Score> {
+    pub(super) fn scores(
+        &self,
+        hour: i64,
+        expected: &Expectation,
+        counts: &Counts,
+        which: Which,
+    ) -> Vec<Score> {
         // Exceedances stand as of the moment at which the expectation was frozen.
         let frozen_at = hour - self.open.len() as i64;
-        let mut scores = Vec::with_capacity(3);
+        let mut scores = Vec::new();
         for ((((window, count), mean), number), excess) in Window::ALL
             .into_iter()
             .zip(counts)
@@ -138,6 +172,9 @@ impl Profile {
             .zip(expected.excess)
         {
             let Some(observed) = *count else { continue };
+            if which == Which::Notable && expected.is_usual(window, observed, mean) {
+                continue;
+            }
             let surprise = expected.surprise(window, observed, mean);
             let age = frozen_at - self.first + 1;
             let activity = if window == Window::Hour { expected.activity.get() } else { 1.0 };
@@ -160,5 +197,63 @@ impl Profile {
     /// The history behind the present expectations.
     pub fn history(&self) -> History {
         History { active_hours: self.active_hours, hours: self.sealed - self.first + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::budget::Peak;
+    use crate::baseline::quantity::Half;
+    use crate::baseline::rate::Rhythm;
+    use crate::baseline::rate::calibration::THRESHOLD;
+
+    #[test]
+    fn what_is_usual_can_neither_be_a_peak_nor_be_learned_from() {
+        let profile = Profile::born(495_000, Rhythm::Flat, 1);
+        let mut expected = profile.open[0];
+        expected.activity = Half::of(0.5);
+        // As if nothing had ever exceeded the model.
+        expected.exceedances = [Half(0); 3];
+        expected.excess = [Half(0); 3];
+        let (mut usual, mut most) = (0, (0.0f64, 0.0f64));
+        for dispersion in [0.001, 0.02, 0.1, 0.3, 0.7, 1.0, 1.5, 2.0, 2.1] {
+            expected.dispersion = [Half::of(dispersion); 3];
+            for step in 0..2_000 {
+                let mean = libm::exp(f64::from(step) / 100.0 - 5.0);
+                for (window, mean) in Window::ALL.into_iter().zip([1.0 + mean, mean, mean]) {
+                    let last = (mean + (mean + dispersion * mean * mean).sqrt()) as u64 + 2;
+                    for count in last.saturating_sub(3)..=last {
+                        if expected.is_usual(window, count, mean) {
+                            let surprise = expected.surprise(window, count, mean);
+                            let judged = calibrated(surprise, window, 0.0, 0.0, i64::from(i32::MAX));
+                            most = (most.0.max(surprise), most.1.max(judged));
+                            usual += 1;
+                        }
+                    }
+                }
+            }
+        }
+        println!("{usual} {most:?}");
+        assert!(usual > 50_000 && most.0 < THRESHOLD && most.1 < Peak::LEAST, "{most:?}");
+    }
+
+    #[test]
+    fn a_profile_learns_the_same_whichever_scores_are_told() {
+        let [mut all, mut notable] = [0; 2].map(|_| Profile::born(495_000, Rhythm::Weekly, 1));
+        let mut told = 0;
+        for hour in 495_000..496_000 {
+            let count = (hour * 7_919 % 13) as u64 * if hour % 97 == 0 { 40 } else { 1 };
+            let scores = all.close(hour, count, Which::All);
+            let some = notable.close(hour, count, Which::Notable);
+            let peaks = |scores: &[Score]| -> Vec<Score> {
+                scores.iter().copied().filter(|score| score.calibrated >= Peak::LEAST).collect()
+            };
+            assert_eq!(peaks(&scores), peaks(&some));
+            assert!(some.iter().all(|score| scores.contains(score)));
+            told += some.len();
+        }
+        assert_eq!(all, notable);
+        assert!((10..1_500).contains(&told), "{told}");
     }
 }

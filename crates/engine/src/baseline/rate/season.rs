@@ -11,21 +11,22 @@
 //! cell needs a few visits before it is believed. Three hypotheses (flat, hour of day, hour of week) are
 //! averaged by their decayed predictive likelihood: a flat service is not given a season made of noise.
 
-use crate::baseline::quantity::{Half, decayed_ones, kept, left_after};
-use crate::baseline::tail::ln_probability;
+use crate::baseline::quantity::{Half, HalfLife, decayed_ones, kept, left_after};
+use crate::baseline::tail::ln_probabilities;
 
 /// Hours of a week.
 pub(super) const CELLS: usize = 168;
 /// Half-life of a cell, in weeks, that is, in visits.
 pub(super) const CELL_HALF_LIFE: f64 = 3.0;
+pub(super) const VISITS_HALF_LIFE: HalfLife = HalfLife::of(CELL_HALF_LIFE, 0.793_700_525_984_099_8);
 /// Half-life of the share of active hours over all hours of the week, in hours: the same three weeks.
-const SHARE_HALF_LIFE: f64 = CELL_HALF_LIFE * 168.0;
+pub(super) const SHARE_HALF_LIFE: HalfLife = HalfLife::of(504.0, 0.998_625_653_255_761);
 /// Visits that the mean of the next coarser grouping is worth against a cell's own, for amounts.
 pub(super) const AMOUNT_SHRINKAGE: f64 = 2.0;
 /// The same for the probability of activity.
 pub(super) const ACTIVITY_SHRINKAGE: f64 = 1.0;
 /// Half-life of the likelihood of the hypotheses, in hours (ten days).
-const FIT_HALF_LIFE: f64 = 240.0;
+pub(super) const FIT_HALF_LIFE: HalfLife = HalfLife::of(240.0, 0.997_116_053_334_589_2);
 /// Least probability of activity: an hour that was never active costs at most four points of score.
 pub(super) const MIN_ACTIVITY: f64 = 1e-4;
 /// 1970-01-01 was a Thursday: so many hours later than the Monday that begins its week.
@@ -38,11 +39,6 @@ pub(super) fn cell_of(hour: i64) -> usize {
 
 fn week_of(hour: i64) -> i64 {
     (hour + EPOCH_HOUR_OF_WEEK).div_euclid(CELLS as i64)
-}
-
-/// The week of the last visit of `cell` up to and including `hour`.
-fn last_visit(cell: usize, hour: i64) -> i64 {
-    week_of(hour) - i64::from(cell > cell_of(hour))
 }
 
 /// What is expected of one hour: how likely it is to be active, and its amount relative to the level.
@@ -116,22 +112,24 @@ impl Season {
     pub(super) fn shape(&self, share: Share, first: i64, touched: i64, as_of: i64, hour: i64) -> Shape {
         let cell = cell_of(hour);
         let days = if cell / 24 < 5 { 0..5 } else { 5..7 };
+        let scales = self.scales(as_of);
+        let visits_of = Visits::between(first, as_of);
         let (mut amount, mut active, mut visits) = (0.0, 0.0, 0.0);
         for day in days {
             let at = day * 24 + cell % 24;
-            amount += self.amount(at, as_of);
-            active += self.active(at, as_of);
-            visits += visits_of(at, first, as_of);
+            amount += scales.of(&self.amounts, at);
+            active += scales.of(&self.active, at);
+            visits += visits_of.of(at);
         }
         let overall = share.mean(first, touched, as_of);
         let by_day = (active + ACTIVITY_SHRINKAGE * overall) / (visits + ACTIVITY_SHRINKAGE);
-        let activity = (self.active(cell, as_of) + ACTIVITY_SHRINKAGE * by_day)
-            / (visits_of(cell, first, as_of) + ACTIVITY_SHRINKAGE);
+        let activity = (scales.of(&self.active, cell) + ACTIVITY_SHRINKAGE * by_day)
+            / (visits_of.of(cell) + ACTIVITY_SHRINKAGE);
 
-        let mean = self.mean_amount(as_of);
+        let mean = (scales.total(&self.amounts) + 1.0) / (scales.total(&self.active) + 1.0);
         let by_day = (amount + AMOUNT_SHRINKAGE * mean) / (active + AMOUNT_SHRINKAGE);
-        let by_week = (self.amount(cell, as_of) + AMOUNT_SHRINKAGE * by_day)
-            / (self.active(cell, as_of) + AMOUNT_SHRINKAGE);
+        let by_week = (scales.of(&self.amounts, cell) + AMOUNT_SHRINKAGE * by_day)
+            / (scales.of(&self.active, cell) + AMOUNT_SHRINKAGE);
         let hypotheses = [by_day / mean, by_week / mean];
         let decay = left_after(as_of - touched, FIT_HALF_LIFE);
         let [flat, day, week] = self.fit.map(|fit| libm::exp(f64::from(fit) * decay));
@@ -164,10 +162,9 @@ impl Season {
             *active = Half::of(active.get() + weight);
         }
         let [day, week] = hypotheses;
-        for (fit, shape) in self.fit.iter_mut().zip([1.0, day, week]) {
-            *fit = kept(
-                f64::from(*fit) + ln_probability(count, (expected * shape).max(super::MIN_MEAN), dispersion),
-            );
+        let means = [1.0, day, week].map(|shape| (expected * shape).max(super::MIN_MEAN));
+        for (fit, ln) in self.fit.iter_mut().zip(ln_probabilities(count, means, dispersion)) {
+            *fit = kept(f64::from(*fit) + ln);
         }
         // Only differences matter; kept small, they keep their bits.
         let best = self.fit.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -176,39 +173,74 @@ impl Season {
 
     /// Lets `elapsed` hours pass for the likelihoods.
     pub(super) fn decay(&mut self, elapsed: i64) {
-        self.fit = self.fit.map(|fit| kept(f64::from(fit) * left_after(elapsed, FIT_HALF_LIFE)));
+        let left = left_after(elapsed, FIT_HALF_LIFE);
+        self.fit = self.fit.map(|fit| kept(f64::from(fit) * left));
     }
 
-    /// The mean amount of an active hour.
-    pub(super) fn mean_amount(&self, as_of: i64) -> f64 {
-        (self.total(&self.amounts, as_of) + 1.0) / (self.total(&self.active, as_of) + 1.0)
-    }
-
-    pub(super) fn amount(&self, cell: usize, as_of: i64) -> f64 {
-        self.amounts.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
-    }
-
-    pub(super) fn active(&self, cell: usize, as_of: i64) -> f64 {
-        self.active.get(cell).map_or(0.0, |half| half.get()) * self.scale(cell, as_of)
-    }
-
-    fn scale(&self, cell: usize, as_of: i64) -> f64 {
-        libm::exp2((self.reference - last_visit(cell, as_of)) as f64 / CELL_HALF_LIFE)
-    }
-
-    fn total(&self, cells: &[Half; CELLS], as_of: i64) -> f64 {
-        // All cells up to the present hour of the week were last visited this week, all others the week
-        // before.
-        let (this, before) = cells.split_at(cell_of(as_of) + 1);
-        let sum = |cells: &[Half]| cells.iter().map(|half| half.get()).sum::<f64>();
-        let scale = self.scale(cell_of(as_of), as_of);
-        sum(this) * scale + sum(before) * scale * libm::exp2(1.0 / CELL_HALF_LIFE)
+    pub(super) fn scales(&self, as_of: i64) -> Scales {
+        let scale = |weeks: i64| libm::exp2(weeks as f64 / CELL_HALF_LIFE);
+        let since = self.reference - week_of(as_of);
+        Scales { present: cell_of(as_of), this: scale(since), before: scale(since + 1) }
     }
 }
 
-/// Decayed number of visits of a cell between `first` and `as_of`.
-pub(super) fn visits_of(cell: usize, first: i64, as_of: i64) -> f64 {
-    decayed_ones(last_visit(cell, as_of) - last_visit(cell, first - 1), CELL_HALF_LIFE)
+/// What stored cells are worth at the end of an hour. All up to the present hour of the week were last visited this
+/// week, all others the week before.
+pub(super) struct Scales {
+    present: usize,
+    this: f64,
+    before: f64,
+}
+
+impl Scales {
+    /// What a cell is worth.
+    pub(super) fn of(&self, cells: &[Half; CELLS], cell: usize) -> f64 {
+        let scale = if cell > self.present { self.before } else { self.this };
+        cells.get(cell).map_or(0.0, |half| half.get()) * scale
+    }
+
+    /// What all cells are worth.
+    pub(super) fn total(&self, cells: &[Half; CELLS]) -> f64 {
+        let (this, before) = cells.split_at(self.present + 1);
+        sum(this) * self.this + sum(before) * self.this * libm::exp2(1.0 / CELL_HALF_LIFE)
+    }
+}
+
+/// The sum of some cells, in four parts side by side: one behind the other, additions would wait for each other. The
+/// order does not show: cells have eleven bits, so their sum is exact unless one is 2^34 times another.
+fn sum(cells: &[Half]) -> f64 {
+    let (fours, rest) = cells.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        sums.iter_mut().zip(four).for_each(|(sum, half)| *sum += half.get());
+    }
+    sums.into_iter().chain(rest.iter().map(|half| half.get())).sum()
+}
+
+/// Decayed numbers of visits of the cells between two hours: one of three, by where the cell lies to both.
+pub(super) struct Visits {
+    present: usize,
+    before_first: usize,
+    /// One week less than there are between the weeks of both hours, as many, one more.
+    numbers: [f64; 3],
+}
+
+impl Visits {
+    pub(super) fn between(first: i64, as_of: i64) -> Visits {
+        let weeks = week_of(as_of) - week_of(first - 1);
+        let numbers = [weeks - 1, weeks, weeks + 1].map(|n| decayed_ones(n, VISITS_HALF_LIFE));
+        Visits { present: cell_of(as_of), before_first: cell_of(first - 1), numbers }
+    }
+
+    /// That of a cell.
+    pub(super) fn of(&self, cell: usize) -> f64 {
+        let [less, same, more] = self.numbers;
+        match (cell > self.present, cell > self.before_first) {
+            (true, false) => less,
+            (false, true) => more,
+            _ => same,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -232,7 +264,7 @@ mod tests {
         for hour in first..first + 2_000 {
             stepwise[cell_of(hour)] = stepwise[cell_of(hour)] * (-1.0f64 / 3.0).exp2() + 1.0;
             for cell in [0, 5, cell_of(hour), 167] {
-                assert!((visits_of(cell, first, hour) - stepwise[cell]).abs() < 1e-9);
+                assert!((Visits::between(first, hour).of(cell) - stepwise[cell]).abs() < 1e-9);
             }
         }
     }
@@ -249,7 +281,7 @@ mod tests {
             if count > 0.0 {
                 season.learn(hour, count, [1.0; 2], [1.0; 2], 0.3);
             }
-            let error = (season.amount(cell, hour) - stepwise[cell]).abs();
+            let error = (season.scales(hour).of(&season.amounts, cell) - stepwise[cell]).abs();
             assert!(error <= 0.004 * stepwise[cell] + 1e-6, "{hour}: {error} of {}", stepwise[cell]);
         }
     }

@@ -16,7 +16,7 @@ fn shown(record: &RecordBuilder) -> Vec<(Dimension, String)> {
         assert!(concerns_caller(event));
         repertoire.note_caller(event, &mut Kept::default());
     });
-    let values = repertoire.open.into_values().flat_map(|shown| shown.values);
+    let values = repertoire.open.iter().flat_map(|(_, shown)| &shown.values);
     values.map(|value| (value.dimension, value.name.to_string())).collect()
 }
 

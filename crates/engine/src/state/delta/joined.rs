@@ -1,10 +1,13 @@
 //! Groups of several Deltas, joined and taken up.
 
 use super::{Delta, Group, Occurrence, Occurrences, Places};
-use crate::event::Event;
+use crate::baseline::kept::Kept;
+use crate::event::{Event, Resource};
+use crate::json::Text;
 use crate::state::States;
 use crate::time::Timestamp;
 use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Groups of one pattern.
 struct Joined<'d> {
@@ -19,22 +22,26 @@ struct Joined<'d> {
 pub(super) fn each_group(
     delta: &Delta,
     join: bool,
-    mut take: impl for<'a> FnMut(&mut Event<'a>, Occurrences<'_, 'a>, bool),
+    mut take: impl FnMut(&Event<'_>, Occurrences<'_, '_>, bool),
 ) {
     let (mut joined, numbers) = joined(delta, join);
-    let mut all = in_groups(delta, &mut joined, &numbers);
+    let all = in_groups(delta, &mut joined, &numbers);
     if join {
         // What is about one principal comes together: then its State is in the cache.
-        joined.sort_by_cached_key(|one| one.first.pattern.principal(delta.texts(&one.first.pattern_text)));
+        let principal =
+            |group: &Group| xxh3_64(group.pattern.principal(delta.texts(&group.pattern_text)).as_bytes());
+        joined.sort_by_cached_key(|one| principal(one.first));
     }
     for Joined { first: group, events } in joined {
-        let all = all.get_mut(events).unwrap_or_default();
-        all.sort_unstable_by_key(|one| (one.time, one.id));
+        let all = all.get(events).unwrap_or_default();
         let Some((first, id)) = delta.order(group) else { continue };
-        let last = all.last().map_or(first, |one| one.time);
+        let last = all.iter().fold(first, |last, one| last.max(one.time));
         let details = (group.details, delta.texts(&group.details_text));
         let mut event = group.pattern.event(delta.texts(&group.pattern_text), details, id, first);
-        take(&mut event, Occurrences { all, first, last }, group.key_counts);
+        // Measures look whether there is one; which it is, the occurrences tell.
+        let resource = all.first().and_then(|one| one.resource);
+        event.resource = resource.map(|behind| Resource { kind: behind.kind, id: Text::Borrowed(behind.id) });
+        take(&event, Occurrences { all, first, last }, group.key_counts);
     }
 }
 
@@ -121,8 +128,9 @@ impl States {
     /// Takes up the groups of Deltas that were put behind each other. Tells in which entities this has opened hours.
     pub(crate) fn absorb_groups(&mut self, waiting: &Delta) -> Opened {
         let mut opened = Opened::default();
+        let mut kept = Kept::default();
         each_group(waiting, true, |event, occurrences, key_counts| {
-            let opens = self.observe_all(event, occurrences, key_counts);
+            let opens = self.observe_all(event, occurrences, key_counts, &mut kept);
             let hour = event.time.hour();
             if opens.principal {
                 opened.principals.push((event.principal.id.to_string(), hour));
