@@ -3,29 +3,31 @@
 use crate::policy::glob_ignoring_case;
 use crate::settings::Settings;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Own accounts and settings, fixed while one object is processed.
 ///
 /// A "foreign" account is one that is neither declared in the settings nor learned: an account is learned
 /// from the path of a log object and from `recipientAccountId`, since only own accounts deliver to own trails.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Estate {
     /// The user's settings.
     pub settings: Settings,
-    own_accounts: BTreeSet<String>,
+    /// Shared by copies, so that to compare two of them costs little.
+    own_accounts: Arc<BTreeSet<String>>,
 }
 
 impl Estate {
     /// An estate that knows the accounts declared in `settings`.
     pub fn new(settings: Settings) -> Estate {
         let own_accounts = settings.estate.accounts.iter().cloned().collect();
-        Estate { settings, own_accounts }
+        Estate { settings, own_accounts: Arc::new(own_accounts) }
     }
 
     /// Learns that `account` is ours. Anything but twelve digits is ignored.
     pub fn learn_account(&mut self, account: &str) {
         if is_account_id(account) && !self.own_accounts.contains(account) {
-            self.own_accounts.insert(account.to_owned());
+            Arc::make_mut(&mut self.own_accounts).insert(account.to_owned());
         }
     }
 

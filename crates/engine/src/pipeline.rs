@@ -19,7 +19,7 @@ use crate::detectors::account_fell_silent;
 use crate::detectors::user_rules::{self, UserRules};
 use crate::detectors::{self, Look};
 use crate::estate::Estate;
-use crate::event::{Event, Left, Repeats, SkipReason, Source, normalize_with};
+use crate::event::{Event, Found, Left, Repeats, SkipReason, Source};
 use crate::finding::{Finding, KeyName, Severity, Span, key_family};
 use crate::state::{ActKind, Delta, KeyState, Merge, Names, Patterns, States};
 use crate::time::Timestamp;
@@ -50,11 +50,19 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn passes(&self, event: &Event<'_>) -> bool {
-        self.since.is_none_or(|since| event.time >= since)
-            && self.until.is_none_or(|until| event.time < until)
-            && (self.accounts.is_empty() || self.accounts.iter().any(|account| *account == event.account))
-            && (self.regions.is_empty() || self.regions.iter().any(|region| *region == event.region))
+    /// Whether an event of this time passes, in the log of the account and in the Region that `place` tells.
+    fn passes<'a>(&self, time: Timestamp, place: impl FnOnce() -> (&'a str, &'a str)) -> bool {
+        let is_among = |all: &[String], one: &str| all.is_empty() || all.iter().any(|each| each == one);
+        self.since.is_none_or(|since| time >= since)
+            && self.until.is_none_or(|until| time < until)
+            && (self.accounts.is_empty() && self.regions.is_empty() || {
+                let (account, region) = place();
+                is_among(&self.accounts, account) && is_among(&self.regions, region)
+            })
+    }
+
+    fn passes_event(&self, event: &Event<'_>) -> bool {
+        self.passes(event.time, || (&event.account, &event.region))
     }
 }
 
@@ -101,7 +109,7 @@ impl Worker {
 
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
     pub fn process(&mut self, source: impl Read, estate: &Estate, filter: &Filter) -> ObjectOutcome {
-        self.process_with(source, estate, filter, |_| {})
+        self.process_each(source, estate, filter, None::<fn(&Event<'_>)>)
     }
 
     /// [`Worker::process`], with `also` called for each event that passes the filter, in the order of the object.
@@ -111,7 +119,22 @@ impl Worker {
         source: impl Read,
         estate: &Estate,
         filter: &Filter,
-        mut also: impl FnMut(&Event<'_>),
+        also: impl FnMut(&Event<'_>),
+    ) -> ObjectOutcome {
+        self.process_each(source, estate, filter, Some(also))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn known_records(&self) -> usize {
+        self.repeats.known_records()
+    }
+
+    fn process_each(
+        &mut self,
+        source: impl Read,
+        estate: &Estate,
+        filter: &Filter,
+        mut also: Option<impl FnMut(&Event<'_>)>,
     ) -> ObjectOutcome {
         let mut outcome =
             ObjectOutcome { delta: std::mem::take(&mut self.delta), ..ObjectOutcome::default() };
@@ -120,37 +143,49 @@ impl Worker {
         let mut broken = 0;
         let mut unasked = 0;
         let Worker { reader, repeats, patterns, rules, delta } = self;
-        let report =
-            reader.read(source, &estate.settings.limits, |record| match &normalize_with(&record, repeats) {
-                Ok(event) if filter.passes(event) => {
-                    outcome.take(event, estate, &looks, patterns);
-                    if let Some(rules) = rules
-                        && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
-                    {
-                        unasked += 1;
-                        if problems.len() < ObjectReport::PROBLEMS {
-                            problems.push(Problem {
-                                record: Some(record.index),
-                                offset: record.offset,
-                                message,
-                            });
-                        }
-                    }
-                    also(event);
+        // Whoever looks at each event needs each event.
+        let makes_all = rules.is_some() || also.is_some();
+        repeats.judged_by(estate);
+        let report = reader.read(source, &estate.settings.limits, |record| {
+            if !makes_all
+                && let Some(found) = repeats.find(record.text)
+                && outcome.take_alike(found, estate, filter, patterns).is_some()
+            {
+                return;
+            }
+            let mut problem = |message| {
+                if problems.len() < ObjectReport::PROBLEMS {
+                    let (record, offset) = (Some(record.index), record.offset);
+                    problems.push(Problem { record, offset, message });
                 }
-                Ok(event) => {
+            };
+            let read = repeats.normalize(&record, |event| {
+                if !filter.passes_event(event) {
                     outcome.newest = outcome.newest.max(Some(event.time));
                     outcome.skip(SkipReason::Filtered);
+                    return false;
                 }
-                Err(Left::Skip(reason)) => outcome.skip(*reason),
+                let is_row = outcome.take(event, estate, &looks, patterns);
+                if let Some(rules) = rules
+                    && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
+                {
+                    unasked += 1;
+                    problem(message);
+                }
+                if let Some(also) = &mut also {
+                    also(event);
+                }
+                is_row && !makes_all
+            });
+            match read {
+                Ok(()) => {}
+                Err(Left::Skip(reason)) => outcome.skip(reason),
                 Err(Left::Problem(message)) => {
                     broken += 1;
-                    if problems.len() < ObjectReport::PROBLEMS {
-                        let (record, offset) = (Some(record.index), record.offset);
-                        problems.push(Problem { record, offset, message: message.clone() });
-                    }
+                    problem(message);
                 }
-            });
+            }
+        });
         let span_end = outcome.span.map(|span| span.end);
         outcome.newest = outcome.newest.max(span_end).max(report.newest_passed_over);
         *delta = std::mem::take(&mut outcome.delta);
@@ -178,25 +213,74 @@ fn event_looks(estate: &Estate) -> Vec<EventLook> {
 }
 
 impl ObjectOutcome {
-    fn take(&mut self, event: &Event<'_>, estate: &Estate, looks: &[EventLook], patterns: &mut Patterns) {
-        let span = self.span.get_or_insert(Span { start: event.time, end: event.time });
-        span.start = span.start.min(event.time);
-        span.end = span.end.max(event.time);
-        self.events.push(EventMark {
-            hour: event.time.hour(),
-            // The same event in another account's log has another id; the same id there would be another event.
-            id: xxh3_64(event.id.as_bytes()) ^ xxh3_64(event.account.as_bytes()).rotate_left(1),
-            kms: event.source == Source::Kms,
-        });
-        if !self.accounts.contains(event.account.as_ref()) {
-            self.accounts.insert(event.account.to_string());
-        }
+    /// Takes up an event. Tells whether nothing had to be said of it, and it is no more than a row in a group.
+    fn take(
+        &mut self,
+        event: &Event<'_>,
+        estate: &Estate,
+        looks: &[EventLook],
+        patterns: &mut Patterns,
+    ) -> bool {
+        let [id, account] = [&event.id, &event.account].map(|text| xxh3_64(text.as_bytes()));
+        self.mark(event.time, id, account, event.source == Source::Kms);
+        self.note_account(&event.account);
+        let mut is_silent = true;
         for look in looks {
             if let Some(finding) = look(event, estate) {
                 merge_finding(&mut self.findings, finding);
+                is_silent = false;
             }
         }
-        self.delta.observe(event, estate, patterns);
+        self.delta.observe(event, estate, patterns) && is_silent
+    }
+
+    /// [`ObjectOutcome::take`] for an event that need not be made. `None` if it must be made after all; then nothing was
+    /// taken up.
+    fn take_alike(
+        &mut self,
+        mut found: Found<'_, '_>,
+        estate: &Estate,
+        filter: &Filter,
+        patterns: &mut Patterns,
+    ) -> Option<()> {
+        let place = || found.pattern().0.place(found.pattern().1);
+        if !filter.passes(found.time, place) {
+            self.newest = self.newest.max(Some(found.time));
+            self.skip(SkipReason::Filtered);
+            return Some(());
+        }
+        let id = xxh3_64(found.id.as_bytes());
+        let act = found.shared_id.map_or(id, |shared| xxh3_64(shared.as_bytes()));
+        let run = found.template.latest.run;
+        self.delta.observe_alike(&mut found, act, estate, patterns)?;
+        self.mark(found.time, id, found.template.account, true);
+        if found.template.latest.run != run {
+            let (account, _) = found.pattern().0.place(found.pattern().1);
+            self.note_account(account);
+        }
+        Some(())
+    }
+
+    /// Marks an event, by the hash of its id and that of the account.
+    fn mark(&mut self, time: Timestamp, id: u64, account: u64, kms: bool) {
+        let span = self.span.get_or_insert(Span { start: time, end: time });
+        span.start = span.start.min(time);
+        span.end = span.end.max(time);
+        // The same event in another account's log has another id; the same id there would be another event.
+        self.events.push(EventMark { hour: time.hour(), id: id ^ account.rotate_left(1), kms });
+    }
+
+    fn note_account(&mut self, account: &str) {
+        if !self.accounts.contains(account) {
+            self.accounts.insert(account.to_owned());
+        }
+    }
+
+    /// All that it says, however its events were put into groups.
+    #[cfg(test)]
+    pub(crate) fn told(mut self) -> (String, States) {
+        let states = std::mem::take(&mut self.delta).into_states();
+        (format!("{self:?}"), states)
     }
 
     /// Takes the findings of the user's rules about an event.

@@ -48,6 +48,39 @@ impl Timestamp {
     }
 }
 
+/// Reads times one after the other: of those of one hour, date and hour are read once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LatestHour {
+    /// `2026-05-04T10:`, and when that hour begins.
+    known: Option<([u8; 14], Timestamp)>,
+}
+
+impl LatestHour {
+    /// [`Timestamp::parse`].
+    #[inline]
+    pub(crate) fn parse(&mut self, text: &str) -> Option<Timestamp> {
+        if let Some((hour, &[m1, m2, b':', s1, s2, b'Z'])) = text.as_bytes().split_first_chunk()
+            && let Some((known, begins)) = &self.known
+            && hour == known
+        {
+            let two = |a: u8, b: u8| {
+                let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+                (a < 6 && b < 10).then(|| i64::from(a) * 10 + i64::from(b))
+            };
+            if let (Some(minutes), Some(seconds)) = (two(m1, m2), two(s1, s2)) {
+                return Some(begins.plus(minutes * MINUTE + seconds));
+            }
+        }
+        let moment = Timestamp::parse(text)?;
+        if let Some(usual) = parse_usual(text.as_bytes())
+            && let Some(hour) = text.as_bytes().first_chunk()
+        {
+            self.known = Some((*hour, Timestamp(usual.hour() * HOUR)));
+        }
+        Some(moment)
+    }
+}
+
 /// A moment to the minute, for texts: `2026-05-04 10:15 UTC`.
 pub fn short_moment(moment: Timestamp) -> String {
     let text = moment.to_string();

@@ -90,6 +90,16 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
+    /// The kind of the resource `id`, which a name of this kind tells: S3 names objects and buckets alike.
+    pub(super) fn of(self, id: &str) -> ResourceKind {
+        match self {
+            ResourceKind::Object if !Arn::parse(id).is_some_and(|arn| arn.resource.contains('/')) => {
+                ResourceKind::Bucket
+            }
+            kind => kind,
+        }
+    }
+
     /// The word used in output.
     pub fn name(self) -> &'static str {
         match self {
@@ -141,20 +151,52 @@ pub(super) fn read<'a>(context: Value<'a>, operation: Operation) -> Read<Told<'a
         if told.resource.as_ref().is_some_and(|resource| resource.kind == ResourceKind::Trail) {
             continue;
         }
-        let kind = match kind {
-            ResourceKind::Object if !Arn::parse(&id).is_some_and(|arn| arn.resource.contains('/')) => {
-                ResourceKind::Bucket
-            }
-            kind => kind,
-        };
         told.service = Some(service);
-        told.resource = Some(Resource { kind, id });
+        told.resource = Some(Resource { kind: kind.of(&id), id });
     }
     if in_s3 && operation == Operation::Decrypt {
         // CloudTrail writes log objects, but who reads one does so through S3.
         told.service = Some("s3");
     }
     Ok(told)
+}
+
+/// What the value of a member of a context tells, if it is a string and not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// Nothing, whatever it is.
+    Nothing,
+    /// Nothing but that it is there.
+    BeingThere,
+    /// The resource; of what kind it is, its name and [`ResourceKind::of`] say.
+    Resource(ResourceKind),
+}
+
+/// The values of a context, and what each of them tells in [`read`]: as long as those that tell something are strings
+/// and not empty, that depends on the names alone. `None` if one of them is something else.
+pub(super) fn values(context: Value<'_>) -> Option<Vec<(Value<'_>, Tells)>> {
+    let mut values = Vec::new();
+    let mut counts: Option<(usize, ResourceKind)> = None;
+    for member in context.members() {
+        let (name, value) = member.ok()?;
+        let tells = match known_name(&name) {
+            None => Tells::Nothing,
+            Some((kind, _)) => {
+                string(value).ok()??;
+                if counts.is_none_or(|(_, kind)| kind != ResourceKind::Trail) {
+                    counts = Some((values.len(), kind));
+                }
+                Tells::BeingThere
+            }
+        };
+        values.push((value, tells));
+    }
+    if let Some((at, kind)) = counts
+        && let Some((_, tells)) = values.get_mut(at)
+    {
+        *tells = Tells::Resource(kind);
+    }
+    Some(values)
 }
 
 /// The hash of the names of a context none of which tells anything of a resource or a service: all that there is to know

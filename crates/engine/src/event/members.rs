@@ -52,6 +52,7 @@ members! {
         request: "requestParameters",
         response: "responseElements",
         extra: "additionalEventData",
+        request_id: "requestID",
         event_id: "eventID",
         resources: "resources",
         event_type: "eventType",
@@ -121,6 +122,7 @@ members! {
 members! {
     /// Members of `attributes`.
     struct Attributes {
+        creation_date: "creationDate",
         mfa: "mfaAuthenticated",
     }
 }

@@ -5,6 +5,7 @@
 //! Tests make their records with `event::testing`.
 //! Normalising is total: any JSON gives an Event, a Skip with a reason, or a Problem; nothing panics.
 
+mod alike;
 mod arn;
 pub mod context;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod shapes;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use alike::{Found, Latest};
 pub use context::{EncryptionContext, Resource, ResourceKind};
 pub use key::Key;
 pub use network::{Caller, Protection, Tls};

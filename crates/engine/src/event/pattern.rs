@@ -106,6 +106,16 @@ impl Pattern {
         hasher.finish()
     }
 
+    /// The account in whose log an event of the pattern stands, and its Region.
+    pub(crate) fn place<'a>(&self, text: &'a str) -> (&'a str, &'a str) {
+        let [name, account, region, ..] = self.lengths;
+        let length = |length: u16| if length == MISSING { 0 } else { usize::from(length) };
+        let from = length(name);
+        let to = from + length(account);
+        let place = |from: usize, length: usize| text.get(from..from + length).unwrap_or_default();
+        (place(from, length(account)), place(to, length(region)))
+    }
+
     /// The id of the principal.
     pub(crate) fn principal<'a>(&self, text: &'a str) -> &'a str {
         let [name, account, region, id, ..] = self.lengths;
@@ -186,11 +196,39 @@ impl Pattern {
 impl Details {
     /// The details of an event; their texts are put behind `text`. `None` if they are longer than any real ones.
     pub(crate) fn of(event: &Event<'_>, text: &mut String) -> Option<Details> {
+        Details::with(event, event.principal.access_key.as_ref(), text)
+    }
+
+    /// [`Details::of`] the event if it had no access key.
+    pub(super) fn without_access_key(event: &Event<'_>, text: &mut String) -> Option<Details> {
+        Details::with(event, None, text)
+    }
+
+    /// The details of an event that has this access key, and in all else these, which are those without one.
+    pub(crate) fn and_access_key(
+        self,
+        details: &str,
+        key: Option<&str>,
+        text: &mut String,
+    ) -> Option<Details> {
+        let [session, _, identity, address, agent] = self.lengths;
+        let length = |length: u16| if length == MISSING { 0 } else { usize::from(length) };
+        let (before, behind) = details.split_at_checked(length(session))?;
+        let key = key.unwrap_or_default();
+        if details.len() + key.len() > LONGEST {
+            return None;
+        }
+        [before, key, behind].into_iter().for_each(|part| text.push_str(part));
+        let key = if key.is_empty() { MISSING } else { key.len() as u16 };
+        Some(Details { lengths: [session, key, identity, address, agent] })
+    }
+
+    fn with(event: &Event<'_>, access_key: Option<&Text<'_>>, text: &mut String) -> Option<Details> {
         let (principal, caller) = (&event.principal, &event.caller);
         let lengths = append(
             [
                 principal.session.as_ref(),
-                principal.access_key.as_ref(),
+                access_key,
                 principal.source_identity.as_ref(),
                 caller.address.as_ref(),
                 caller.user_agent.as_ref(),

@@ -8,15 +8,20 @@
 //! comes a second time in a row there: most of what comes once never comes again, and copying it costs more than
 //! reading it.
 
+use super::Event;
+use super::alike::{Alike, Found};
 use super::fields::Read;
 use super::identity::Around;
 use super::key::Listed;
 use super::members::Known;
 use super::network::{self, Tls};
+use super::normalize::{Left, normalize_in};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_internal, service_name};
 use super::shapes::Shapes;
+use crate::estate::Estate;
 use crate::json::{Kind, Text, Value};
+use crate::trail::Record;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Longest text that is kept, in bytes; an identity has some 600.
@@ -26,6 +31,7 @@ const LONGEST_TEXT: usize = 2 << 10;
 #[derive(Debug)]
 pub struct Repeats {
     shapes: Shapes,
+    alike: Alike,
     principals: Places<(Setting, KnownPrincipal)>,
     lists: Places<Listed<'static>>,
     families: Places<Box<str>>,
@@ -36,6 +42,7 @@ impl Default for Repeats {
     fn default() -> Self {
         Repeats {
             shapes: Shapes::default(),
+            alike: Alike::default(),
             principals: Places::new(2_048),
             lists: Places::new(512),
             families: Places::new(256),
@@ -46,14 +53,57 @@ impl Default for Repeats {
 
 impl Repeats {
     /// The shapes of records, and the kinds of parts one by one, so that an event can borrow from each.
-    pub(super) fn parts(&mut self) -> (&mut Shapes, Parts<'_>) {
+    pub(super) fn shapes_and_parts(&mut self) -> (&mut Shapes, Parts<'_>) {
+        let Repeats { shapes, principals, lists, families, tls, .. } = self;
         let parts = Parts {
-            principals: Some(&mut self.principals),
-            lists: Some(&mut self.lists),
-            families: Some(&mut self.families),
-            tls: Some(&mut self.tls),
+            principals: Some(principals),
+            lists: Some(lists),
+            families: Some(families),
+            tls: Some(tls),
         };
-        (&mut self.shapes, parts)
+        (shapes, parts)
+    }
+
+    #[cfg(test)]
+    pub(super) fn alike(&self) -> &Alike {
+        &self.alike
+    }
+
+    /// Of how many records no event need be made.
+    #[cfg(test)]
+    pub(crate) fn known_records(&self) -> usize {
+        self.alike.known()
+    }
+
+    /// Forgets of which records no event need be made, if that was found out with another estate.
+    pub(crate) fn judged_by(&mut self, estate: &Estate) {
+        self.alike.judged_by(estate);
+    }
+
+    /// What is known of a record that is alike to one of which no event need be made.
+    pub(crate) fn find<'a>(&mut self, record: &'a str) -> Option<Found<'_, 'a>> {
+        self.alike.find(record)
+    }
+
+    /// [`super::normalize_with`], and calls `look` with the event. If that says that of an event like this nothing but
+    /// its row need be known, [`Repeats::find`] finds the next record that is alike.
+    pub(crate) fn normalize<'r>(
+        &mut self,
+        record: &Record<'r>,
+        look: impl FnOnce(&Event<'_>) -> bool,
+    ) -> Result<(), Left> {
+        let Repeats { shapes, alike, principals, lists, families, tls } = self;
+        let parts = Parts {
+            principals: Some(principals),
+            lists: Some(lists),
+            families: Some(families),
+            tls: Some(tls),
+        };
+        let event = normalize_in(record, (shapes, parts))?;
+        if look(&event) {
+            alike.learn(record.text, shapes, &event);
+        }
+        Ok(())
     }
 }
 

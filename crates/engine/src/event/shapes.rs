@@ -282,7 +282,7 @@ fn cut<'t>(record: &'t str, members: &Members<'_>) -> Option<Vec<Part<'t>>> {
 }
 
 #[cfg(test)]
-mod twins;
+pub(super) mod twins;
 
 #[cfg(test)]
 mod tests {

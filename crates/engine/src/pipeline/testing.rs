@@ -14,7 +14,7 @@ pub(crate) fn object(records: &[String], estate: &Estate, filter: &Filter) -> Ob
     let mut patterns = Patterns::default();
     for record in records {
         with_event(record, |event| {
-            if filter.passes(event) {
+            if filter.passes_event(event) {
                 outcome.take(event, estate, &looks, &mut patterns);
             }
         });

@@ -14,7 +14,7 @@ use super::act::ActKind;
 use super::{States, once};
 use crate::baseline::kept::Kept;
 use crate::estate::Estate;
-use crate::event::{Details, Event, Pattern, ResourceKind};
+use crate::event::{Details, Event, Found, Latest, Pattern, ResourceKind};
 use crate::time::Timestamp;
 pub(crate) use joined::Opened;
 use joined::each_group;
@@ -67,6 +67,31 @@ struct Row {
     group: u32,
 }
 
+/// What tells the group of an event.
+struct Sort<'p> {
+    pattern: &'p Pattern,
+    /// The texts of the pattern.
+    text: &'p str,
+    /// Hash of the pattern.
+    hash: u64,
+    hour: i64,
+    uuids: bool,
+}
+
+impl Sort<'_> {
+    fn hash(&self) -> u64 {
+        self.hash ^ (self.hour as u64).rotate_left(32)
+    }
+}
+
+/// What a row is made of.
+struct One<'e> {
+    time: Timestamp,
+    act: u64,
+    id: &'e str,
+    resource: Option<(ResourceKind, &'e str)>,
+}
+
 /// One event, as far as it differs from others of its group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Occurrence<'a> {
@@ -112,11 +137,13 @@ impl Delta {
     /// Longest id of an act or a resource in a group, in bytes.
     const LONGEST: usize = 512;
 
-    /// Takes up what `event` says about its entities.
-    pub fn observe(&mut self, event: &Event<'_>, estate: &Estate, patterns: &mut Patterns) {
-        if self.group(event, estate, patterns).is_none() {
+    /// Takes up what `event` says about its entities. Tells whether that was no more than a row in a group.
+    pub fn observe(&mut self, event: &Event<'_>, estate: &Estate, patterns: &mut Patterns) -> bool {
+        let is_row = self.group(event, estate, patterns).is_some();
+        if !is_row {
             self.states.observe(event, estate);
         }
+        is_row
     }
 
     /// Puts an event into its group, if it is one of those that repeat.
@@ -129,6 +156,50 @@ impl Delta {
         if !suits {
             return None;
         }
+        self.make_room(patterns);
+        let (hour, uuids) = (event.time.hour(), once::is_uuid(id));
+        patterns.text.clear();
+        let pattern = Pattern::of(event, &mut patterns.text)?;
+        let text = std::mem::take(&mut patterns.text);
+        let sort = Sort { hash: pattern.hash(&text), pattern: &pattern, text: &text, hour, uuids };
+        let number = self.number(&sort, patterns);
+        let resource = resource.map(|resource| (resource.kind, resource.id.as_ref()));
+        let one = One { time: event.time, act: xxh3_64(id.as_bytes()), id, resource };
+        let counts = || States::counts_key(event, estate);
+        let put = self.put(number, &one, &sort, counts, |text| Details::of(event, text));
+        patterns.text = text;
+        put
+    }
+
+    /// [`Delta::observe`] for an event that need not be made: `act` is the hash of its id. `None` if it must be made after
+    /// all; then nothing was taken up.
+    pub(crate) fn observe_alike(
+        &mut self,
+        found: &mut Found<'_, '_>,
+        act: u64,
+        estate: &Estate,
+        patterns: &mut Patterns,
+    ) -> Option<()> {
+        self.make_room(patterns);
+        let (id, time, hour) = (found.shared_id.unwrap_or(found.id), found.time, found.time.hour());
+        let uuids = once::is_uuid(id);
+        let (pattern, text) = found.pattern();
+        let sort = Sort { hash: found.hash(), pattern, text, hour, uuids };
+        let mut latest = Latest { run: self.run, hour, uuids, group: found.template.latest.group };
+        if found.template.latest != latest {
+            latest.group = self.number(&sort, patterns);
+        }
+        let one = One { time, act, id, resource: found.resource };
+        let (details, details_text) = found.details();
+        let counts = || States::counts_key(&pattern.event(text, (details, details_text), id, time), estate);
+        let details = |text: &mut String| details.and_access_key(details_text, found.access_key, text);
+        self.put(latest.group, &one, &sort, counts, details)?;
+        found.template.latest = latest;
+        Some(())
+    }
+
+    /// Sees to it that there is room for one event more, and that its group can be found.
+    fn make_room(&mut self, patterns: &mut Patterns) {
         if self.groups.len() >= Self::GROUPS
             || self.rows.len() >= Self::EVENTS
             || self.text.len() >= Self::TEXT
@@ -142,32 +213,42 @@ impl Delta {
         if patterns.places.places.is_empty() {
             patterns.places = Places::new(Patterns::PLACES);
         }
-        let (hour, uuids) = (event.time.hour(), once::is_uuid(id));
-        patterns.text.clear();
-        let pattern = Pattern::of(event, &mut patterns.text)?;
-        let text = patterns.text.as_str();
-        let hash = pattern.hash(text) ^ (hour as u64).rotate_left(32);
-        let new = self.groups.len() as u32;
-        let number = patterns.places.find(hash, self.run, new, |number| {
+    }
+
+    /// The number of the group of a sort: a known one, or the next.
+    fn number(&self, sort: &Sort<'_>, patterns: &mut Patterns) -> u32 {
+        patterns.places.find(sort.hash(), self.run, self.groups.len() as u32, |number| {
             self.groups.get(number as usize).is_some_and(|group| {
-                group.pattern == pattern
-                    && group.hour == hour
-                    && group.uuids == uuids
-                    && self.texts(&group.pattern_text) == text
+                group.pattern == *sort.pattern
+                    && group.hour == sort.hour
+                    && group.uuids == sort.uuids
+                    && self.texts(&group.pattern_text) == sort.text
             })
-        });
+        })
+    }
+
+    /// Puts an event into the group with this number, which is new if it is the next one. `counts` tells whether its key
+    /// counts, `details` puts the texts of its details behind a text.
+    #[inline(always)]
+    fn put(
+        &mut self,
+        number: u32,
+        one: &One<'_>,
+        sort: &Sort<'_>,
+        counts: impl FnOnce() -> bool,
+        details: impl FnOnce(&mut String) -> Option<Details>,
+    ) -> Option<()> {
         let at = self.rows.len() as u32;
-        if number == new {
-            let pattern_text = self.keep(text);
-            let (details, details_text) = self.keep_details(event)?;
-            let key_counts = States::counts_key(event, estate);
+        if number as usize == self.groups.len() {
+            let pattern_text = self.keep(sort.text);
+            let (details, details_text) = self.keep_details(details)?;
             self.groups.push(Group {
-                hash,
-                pattern,
+                hash: sort.hash(),
+                pattern: *sort.pattern,
                 pattern_text,
-                hour,
-                uuids,
-                key_counts,
+                hour: sort.hour,
+                uuids: sort.uuids,
+                key_counts: counts(),
                 first: at,
                 details,
                 details_text,
@@ -175,15 +256,16 @@ impl Delta {
         } else {
             let first = self.groups.get(number as usize)?.first;
             let order = self.rows.get(first as usize).map(|row| (row.time, self.texts(&row.id)));
-            let order = (event.time, id).cmp(&order?);
+            let order = (one.time, one.id).cmp(&order?);
             let is_first = order.is_lt();
-            let details = if order.is_gt() { None } else { Some(self.keep_details(event)?) };
+            let details = if order.is_gt() { None } else { Some(self.keep_details(details)?) };
             if let Some((details, text)) = &details
                 && !is_first
             {
                 let group = self.groups.get(number as usize)?;
                 // Two tales of one act: which of them is told is for the States to say.
                 if group.details != *details || self.texts(&group.details_text) != self.texts(text) {
+                    self.text.truncate(text.start as usize);
                     return None;
                 }
             }
@@ -192,10 +274,9 @@ impl Delta {
                 (group.first, group.details, group.details_text) = (at, details, text);
             }
         }
-        let id_text = self.keep(id);
-        let resource = resource.map(|resource| (resource.kind, self.keep(&resource.id)));
-        let act = xxh3_64(id.as_bytes());
-        self.rows.push(Row { time: event.time, act, id: id_text, resource, group: number });
+        let id = self.keep(one.id);
+        let resource = one.resource.map(|(kind, id)| (kind, self.keep(id)));
+        self.rows.push(Row { time: one.time, act: one.act, id, resource, group: number });
         Some(())
     }
 
@@ -205,9 +286,12 @@ impl Delta {
         start..self.text.len() as u32
     }
 
-    fn keep_details(&mut self, event: &Event<'_>) -> Option<(Details, Range<u32>)> {
+    fn keep_details(
+        &mut self,
+        put: impl FnOnce(&mut String) -> Option<Details>,
+    ) -> Option<(Details, Range<u32>)> {
         let start = self.text.len() as u32;
-        let details = Details::of(event, &mut self.text)?;
+        let details = put(&mut self.text)?;
         Some((details, start..self.text.len() as u32))
     }
 

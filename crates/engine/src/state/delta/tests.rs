@@ -48,7 +48,9 @@ fn one_by_one(records: &[RecordBuilder]) -> States {
 
 fn grouped(records: &[RecordBuilder], patterns: &mut Patterns) -> Delta {
     let mut delta = Delta::default();
-    records.iter().for_each(|r| r.event(|event| delta.observe(event, &Estate::default(), patterns)));
+    for record in records {
+        record.event(|event| delta.observe(event, &Estate::default(), patterns));
+    }
     delta
 }
 

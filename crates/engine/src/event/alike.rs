@@ -1,0 +1,531 @@
+//! Records that are alike: equal to one that came before but for what stands in a few holes.
+//!
+//! Most records of a log are somebody's daily call of the same kind. From the one before they differ in their time and
+//! ids, in the session's key and when it began, and in the values of the encryption context: these strings are the holes.
+//! All else is equal to the byte, so that an event made of it would be the same, too. Where such an event, that is, one
+//! of a [`Pattern`], has told no detector anything, the next one need not be made: a [`Template`] says to which group
+//! it belongs, and the holes hold what is of its own.
+//!
+//! A record is known as a path of segments: up to its time, up to its id, and up to its end. Records that begin alike
+//! share their first segments, so they are a tree, with a template at the end of each path. A segment is a few stretches
+//! of text with a hole behind each. A record is alike if all stretches of a path stand in it and each hole holds a
+//! string without escapes. Nothing is taken on trust: hashes only find a segment, and all of it is compared. So whatever
+//! an attacker writes, a template serves records alone that differ from the one it was made of in nothing but holes; and
+//! [`Hole`] says why these do not matter, or where they are used.
+//!
+//! That detectors have nothing to say depends on the estate, too: all is forgotten when that changes.
+//!
+//! Bounded: so many segments and bytes. When there is no room, and as many records came without a template, all are
+//! forgotten.
+
+use super::context::{self, Tells};
+use super::fields::string;
+use super::members::{Place, SLOTS};
+use super::shapes::Shapes;
+use super::{Details, Event, Pattern, ResourceKind};
+use crate::estate::Estate;
+use crate::json::{Kind, Value};
+use crate::time::{LatestHour, Timestamp};
+use crate::trail::quote_or_backslash;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What stands in a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    /// What is not read: `requestID`, `creationDate`, the value of a context under a name that tells nothing.
+    Unread,
+    /// What tells something by being there, but not by what it is: a name of a resource beside the one that counts.
+    Named,
+    /// `eventTime`.
+    Time,
+    /// `eventID`.
+    Id,
+    /// `sharedEventID`.
+    SharedId,
+    /// `accessKeyId`: a detail of the caller.
+    AccessKey,
+    /// The resource behind the context, of a kind that its name tells.
+    Resource(ResourceKind),
+    /// None: the end of the record.
+    End,
+}
+
+/// What stands in the holes of a record.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filled<'a> {
+    time: Option<Timestamp>,
+    id: &'a str,
+    shared_id: &'a str,
+    access_key: &'a str,
+    resource: Option<(ResourceKind, &'a str)>,
+}
+
+/// What the events of records that are alike have in common, as far as it is needed for each.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// The group into which the last one went.
+    pub(crate) latest: Latest,
+    /// Hash of the account.
+    pub(crate) account: u64,
+}
+
+/// A group of events by its number, as [`crate::state::Delta`] knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Latest {
+    /// 0 before the first.
+    pub(crate) run: u64,
+    pub(crate) hour: i64,
+    pub(crate) group: u32,
+    pub(crate) uuids: bool,
+}
+
+/// What else they have in common: needed for the first of a group.
+#[derive(Debug)]
+struct Common {
+    pattern: Pattern,
+    pattern_text: Range,
+    hash: u64,
+    details: Details,
+    details_text: Range,
+}
+
+/// A record that is alike to others.
+#[derive(Debug)]
+pub(crate) struct Found<'s, 'a> {
+    pub(crate) template: &'s mut Template,
+    pub(crate) time: Timestamp,
+    /// `eventID`.
+    pub(crate) id: &'a str,
+    /// `sharedEventID`.
+    pub(crate) shared_id: Option<&'a str>,
+    pub(crate) access_key: Option<&'a str>,
+    pub(crate) resource: Option<(ResourceKind, &'a str)>,
+    common: &'s Common,
+    texts: &'s Texts,
+}
+
+impl<'s> Found<'s, '_> {
+    /// The pattern, with its texts.
+    pub(crate) fn pattern(&self) -> (&'s Pattern, &'s str) {
+        (&self.common.pattern, self.texts.get(self.common.pattern_text))
+    }
+
+    /// Hash of the pattern.
+    pub(crate) fn hash(&self) -> u64 {
+        self.common.hash
+    }
+
+    /// The details but for the access key, with their texts.
+    pub(crate) fn details(&self) -> (Details, &'s str) {
+        (self.common.details, self.texts.get(self.common.details_text))
+    }
+}
+
+/// The records that are known.
+#[derive(Debug, Default)]
+pub(super) struct Alike {
+    /// The first is the root, without stretches.
+    segments: Vec<Segment>,
+    stretches: Vec<Stretch>,
+    /// Segments by parent and beginning: places in `segments`, or [`NONE`].
+    by_beginning: Vec<u32>,
+    templates: Vec<Template>,
+    /// Of the templates, one by one.
+    commons: Vec<Common>,
+    texts: Texts,
+    hour: LatestHour,
+    /// By what detectors judge that they have nothing to say.
+    judged_by: Estate,
+    /// Records that came without a template since there was no more room.
+    unknown: usize,
+}
+
+/// From the quote that closes the hole behind the segment before, or the beginning of the record, to the next time, id
+/// or end.
+#[derive(Debug)]
+struct Segment {
+    parent: u32,
+    /// Half of the hash of parent and beginning, if it is one of those that are found by it.
+    hash: u32,
+    stretches: Range,
+    /// The child that came last; behind the last segment of a record, the place of its template.
+    likely: u32,
+    /// The first child that is too short to be found by its beginning, and the next one of these of the same parent.
+    short: u32,
+    next_short: u32,
+}
+
+/// From a quote that closes a hole to the quote that opens the next.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    text: Range,
+    behind: Hole,
+}
+
+/// How many bytes at its beginning a segment is found by. The longer one reaches up to the session's name at the
+/// beginning of a record, and up to the key's id at its end.
+const WINDOWS: [usize; 2] = [192, 96];
+
+/// Places that are looked at for a segment, and short segments of one parent.
+const TRIES: usize = 8;
+
+/// No segment: nothing has the root for a child.
+const NONE: u32 = 0;
+
+/// Longest id, access key or name of a resource in a hole that is used, in bytes.
+const LONGEST: usize = 512;
+
+/// Most holes of a record.
+const MOST_HOLES: usize = 16;
+
+impl Alike {
+    /// Segments that are kept: three for a record that shares none.
+    const SEGMENTS: usize = if cfg!(test) { 1 << 10 } else { 16 << 10 };
+    /// Bytes of text that are kept.
+    const TEXT: usize = 4 << 20;
+    /// Longest record that is kept, in bytes.
+    const LONGEST: usize = 8 << 10;
+
+    /// Forgets all that was found out with another estate.
+    pub(super) fn judged_by(&mut self, estate: &Estate) {
+        if self.judged_by != *estate {
+            *self = Alike { judged_by: estate.clone(), ..Alike::default() };
+        }
+    }
+
+    /// What a record holds, if it is alike to one that is known.
+    pub(super) fn find<'a>(&mut self, record: &'a str) -> Option<Found<'_, 'a>> {
+        let (mut parent, mut at) = (0, 0);
+        let mut filled = Filled::default();
+        while at < record.len() {
+            (parent, at) = self.child(parent, record, at, &mut filled)?;
+        }
+        let Alike { segments, templates, commons, texts, .. } = self;
+        let number = segments.get(parent as usize)?.likely as usize;
+        let given = |text: &'a str| (!text.is_empty()).then_some(text);
+        Some(Found {
+            template: templates.get_mut(number)?,
+            time: filled.time?,
+            id: given(filled.id)?,
+            shared_id: given(filled.shared_id),
+            access_key: given(filled.access_key),
+            resource: filled.resource,
+            common: commons.get(number)?,
+            texts,
+        })
+    }
+
+    /// The child of a segment that stands in the record at this place, and where it ends. What its holes hold is
+    /// filled in.
+    #[inline(always)]
+    fn child<'a>(
+        &mut self,
+        parent: u32,
+        record: &'a str,
+        at: usize,
+        filled: &mut Filled<'a>,
+    ) -> Option<(u32, usize)> {
+        let likely = self.segments.get(parent as usize)?.likely;
+        let before = *filled;
+        if let Some(end) = self.compare(likely, record, at, filled) {
+            return Some((likely, end));
+        }
+        *filled = before;
+        let found = self.other_child(parent, record, at, filled)?;
+        self.segments.get_mut(parent as usize)?.likely = found.0;
+        Some(found)
+    }
+
+    #[inline(never)]
+    fn other_child<'a>(
+        &mut self,
+        parent: u32,
+        record: &'a str,
+        at: usize,
+        filled: &mut Filled<'a>,
+    ) -> Option<(u32, usize)> {
+        let text = record.as_bytes().get(at..)?;
+        let before = *filled;
+        for window in WINDOWS {
+            let Some(beginning) = text.get(..window) else { continue };
+            let (half, places) = places(parent, beginning, self.by_beginning.len());
+            for place in places {
+                let child = *self.by_beginning.get(place)?;
+                let Some(known) = self.segments.get(child as usize).filter(|_| child != NONE) else { break };
+                if known.hash == half && known.parent == parent {
+                    if let Some(end) = self.compare(child, record, at, filled) {
+                        return Some((child, end));
+                    }
+                    *filled = before;
+                }
+            }
+        }
+        let mut child = self.segments.get(parent as usize)?.short;
+        while child != NONE {
+            if let Some(end) = self.compare(child, record, at, filled) {
+                return Some((child, end));
+            }
+            *filled = before;
+            child = self.segments.get(child as usize)?.next_short;
+        }
+        None
+    }
+
+    /// Where a segment ends that stands in the record at this place, if it does.
+    #[inline(always)]
+    fn compare<'a>(
+        &mut self,
+        segment: u32,
+        record: &'a str,
+        mut at: usize,
+        filled: &mut Filled<'a>,
+    ) -> Option<usize> {
+        let bytes = record.as_bytes();
+        let segment = self.segments.get(segment as usize).filter(|_| segment != NONE)?;
+        for stretch in self.stretches.get(segment.stretches.places())? {
+            let text = self.texts.bytes(stretch.text);
+            if !bytes.get(at..)?.starts_with(text) {
+                return None;
+            }
+            let from = at + text.len();
+            if stretch.behind == Hole::End {
+                return (from == bytes.len()).then_some(from);
+            }
+            at = quote_or_backslash(bytes, from).filter(|at| bytes.get(*at) == Some(&b'"'))?;
+            if stretch.behind == Hole::Unread {
+                continue;
+            }
+            let text = record.get(from..at).filter(|text| text.len() <= LONGEST)?;
+            match stretch.behind {
+                Hole::Unread | Hole::End => {}
+                Hole::Named | Hole::Resource(_) if text.is_empty() => return None,
+                Hole::Named => {}
+                Hole::Time => filled.time = self.hour.parse(text),
+                Hole::Id => filled.id = text,
+                Hole::SharedId => filled.shared_id = text,
+                Hole::AccessKey => filled.access_key = text,
+                Hole::Resource(kind) => filled.resource = Some((kind.of(text), text)),
+            }
+        }
+        Some(at)
+    }
+
+    /// Takes up a record of which nothing needs to be known but its row in a group: no detector has said anything of
+    /// its event, and it is one of a pattern.
+    #[inline(never)]
+    pub(super) fn learn(&mut self, record: &str, shapes: &Shapes, event: &Event<'_>) -> Option<()> {
+        if record.len() > Self::LONGEST || !self.has_room() {
+            return None;
+        }
+        let mut holes = holes(record, shapes)?;
+        holes.push((Hole::End, record.len(), record.len()));
+        let (mut parent, mut at, mut from) = (0, 0, 0);
+        let mut stretches = Vec::new();
+        for (hole, to, behind) in holes {
+            stretches.push((hole, record.get(from..to)?));
+            from = behind;
+            if matches!(hole, Hole::Time | Hole::Id | Hole::End) {
+                parent = match self.child(parent, record, at, &mut Filled::default()) {
+                    Some((child, end)) => {
+                        Some(child).filter(|child| end == from && self.is(*child, &stretches))?
+                    }
+                    None => self.keep(parent, &stretches)?,
+                };
+                at = from;
+                stretches.clear();
+            }
+        }
+        let common = self.common(event)?;
+        let (number, last) = (self.templates.len() as u32, self.segments.get_mut(parent as usize)?);
+        if last.likely == UNKNOWN {
+            last.likely = number;
+            let account = xxh3_64(event.account.as_bytes());
+            self.templates.push(Template { latest: Latest::default(), account });
+            self.commons.push(common);
+        }
+        Some(())
+    }
+
+    fn common(&mut self, event: &Event<'_>) -> Option<Common> {
+        let mut text = String::new();
+        let pattern = Pattern::of(event, &mut text)?;
+        let (hash, pattern_text) = (pattern.hash(&text), self.texts.keep(&text));
+        text.clear();
+        let details = Details::without_access_key(event, &mut text)?;
+        let details_text = self.texts.keep(&text);
+        Some(Common { pattern, pattern_text, hash, details, details_text })
+    }
+
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.templates.len()
+    }
+
+    /// Whether there is room for one record more; if there has not been for long, it is made.
+    fn has_room(&mut self) -> bool {
+        if self.segments.len() + 3 > Self::SEGMENTS || self.texts.text.len() >= Self::TEXT {
+            self.unknown += 1;
+            if self.unknown < Self::SEGMENTS / 3 {
+                return false;
+            }
+            *self = Alike { judged_by: std::mem::take(&mut self.judged_by), ..Alike::default() };
+        }
+        if self.segments.is_empty() {
+            self.segments.push(Segment::new(NONE, Range::default(), NONE));
+            self.by_beginning = vec![NONE; Self::SEGMENTS * 2];
+        }
+        true
+    }
+
+    /// Whether a segment has these stretches.
+    fn is(&self, segment: u32, stretches: &[(Hole, &str)]) -> bool {
+        let known = self
+            .segments
+            .get(segment as usize)
+            .and_then(|known| self.stretches.get(known.stretches.places()));
+        let known =
+            known.unwrap_or_default().iter().map(|stretch| (stretch.behind, self.texts.get(stretch.text)));
+        known.eq(stretches.iter().copied())
+    }
+
+    /// A new segment behind `parent`, if there is a place for it.
+    fn keep(&mut self, parent: u32, stretches: &[(Hole, &str)]) -> Option<u32> {
+        let new = self.segments.len() as u32;
+        let range = Range { from: self.stretches.len() as u32, length: stretches.len() as u32 };
+        let (end, first) = (stretches.last()?.0 == Hole::End, stretches.first()?.1);
+        let mut segment = Segment::new(parent, range, if end { UNKNOWN } else { NONE });
+        match WINDOWS.into_iter().find_map(|window| first.as_bytes().get(..window)) {
+            Some(beginning) => {
+                let (half, places) = places(parent, beginning, self.by_beginning.len());
+                // If there is none, the last one is taken: what comes now is likelier to come again.
+                let is_free = |place: &usize| self.by_beginning.get(*place) == Some(&NONE);
+                let free = places.clone().find(is_free).or(places.last())?;
+                *self.by_beginning.get_mut(free)? = new;
+                segment.hash = half;
+            }
+            None => {
+                segment.next_short = self.segments.get(parent as usize)?.short;
+                let next = |child: &u32| self.segments.get(*child as usize).map(|child| child.next_short);
+                let others = std::iter::successors(Some(segment.next_short), next);
+                if others.take_while(|child| *child != NONE).count() >= TRIES {
+                    segment.next_short = NONE;
+                }
+                self.segments.get_mut(parent as usize)?.short = new;
+            }
+        }
+        for (behind, text) in stretches {
+            let text = self.texts.keep(text);
+            self.stretches.push(Stretch { text, behind: *behind });
+        }
+        self.segments.push(segment);
+        Some(new)
+    }
+}
+
+/// A template that is still to be made.
+const UNKNOWN: u32 = u32::MAX;
+
+impl Segment {
+    fn new(parent: u32, stretches: Range, likely: u32) -> Segment {
+        Segment { parent, hash: 0, stretches, likely, short: NONE, next_short: NONE }
+    }
+}
+
+/// Where a segment may stand among `number` places, and half of its hash to tell it by.
+#[inline(always)]
+fn places(parent: u32, beginning: &[u8], number: usize) -> (u32, impl Iterator<Item = usize> + Clone) {
+    let hash = xxh3_64(beginning) ^ u64::from(parent).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mask = number.wrapping_sub(1);
+    ((hash >> 32) as u32, (0..TRIES).map(move |n| (hash as usize).wrapping_add(n) & mask))
+}
+
+/// The holes of a record whose shape is known, with where the strings in them begin and end, in this order. `None` if
+/// what stands in them is of no use.
+fn holes(record: &str, shapes: &Shapes) -> Option<Vec<(Hole, usize, usize)>> {
+    let mut places = [Place::default(); SLOTS];
+    let known = shapes.find(record, &mut places)?;
+    let (top, caller, request) = (known.top()?, known.caller()?, known.request()?);
+    let mut all = vec![
+        (Hole::Time, top.event_time),
+        (Hole::Id, top.event_id),
+        (Hole::SharedId, top.shared_id),
+        (Hole::Unread, top.request_id),
+        (Hole::AccessKey, caller.identity.access_key),
+        (Hole::Unread, caller.attributes.creation_date),
+    ];
+    if [request.source_context, request.destination_context].iter().all(|context| *context == Value::NULL) {
+        for (value, tells) in context::values(request.context)? {
+            let hole = match tells {
+                Tells::Nothing => Hole::Unread,
+                Tells::BeingThere => Hole::Named,
+                Tells::Resource(kind) => Hole::Resource(kind),
+            };
+            all.push((hole, value));
+        }
+    }
+    let mut holes = Vec::new();
+    for (hole, value) in all {
+        if value.kind() == Kind::String {
+            let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;
+            let text = string(value).ok()?;
+            let needed = matches!(hole, Hole::Time | Hole::Id | Hole::Named | Hole::Resource(_));
+            let is_used = hole != Hole::Unread;
+            if needed && text.is_none() || is_used && text.as_ref().is_some_and(|text| text.len() > LONGEST) {
+                return None;
+            }
+            holes.push((hole, from, from + text.map_or(0, |text| text.len())));
+        }
+    }
+    holes.sort_unstable_by_key(|(_, from, _)| *from);
+    let has = |hole| holes.iter().filter(|(one, ..)| *one == hole).count() == 1;
+    (holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id)).then_some(holes)
+}
+
+/// Texts that are kept, equal ones once.
+#[derive(Debug, Default)]
+struct Texts {
+    text: String,
+    known: HashMap<u64, Range, FixedState>,
+}
+
+/// A part of a list or a text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    from: u32,
+    length: u32,
+}
+
+impl Range {
+    #[inline(always)]
+    fn places(self) -> std::ops::Range<usize> {
+        self.from as usize..self.from as usize + self.length as usize
+    }
+}
+
+impl Texts {
+    fn get(&self, range: Range) -> &str {
+        self.text.get(range.places()).unwrap_or_default()
+    }
+
+    /// [`Texts::get`], quicker.
+    #[inline(always)]
+    fn bytes(&self, range: Range) -> &[u8] {
+        self.text.as_bytes().get(range.places()).unwrap_or_default()
+    }
+
+    fn keep(&mut self, text: &str) -> Range {
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(known) = self.known.get(&hash).copied().filter(|known| self.get(*known) == text) {
+            return known;
+        }
+        let range = Range { from: self.text.len() as u32, length: text.len() as u32 };
+        self.text.push_str(text);
+        self.known.insert(hash, range);
+        range
+    }
+}
+
+#[cfg(test)]
+mod tests;
