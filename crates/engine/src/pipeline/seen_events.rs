@@ -23,7 +23,11 @@ impl SeenEvents {
         ids: impl Iterator<Item = u64>,
     ) -> impl Iterator<Item = bool> {
         let SeenEvents { hours, total, .. } = self;
-        let seen = hours.entry(hour).or_default();
+        let before = hours.get(&hour.saturating_sub(1)).map_or(0, HashSet::len);
+        let seen = hours.entry(hour).or_insert_with(|| {
+            // An hour has about as many as the one before it. At most twice the memory is taken for those that there are.
+            HashSet::with_capacity_and_hasher(before, Default::default())
+        });
         ids.map(move |id| {
             let new = seen.insert(id);
             *total += usize::from(new);

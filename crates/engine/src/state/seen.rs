@@ -81,11 +81,9 @@ impl<const N: usize> Seen<N> {
                 let Some(sight) = self.entries.get_mut(at) else { return };
                 // Outside its known span, a full list may have to change places: that is for `keep`.
                 let masked = sight.first.is_none() || sight.last.is_none();
-                sight.first = sight.first.map(|first| first.min(start));
-                sight.last = sight.last.map(|last| last.max(end));
+                sight.first = Some(sight.first.map_or(start, |first| first.min(start)));
+                sight.last = Some(sight.last.map_or(end, |last| last.max(end)));
                 if masked {
-                    let sight = Sight { first: Some(start), last: Some(end), ..sight.clone() };
-                    self.absorb(sight);
                     self.keep();
                 }
             }
