@@ -17,7 +17,7 @@
 //! That detectors have nothing to say depends on the estate, too: all is forgotten when that changes.
 //!
 //! Bounded: so many segments and bytes. When there is no room, and as many records came without a template, all are
-//! forgotten.
+//! forgotten; later, if few records were alike.
 
 use super::context::{self, Tells};
 use super::fields::string;
@@ -135,6 +135,8 @@ pub(super) struct Alike {
     hour: LatestHour,
     /// By what detectors judge that they have nothing to say.
     judged_by: Estate,
+    /// Records that were found.
+    served: usize,
     /// Records that came without a template since there was no more room.
     unknown: usize,
 }
@@ -205,6 +207,7 @@ impl Alike {
         while at < record.len() {
             (parent, at) = self.child(parent, record, at, &mut filled)?;
         }
+        self.served += 1;
         let Alike { segments, templates, commons, texts, .. } = self;
         let number = segments.get(parent as usize)?.likely as usize;
         let given = |text: &'a str| (!text.is_empty()).then_some(text);
@@ -370,7 +373,9 @@ impl Alike {
     fn has_room(&mut self) -> bool {
         if self.segments.len() + 3 > Self::SEGMENTS || self.texts.text.len() >= Self::TEXT {
             self.unknown += 1;
-            if self.unknown < Self::SEGMENTS / 3 {
+            // Taking up what never comes again would cost half as much as reading it.
+            let is_worth_it = self.served > 2 * self.templates.len();
+            if self.unknown < Self::SEGMENTS / 3 * if is_worth_it { 1 } else { 16 } {
                 return false;
             }
             *self = Alike { judged_by: std::mem::take(&mut self.judged_by), ..Alike::default() };

@@ -346,7 +346,7 @@ fn records_that_are_many_and_all_different_are_forgotten_in_time() {
         assert!(alike.templates.len() <= alike.segments.len());
     }
     let last = text(3 * Alike::SEGMENTS);
-    let again = (0..Alike::SEGMENTS).any(|_| take_up(&mut repeats, &last));
+    let again = (0..16 * Alike::SEGMENTS / 3).any(|_| take_up(&mut repeats, &last));
     assert!(again, "all were forgotten, and it was learned");
 }
 
