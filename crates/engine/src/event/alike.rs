@@ -8,7 +8,8 @@
 //!
 //! A record is known as a path of segments: up to its time, up to its id, and up to its end. Records that begin alike
 //! share their first segments, so they are a tree, with a template at the end of each path. A segment is a few stretches
-//! of text with a hole behind each. A record is alike if all stretches of a path stand in it and each hole holds a
+//! of text with a hole behind each, and where it all stands takes one line of a processor's cache: this is about memory,
+//! since what is compared has mostly left the cache since it was last used. A record is alike if all stretches of a path stand in it and each hole holds a
 //! string without escapes. Nothing is taken on trust: hashes only find a segment, and all of it is compared. So whatever
 //! an attacker writes, a template serves records alone that differ from the one it was made of in nothing but holes; and
 //! [`Hole`] says why these do not matter, or where they are used.
@@ -16,19 +17,16 @@
 //! That detectors have nothing to say depends on the estate, too: all is forgotten when that changes.
 //!
 //! Bounded: so many segments and bytes. When there is no room, and as many records came without a template, all are
-//! forgotten.
+//! forgotten; later, if few records were alike.
 
 use super::context::{self, Tells};
 use super::fields::string;
-use super::members::{Place, SLOTS};
-use super::shapes::Shapes;
+use super::members::Known;
 use super::{Details, Event, Pattern, ResourceKind};
 use crate::estate::Estate;
 use crate::json::{Kind, Value};
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
-use foldhash::fast::FixedState;
-use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands in a hole.
@@ -128,9 +126,8 @@ impl<'s> Found<'s, '_> {
 pub(super) struct Alike {
     /// The first is the root, without stretches.
     segments: Vec<Segment>,
-    stretches: Vec<Stretch>,
-    /// Segments by parent and beginning: places in `segments`, or [`NONE`].
-    by_beginning: Vec<u32>,
+    /// Segments by parent and beginning: places in `segments`, or 0.
+    by_beginning: Vec<u16>,
     templates: Vec<Template>,
     /// Of the templates, one by one.
     commons: Vec<Common>,
@@ -138,31 +135,39 @@ pub(super) struct Alike {
     hour: LatestHour,
     /// By what detectors judge that they have nothing to say.
     judged_by: Estate,
+    /// Records that were found.
+    served: usize,
     /// Records that came without a template since there was no more room.
     unknown: usize,
 }
 
 /// From the quote that closes the hole behind the segment before, or the beginning of the record, to the next time, id
-/// or end.
+/// or end; or not as far, if there are too many holes before that.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Segment {
+    stretches: [Stretch; STRETCHES],
     parent: u32,
     /// Half of the hash of parent and beginning, if it is one of those that are found by it.
     hash: u32,
-    stretches: Range,
     /// The child that came last; behind the last segment of a record, the place of its template.
     likely: u32,
     /// The first child that is too short to be found by its beginning, and the next one of these of the same parent.
     short: u32,
     next_short: u32,
+    number: u32,
 }
 
 /// From a quote that closes a hole to the quote that opens the next.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    text: Range,
+    from: u32,
+    length: u16,
     behind: Hole,
 }
+
+/// Most stretches of a segment: so it has 64 bytes.
+const STRETCHES: usize = 5;
 
 /// How many bytes at its beginning a segment is found by. The longer one reaches up to the session's name at the
 /// beginning of a record, and up to the key's id at its end.
@@ -202,6 +207,7 @@ impl Alike {
         while at < record.len() {
             (parent, at) = self.child(parent, record, at, &mut filled)?;
         }
+        self.served += 1;
         let Alike { segments, templates, commons, texts, .. } = self;
         let number = segments.get(parent as usize)?.likely as usize;
         let given = |text: &'a str| (!text.is_empty()).then_some(text);
@@ -252,7 +258,7 @@ impl Alike {
             let Some(beginning) = text.get(..window) else { continue };
             let (half, places) = places(parent, beginning, self.by_beginning.len());
             for place in places {
-                let child = *self.by_beginning.get(place)?;
+                let child = u32::from(*self.by_beginning.get(place)?);
                 let Some(known) = self.segments.get(child as usize).filter(|_| child != NONE) else { break };
                 if known.hash == half && known.parent == parent {
                     if let Some(end) = self.compare(child, record, at, filled) {
@@ -284,8 +290,8 @@ impl Alike {
     ) -> Option<usize> {
         let bytes = record.as_bytes();
         let segment = self.segments.get(segment as usize).filter(|_| segment != NONE)?;
-        for stretch in self.stretches.get(segment.stretches.places())? {
-            let text = self.texts.bytes(stretch.text);
+        for stretch in segment.stretches.get(..segment.number as usize)? {
+            let text = self.texts.bytes(stretch);
             if !bytes.get(at..)?.starts_with(text) {
                 return None;
             }
@@ -315,18 +321,18 @@ impl Alike {
     /// Takes up a record of which nothing needs to be known but its row in a group: no detector has said anything of
     /// its event, and it is one of a pattern.
     #[inline(never)]
-    pub(super) fn learn(&mut self, record: &str, shapes: &Shapes, event: &Event<'_>) -> Option<()> {
+    pub(super) fn learn(&mut self, record: &str, known: Known<'_, '_>, event: &Event<'_>) -> Option<()> {
         if record.len() > Self::LONGEST || !self.has_room() {
             return None;
         }
-        let mut holes = holes(record, shapes)?;
+        let mut holes = holes(record, known)?;
         holes.push((Hole::End, record.len(), record.len()));
         let (mut parent, mut at, mut from) = (0, 0, 0);
         let mut stretches = Vec::new();
         for (hole, to, behind) in holes {
             stretches.push((hole, record.get(from..to)?));
             from = behind;
-            if matches!(hole, Hole::Time | Hole::Id | Hole::End) {
+            if matches!(hole, Hole::Time | Hole::Id | Hole::End) || stretches.len() == STRETCHES {
                 parent = match self.child(parent, record, at, &mut Filled::default()) {
                     Some((child, end)) => {
                         Some(child).filter(|child| end == from && self.is(*child, &stretches))?
@@ -349,7 +355,7 @@ impl Alike {
     }
 
     fn common(&mut self, event: &Event<'_>) -> Option<Common> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(LONGEST);
         let pattern = Pattern::of(event, &mut text)?;
         let (hash, pattern_text) = (pattern.hash(&text), self.texts.keep(&text));
         text.clear();
@@ -367,42 +373,43 @@ impl Alike {
     fn has_room(&mut self) -> bool {
         if self.segments.len() + 3 > Self::SEGMENTS || self.texts.text.len() >= Self::TEXT {
             self.unknown += 1;
-            if self.unknown < Self::SEGMENTS / 3 {
+            // Taking up what never comes again would cost half as much as reading it.
+            let is_worth_it = self.served > 2 * self.templates.len();
+            if self.unknown < Self::SEGMENTS / 3 * if is_worth_it { 1 } else { 16 } {
                 return false;
             }
             *self = Alike { judged_by: std::mem::take(&mut self.judged_by), ..Alike::default() };
         }
         if self.segments.is_empty() {
-            self.segments.push(Segment::new(NONE, Range::default(), NONE));
-            self.by_beginning = vec![NONE; Self::SEGMENTS * 2];
+            // Growing would copy them, and memory that is not touched costs nothing.
+            self.segments.reserve_exact(Self::SEGMENTS / 4);
+            self.texts.text.reserve_exact(Self::TEXT / 8);
+            self.segments.push(Segment::new(NONE, NONE));
+            self.by_beginning = vec![0; Self::SEGMENTS * 2];
         }
         true
     }
 
     /// Whether a segment has these stretches.
     fn is(&self, segment: u32, stretches: &[(Hole, &str)]) -> bool {
-        let known = self
-            .segments
-            .get(segment as usize)
-            .and_then(|known| self.stretches.get(known.stretches.places()));
-        let known =
-            known.unwrap_or_default().iter().map(|stretch| (stretch.behind, self.texts.get(stretch.text)));
-        known.eq(stretches.iter().copied())
+        let Some(known) = self.segments.get(segment as usize) else { return false };
+        let known = known.stretches.iter().take(known.number as usize);
+        let known = known.map(|stretch| (stretch.behind, self.texts.bytes(stretch)));
+        known.eq(stretches.iter().map(|(hole, text)| (*hole, text.as_bytes())))
     }
 
     /// A new segment behind `parent`, if there is a place for it.
     fn keep(&mut self, parent: u32, stretches: &[(Hole, &str)]) -> Option<u32> {
         let new = self.segments.len() as u32;
-        let range = Range { from: self.stretches.len() as u32, length: stretches.len() as u32 };
         let (end, first) = (stretches.last()?.0 == Hole::End, stretches.first()?.1);
-        let mut segment = Segment::new(parent, range, if end { UNKNOWN } else { NONE });
+        let mut segment = Segment::new(parent, if end { UNKNOWN } else { NONE });
         match WINDOWS.into_iter().find_map(|window| first.as_bytes().get(..window)) {
             Some(beginning) => {
                 let (half, places) = places(parent, beginning, self.by_beginning.len());
                 // If there is none, the last one is taken: what comes now is likelier to come again.
-                let is_free = |place: &usize| self.by_beginning.get(*place) == Some(&NONE);
+                let is_free = |place: &usize| self.by_beginning.get(*place) == Some(&0);
                 let free = places.clone().find(is_free).or(places.last())?;
-                *self.by_beginning.get_mut(free)? = new;
+                *self.by_beginning.get_mut(free)? = u16::try_from(new).ok()?;
                 segment.hash = half;
             }
             None => {
@@ -415,9 +422,10 @@ impl Alike {
                 self.segments.get_mut(parent as usize)?.short = new;
             }
         }
-        for (behind, text) in stretches {
-            let text = self.texts.keep(text);
-            self.stretches.push(Stretch { text, behind: *behind });
+        for (to, (behind, text)) in segment.stretches.iter_mut().zip(stretches) {
+            let Range { from, length } = self.texts.keep(text);
+            *to = Stretch { from, length: length as u16, behind: *behind };
+            segment.number += 1;
         }
         self.segments.push(segment);
         Some(new)
@@ -428,24 +436,37 @@ impl Alike {
 const UNKNOWN: u32 = u32::MAX;
 
 impl Segment {
-    fn new(parent: u32, stretches: Range, likely: u32) -> Segment {
-        Segment { parent, hash: 0, stretches, likely, short: NONE, next_short: NONE }
+    fn new(parent: u32, likely: u32) -> Segment {
+        let stretches = [Stretch { from: 0, length: 0, behind: Hole::End }; STRETCHES];
+        Segment { stretches, number: 0, parent, hash: 0, likely, short: NONE, next_short: NONE }
     }
 }
 
 /// Where a segment may stand among `number` places, and half of its hash to tell it by.
 #[inline(always)]
 fn places(parent: u32, beginning: &[u8], number: usize) -> (u32, impl Iterator<Item = usize> + Clone) {
-    let hash = xxh3_64(beginning) ^ u64::from(parent).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = hash(parent, beginning);
     let mask = number.wrapping_sub(1);
     ((hash >> 32) as u32, (0..TRIES).map(move |n| (hash as usize).wrapping_add(n) & mask))
 }
 
+/// A number that is seldom the same for others. It is made for each record, and need be no better than that: what it
+/// finds is compared.
+#[inline(always)]
+fn hash(parent: u32, beginning: &[u8]) -> u64 {
+    const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
+    let mut hash = u64::from(parent).wrapping_mul(ODD[0]);
+    for words in beginning.as_chunks::<8>().0.as_chunks::<2>().0 {
+        let [a, b] = words.map(u64::from_le_bytes);
+        let product = u128::from(a ^ ODD[0]) * u128::from(b ^ ODD[1]);
+        hash = hash.rotate_left(7) ^ product as u64 ^ (product >> 64) as u64;
+    }
+    hash.wrapping_mul(ODD[1]) ^ (hash >> 29)
+}
+
 /// The holes of a record whose shape is known, with where the strings in them begin and end, in this order. `None` if
 /// what stands in them is of no use.
-fn holes(record: &str, shapes: &Shapes) -> Option<Vec<(Hole, usize, usize)>> {
-    let mut places = [Place::default(); SLOTS];
-    let known = shapes.find(record, &mut places)?;
+fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>> {
     let (top, caller, request) = (known.top()?, known.caller()?, known.request()?);
     let mut all = vec![
         (Hole::Time, top.event_time),
@@ -483,46 +504,50 @@ fn holes(record: &str, shapes: &Shapes) -> Option<Vec<(Hole, usize, usize)>> {
     (holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id)).then_some(holes)
 }
 
-/// Texts that are kept, equal ones once.
+/// Texts that are kept, most of the equal ones once.
 #[derive(Debug, Default)]
 struct Texts {
     text: String,
-    known: HashMap<u64, Range, FixedState>,
+    /// Where the text that came last stands, for each of some hashes.
+    known: Vec<Range>,
 }
 
-/// A part of a list or a text.
+/// A part of a text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Range {
     from: u32,
     length: u32,
 }
 
-impl Range {
-    #[inline(always)]
-    fn places(self) -> std::ops::Range<usize> {
-        self.from as usize..self.from as usize + self.length as usize
-    }
-}
-
 impl Texts {
+    /// Hashes that are told apart; a power of two.
+    const KNOWN: usize = 4 << 10;
+
     fn get(&self, range: Range) -> &str {
-        self.text.get(range.places()).unwrap_or_default()
+        let from = range.from as usize;
+        self.text.get(from..from + range.length as usize).unwrap_or_default()
     }
 
-    /// [`Texts::get`], quicker.
+    /// The text of a stretch.
     #[inline(always)]
-    fn bytes(&self, range: Range) -> &[u8] {
-        self.text.as_bytes().get(range.places()).unwrap_or_default()
+    fn bytes(&self, stretch: &Stretch) -> &[u8] {
+        let from = stretch.from as usize;
+        self.text.as_bytes().get(from..from + usize::from(stretch.length)).unwrap_or_default()
     }
 
     fn keep(&mut self, text: &str) -> Range {
-        let hash = xxh3_64(text.as_bytes());
-        if let Some(known) = self.known.get(&hash).copied().filter(|known| self.get(*known) == text) {
+        if self.known.is_empty() {
+            self.known = vec![Range::default(); Self::KNOWN];
+        }
+        let at = xxh3_64(text.as_bytes()) as usize & (Self::KNOWN - 1);
+        if let Some(known) = self.known.get(at).copied().filter(|known| self.get(*known) == text) {
             return known;
         }
         let range = Range { from: self.text.len() as u32, length: text.len() as u32 };
         self.text.push_str(text);
-        self.known.insert(hash, range);
+        if let Some(known) = self.known.get_mut(at) {
+            *known = range;
+        }
         range
     }
 }

@@ -10,7 +10,6 @@ use super::operation::KeyPlace;
 use super::params::{Params, Sources};
 use super::repeats::{self, Parts, Repeats};
 use super::service::service_name;
-use super::shapes::Shapes;
 use super::{Event, Form, Operation, Outcome, Source, context, infrastructure};
 use crate::json::{Kind, Malformed, Text, Value};
 use crate::time::Timestamp;
@@ -87,19 +86,9 @@ pub fn normalize<'a>(record: &Record<'a>) -> Normalized<'a> {
 /// [`normalize()`], quicker for one record after the other: parts that were met before are not read again, and the
 /// Event stays where it was made. The result is the same, whatever was met.
 pub fn normalize_with<'a>(record: &Record<'a>, repeats: &'a mut Repeats) -> Result<Event<'a>, Left> {
-    normalize_in(record, repeats.shapes_and_parts())
-}
-
-/// [`normalize_with`], with what was met before given one by one.
-pub(super) fn normalize_in<'a>(
-    record: &Record<'a>,
-    (shapes, parts): (&mut Shapes, Parts<'a>),
-) -> Result<Event<'a>, Left> {
+    let (shapes, parts) = repeats.shapes_and_parts();
     let mut places = [Place::default(); SLOTS];
-    let known = shapes.find(record.text, &mut places);
-    if known.is_none() {
-        shapes.learn(record.text);
-    }
+    let known = shapes.place(record.text, &mut places);
     read(record, parts, known)
 }
 
@@ -132,7 +121,11 @@ macro_rules! within {
     };
 }
 
-fn read<'a>(record: &Record<'a>, known: Parts<'a>, places: Option<Known<'a, '_>>) -> Result<Event<'a>, Left> {
+pub(super) fn read<'a>(
+    record: &Record<'a>,
+    known: Parts<'a>,
+    places: Option<Known<'a, '_>>,
+) -> Result<Event<'a>, Left> {
     let whole = Value::new(record.text);
     let top = match places.and_then(Known::top) {
         Some(top) => Ok(top),

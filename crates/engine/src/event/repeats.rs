@@ -13,9 +13,9 @@ use super::alike::{Alike, Found};
 use super::fields::Read;
 use super::identity::Around;
 use super::key::Listed;
-use super::members::Known;
+use super::members::{self, Known, SLOTS};
 use super::network::{self, Tls};
-use super::normalize::{Left, normalize_in};
+use super::normalize::{Left, read};
 use super::principal::{Principal, PrincipalKind};
 use super::service::{is_internal, service_name};
 use super::shapes::Shapes;
@@ -87,9 +87,9 @@ impl Repeats {
 
     /// [`super::normalize_with`], and calls `look` with the event. If that says that of an event like this nothing but
     /// its row need be known, [`Repeats::find`] finds the next record that is alike.
-    pub(crate) fn normalize<'r>(
+    pub(crate) fn normalize(
         &mut self,
-        record: &Record<'r>,
+        record: &Record<'_>,
         look: impl FnOnce(&Event<'_>) -> bool,
     ) -> Result<(), Left> {
         let Repeats { shapes, alike, principals, lists, families, tls } = self;
@@ -99,9 +99,13 @@ impl Repeats {
             families: Some(families),
             tls: Some(tls),
         };
-        let event = normalize_in(record, (shapes, parts))?;
-        if look(&event) {
-            alike.learn(record.text, shapes, &event);
+        let mut places = [members::Place::default(); SLOTS];
+        let known = shapes.place(record.text, &mut places);
+        let event = read(record, parts, known)?;
+        if look(&event)
+            && let Some(known) = known
+        {
+            alike.learn(record.text, known, &event);
         }
         Ok(())
     }

@@ -93,6 +93,15 @@ impl Shapes {
     /// Longest record of which the shape is kept, in bytes.
     const LONGEST: usize = 8 << 10;
 
+    /// [`Shapes::find`], and learns a shape that is not known.
+    pub(super) fn place<'a, 'p>(&mut self, record: &'a str, places: &'p mut Places) -> Option<Known<'a, 'p>> {
+        let known = self.find(record, places);
+        if known.is_none() {
+            self.learn(record);
+        }
+        known
+    }
+
     /// Finds out where the members of a record stand, if its shape is known. `places` are empty before.
     pub(super) fn find<'a, 'p>(&self, record: &'a str, places: &'p mut Places) -> Option<Known<'a, 'p>> {
         let bytes = record.as_bytes();

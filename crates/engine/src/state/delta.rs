@@ -166,7 +166,7 @@ impl Delta {
         let resource = resource.map(|resource| (resource.kind, resource.id.as_ref()));
         let one = One { time: event.time, act: xxh3_64(id.as_bytes()), id, resource };
         let counts = || States::counts_key(event, estate);
-        let put = self.put(number, &one, &sort, counts, |text| Details::of(event, text));
+        let put = self.put(number, &one, || sort, counts, |text| Details::of(event, text));
         patterns.text = text;
         put
     }
@@ -183,17 +183,25 @@ impl Delta {
         self.make_room(patterns);
         let (id, time, hour) = (found.shared_id.unwrap_or(found.id), found.time, found.time.hour());
         let uuids = once::is_uuid(id);
-        let (pattern, text) = found.pattern();
-        let sort = Sort { hash: found.hash(), pattern, text, hour, uuids };
+        // What is needed for a new group alone has left the cache, and is not touched before.
+        let sort = || {
+            let (pattern, text) = found.pattern();
+            Sort { hash: found.hash(), pattern, text, hour, uuids }
+        };
         let mut latest = Latest { run: self.run, hour, uuids, group: found.template.latest.group };
         if found.template.latest != latest {
-            latest.group = self.number(&sort, patterns);
+            latest.group = self.number(&sort(), patterns);
         }
         let one = One { time, act, id, resource: found.resource };
-        let (details, details_text) = found.details();
-        let counts = || States::counts_key(&pattern.event(text, (details, details_text), id, time), estate);
-        let details = |text: &mut String| details.and_access_key(details_text, found.access_key, text);
-        self.put(latest.group, &one, &sort, counts, details)?;
+        let counts = || {
+            let (pattern, text) = found.pattern();
+            States::counts_key(&pattern.event(text, found.details(), id, time), estate)
+        };
+        let details = |to: &mut String| {
+            let (details, text) = found.details();
+            details.and_access_key(text, found.access_key, to)
+        };
+        self.put(latest.group, &one, sort, counts, details)?;
         found.template.latest = latest;
         Some(())
     }
@@ -230,16 +238,17 @@ impl Delta {
     /// Puts an event into the group with this number, which is new if it is the next one. `counts` tells whether its key
     /// counts, `details` puts the texts of its details behind a text.
     #[inline(always)]
-    fn put(
+    fn put<'s>(
         &mut self,
         number: u32,
         one: &One<'_>,
-        sort: &Sort<'_>,
+        sort: impl FnOnce() -> Sort<'s>,
         counts: impl FnOnce() -> bool,
         details: impl FnOnce(&mut String) -> Option<Details>,
     ) -> Option<()> {
         let at = self.rows.len() as u32;
         if number as usize == self.groups.len() {
+            let sort = sort();
             let pattern_text = self.keep(sort.text);
             let (details, details_text) = self.keep_details(details)?;
             self.groups.push(Group {

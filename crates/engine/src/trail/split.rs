@@ -19,8 +19,9 @@ pub(super) const READ: usize = BLOCK + AROUND;
 /// Bytes before and behind a place that are looked at to tell a word that stands there.
 const AROUND: usize = 16;
 
-/// Items handed back at most (and a few more) before the splitter pauses: bounds the memory for `{}{}{}...`.
-const ITEMS: usize = 1024;
+/// Items handed back at most (and a few more) before the splitter pauses: what it has gone over is still in the nearest
+/// cache when they are read. It also bounds the memory for `{}{}{}...`.
+const ITEMS: usize = 16;
 
 /// One item of a sequence: a container at depth 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

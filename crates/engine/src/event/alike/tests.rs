@@ -222,7 +222,8 @@ fn take_up(repeats: &mut Repeats, text: &str) -> bool {
     if repeats.find(text).is_some() {
         return true;
     }
-    repeats.normalize(&record(text), Pattern::suits).unwrap();
+    // The first one makes its shape known, the second is taken up.
+    (0..2).for_each(|_| repeats.normalize(&record(text), Pattern::suits).unwrap());
     false
 }
 
@@ -309,7 +310,9 @@ fn holes_that_hold_something_of_no_use_make_no_record_alike() {
         assert!(repeats.find(&other.to_string()).is_none(), "{path}");
         // Nor does it become one that others are compared with.
         let mut repeats = Repeats::default();
-        let _ = repeats.normalize(&record(&other.to_string()), Pattern::suits);
+        for _ in 0..3 {
+            let _ = repeats.normalize(&record(&other.to_string()), Pattern::suits);
+        }
         assert_eq!(repeats.known_records(), 0, "{path}");
     }
 }
@@ -340,13 +343,10 @@ fn records_that_are_many_and_all_different_are_forgotten_in_time() {
             alike.segments.len() <= Alike::SEGMENTS
                 && alike.texts.text.len() < Alike::TEXT + 4 * Alike::LONGEST
         );
-        assert!(
-            alike.templates.len() <= alike.segments.len()
-                && alike.stretches.len() <= MOST_HOLES * Alike::SEGMENTS
-        );
+        assert!(alike.templates.len() <= alike.segments.len());
     }
     let last = text(3 * Alike::SEGMENTS);
-    let again = (0..Alike::SEGMENTS).any(|_| take_up(&mut repeats, &last));
+    let again = (0..16 * Alike::SEGMENTS / 3).any(|_| take_up(&mut repeats, &last));
     assert!(again, "all were forgotten, and it was learned");
 }
 
@@ -442,6 +442,17 @@ fn an_hour_that_is_known_reads_times_as_they_are_read() {
         }
     }
     assert_eq!(LatestHour::default().parse(&without_hour), None);
+}
+
+#[test]
+fn who_looks_at_each_event_gets_each() {
+    let text = object(&vec![rich().to_string(); 5]);
+    let (mut worker, mut n) = (Worker::default(), 0);
+    for _ in 0..2 {
+        worker.process(text.as_bytes(), &Estate::default(), &Filter::default());
+        worker.process_with(text.as_bytes(), &Estate::default(), &Filter::default(), |_| n += 1);
+    }
+    assert_eq!((worker.known_records(), n), (1, 10));
 }
 
 #[test]
