@@ -7,7 +7,8 @@
 //! Three corpora of generated log objects: *kms* (80 % KMS records), *org* (10 %), *sparse* (0.5 %). For each, the
 //! CPU time of the whole process `kmswatch replay --threads 1` against that of only decompressing the same files,
 //! run in turns (A B A B ...): by `libdeflate-gzip -dc` if it is installed (Debian: libdeflate-tools), the fastest
-//! known, and by the library that the engine uses. Then two threads against one, and peak memory over inputs of
+//! known, and by the library that the engine uses. Then two threads against one, beside two replays of one thread at
+//! the same time, which have nothing in common but the machine: so much it gives. And peak memory over inputs of
 //! growing size and for one huge object. Shared machines are noisy: read medians of ratios, not single times.
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
@@ -107,7 +108,7 @@ fn compare(mix: &str, folder: &Path, pairs: usize) {
 }
 
 fn threads(folders: &[PathBuf], pairs: usize) {
-    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
+    let [mut wall, mut cpu, mut wall_apart, mut cpu_apart] = [const { Vec::new() }; 4];
     for _ in 0..pairs {
         let command = |threads| {
             let mut command = replay_command(&folders[0], threads);
@@ -117,8 +118,16 @@ fn threads(folders: &[PathBuf], pairs: usize) {
         let (one, two) = (run(&mut command(1)), run(&mut command(2)));
         wall.push(ratio(one.wall, two.wall));
         cpu.push(ratio(two.cpu, one.cpu));
+        let start = Instant::now();
+        let apart = std::thread::scope(|scope| {
+            [(); 2].map(|()| scope.spawn(|| run(&mut command(1)).cpu)).map(|run| run.join().expect("a run"))
+        });
+        wall_apart.push(2.0 * ratio(one.wall, start.elapsed()));
+        cpu_apart.push(ratio(apart[0] + apart[1], 2 * one.cpu));
     }
     println!("threads all corpora, 2 threads: speed-up {}, CPU {}", spread(&mut wall), spread(&mut cpu));
+    let [wall, cpu] = [wall_apart, cpu_apart].map(|mut ratios| spread(&mut ratios));
+    println!("        two replays at a time: {wall}, CPU {cpu}");
 }
 
 fn memory(megabytes: usize) {

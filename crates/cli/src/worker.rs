@@ -35,7 +35,6 @@ pub(crate) struct WorkerArgs {
     pub(crate) until_empty: bool,
 }
 
-/// `kmswatch worker`. Ends only if it cannot begin, or if it was told to end with the queue.
 /// Time between two looks at whether somebody wants it to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Exit status of one that is told to end a second time, and does so at once.
