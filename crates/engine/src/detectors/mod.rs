@@ -113,7 +113,9 @@ impl Reads {
 /// What a detector looks at.
 #[derive(Debug)]
 pub enum Look {
-    /// One event.
+    /// One event. Of a call of KMS that succeeded and changed nothing, whether there is a finding must not depend on
+    /// what differs from call to call: time, ids, access key, when the session began, values of the encryption context.
+    /// If there is none, calls that differ in nothing else are not asked about (`event/alike.rs`).
     Event(fn(&Event<'_>, &Estate) -> Option<Finding>),
     /// The State of one key.
     Key(fn(&str, &KeyState, &Estate, &mut Vec<Finding>)),

@@ -8,11 +8,13 @@
 //!
 //! A record is known as a path of segments: up to its time, up to its id, and up to its end. Records that begin alike
 //! share their first segments, so they are a tree, with a template at the end of each path. A segment is a few stretches
-//! of text with a hole behind each, and where it all stands takes one line of a processor's cache: this is about memory,
-//! since what is compared has mostly left the cache since it was last used. A record is alike if all stretches of a path stand in it and each hole holds a
-//! string without escapes. Nothing is taken on trust: hashes only find a segment, and all of it is compared. So whatever
-//! an attacker writes, a template serves records alone that differ from the one it was made of in nothing but holes; and
-//! [`Hole`] says why these do not matter, or where they are used.
+//! of text with a hole behind each. It takes one line of a processor's cache, since what is compared has mostly left the
+//! cache since it was last used, and waiting for it is what comparing costs.
+//!
+//! A record is alike if all stretches of a path stand in it and each hole holds a string without escapes. Nothing is taken
+//! on trust: hashes only find a segment, and all of it is compared. So whatever an attacker writes, a template serves
+//! records alone that differ from the one it was made of in nothing but holes; and [`Hole`] says why these do not matter,
+//! or where they are used.
 //!
 //! That detectors have nothing to say depends on the estate, too: all is forgotten when that changes.
 //!
