@@ -135,7 +135,7 @@ fn memory(megabytes: usize) {
         let usage = run(&mut replay_command(&corpus("org", part.max(1)), 1));
         println!("memory  org, {part:4} MB of log: peak {:.1} MB", usage.peak as f64 / 1e6);
     }
-    let folder = target().join("huge");
+    let folder = target().join(format!("huge-{megabytes}"));
     let object = folder.join("one.json.gz");
     if !object.exists() {
         fs::create_dir_all(&folder).expect("folder");
