@@ -118,7 +118,8 @@ mod tests {
         };
         assert!(!of(|hour| of_day(hour) * 10 + chance(hour) % 7).keeps_schedule(), "in business hours");
         assert!(!of(|hour| u64::from(chance(hour) % 100 < 30) * 2).keeps_schedule(), "now and then");
-        let at_work = |hour: i64| hour % 168 < 120 && (8..18).contains(&(hour % 24)) && chance(hour) % 3 == 0;
+        let at_work =
+            |hour: i64| hour % 168 < 120 && (8..18).contains(&(hour % 24)) && chance(hour).is_multiple_of(3);
         assert!(!of(|hour| u64::from(at_work(hour)) * 9).keeps_schedule(), "a person");
         assert!(!of(|hour| u64::from(hour == 200)).keeps_schedule(), "once");
         assert!(!of(|_| 0).keeps_schedule(), "never");
