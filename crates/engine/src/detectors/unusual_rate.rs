@@ -14,7 +14,8 @@
 //! ## How it decides
 //!
 //! Each count is compared with what is usual for the same principal or key, by hour and weekday once three weeks are
-//! known, and the deviation with those that the whole estate shows. What goes beyond what the budget allows is a
+//! known, and the deviation with those that others of its kind show in the estate: people, jobs (which keep to a schedule),
+//! other workloads, services of AWS, keys. What goes beyond what the budget allows is a
 //! finding: Medium, from a hundred times rarer than the threshold on High, never Critical by itself. Anomalies of one
 //! principal that are at most a day apart are one finding. The count of a key is laid to the principal that made at
 //! least half of it, where that can be told. Principals and keys that are new (less than two days, or fewer than nine active
