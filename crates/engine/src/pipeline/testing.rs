@@ -1,6 +1,7 @@
 //! For the tests of detectors: what a watch says of a few records.
 
-use super::{Filter, ObjectOutcome, Watch, event_looks};
+use super::worker::event_looks;
+use super::{Filter, ObjectOutcome, Watch};
 use crate::estate::Estate;
 use crate::event::testing::{RecordBuilder, with_event};
 use crate::finding::Finding;

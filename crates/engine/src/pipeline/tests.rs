@@ -156,7 +156,7 @@ proptest! {
         later.join(&stored);
         let whole = watch_of(&records, &[]);
         prop_assert_eq!(later.states(), whole.states());
-        let said: BTreeSet<String> = earlier.findings().into_iter().chain(later.findings()).map(|f| f.id).collect();
+        let said: std::collections::BTreeSet<String> = earlier.findings().into_iter().chain(later.findings()).map(|f| f.id).collect();
         for finding in whole.findings() {
             prop_assert!(said.contains(&finding.id), "{:#?}", finding);
         }
