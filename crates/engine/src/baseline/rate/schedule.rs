@@ -5,7 +5,7 @@
 //! what is unusual for the one is of another kind than what is unusual for the other, and each is compared with its like.
 
 use super::Profile;
-use super::season::{ACTIVITY_SHRINKAGE, AMOUNT_SHRINKAGE, CELLS, MIN_ACTIVITY, Season, Share, Visits};
+use super::season::{CELLS, Season, Share};
 
 /// Largest uncertainty of a schedule: it is known of about 39 hours in 40 whether there will be anything.
 const MOST_UNCERTAIN: f64 = 0.1;
@@ -40,28 +40,15 @@ impl Profile {
 impl Season {
     /// The same estimates as [`Season::shape`], for all hours of the week.
     fn regularity(&self, share: Share, first: i64, touched: i64, as_of: i64) -> Regularity {
-        let overall = share.mean(first, touched, as_of);
-        let scales = self.scales(as_of);
-        let visits_of = Visits::between(first, as_of);
-        let mean = (scales.total(&self.amounts) + 1.0) / (scales.total(&self.active) + 1.0);
+        let known = self.known(share, first, touched, as_of);
         let (mut uncertainty, mut hours) = (0.0, 0);
         let (mut weight, mut sum, mut squares) = (0.0, 0.0, 0.0);
         let groups = [(0..5), (5..7)];
         for (days, hour) in groups.into_iter().flat_map(|days| (0..24).map(move |hour| (days.clone(), hour)))
         {
-            let cells = days.map(|day| day * 24 + hour);
-            let (mut amount, mut active, mut visits) = (0.0, 0.0, 0.0);
-            for cell in cells.clone() {
-                amount += scales.of(&self.amounts, cell);
-                active += scales.of(&self.active, cell);
-                visits += visits_of.of(cell);
-            }
-            let by_day = (active + ACTIVITY_SHRINKAGE * overall) / (visits + ACTIVITY_SHRINKAGE);
-            let amount = (amount + AMOUNT_SHRINKAGE * mean) / (active + AMOUNT_SHRINKAGE);
-            for cell in cells {
-                let p = (scales.of(&self.active, cell) + ACTIVITY_SHRINKAGE * by_day)
-                    / (visits_of.of(cell) + ACTIVITY_SHRINKAGE);
-                let p = p.clamp(MIN_ACTIVITY, 1.0);
+            let (by_day, amount) = known.by_day(days.clone(), hour);
+            for cell in days.map(|day| day * 24 + hour) {
+                let p = known.activity(cell, by_day);
                 uncertainty += 4.0 * p * (1.0 - p);
                 hours += usize::from(p > 0.5);
                 weight += p;

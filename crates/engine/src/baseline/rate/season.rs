@@ -13,6 +13,7 @@
 
 use crate::baseline::quantity::{Half, HalfLife, decayed_ones, kept, left_after};
 use crate::baseline::tail::ln_probabilities;
+use std::ops::Range;
 
 /// Hours of a week.
 pub(super) const CELLS: usize = 168;
@@ -22,13 +23,13 @@ pub(super) const VISITS_HALF_LIFE: HalfLife = HalfLife::of(CELL_HALF_LIFE, 0.793
 /// Half-life of the share of active hours over all hours of the week, in hours: the same three weeks.
 pub(super) const SHARE_HALF_LIFE: HalfLife = HalfLife::of(504.0, 0.998_625_653_255_761);
 /// Visits that the mean of the next coarser grouping is worth against a cell's own, for amounts.
-pub(super) const AMOUNT_SHRINKAGE: f64 = 2.0;
+const AMOUNT_SHRINKAGE: f64 = 2.0;
 /// The same for the probability of activity.
-pub(super) const ACTIVITY_SHRINKAGE: f64 = 1.0;
+const ACTIVITY_SHRINKAGE: f64 = 1.0;
 /// Half-life of the likelihood of the hypotheses, in hours (ten days).
 pub(super) const FIT_HALF_LIFE: HalfLife = HalfLife::of(240.0, 0.997_116_053_334_589_2);
 /// Least probability of activity: an hour that was never active costs at most four points of score.
-pub(super) const MIN_ACTIVITY: f64 = 1e-4;
+const MIN_ACTIVITY: f64 = 1e-4;
 /// 1970-01-01 was a Thursday: so many hours later than the Monday that begins its week.
 const EPOCH_HOUR_OF_WEEK: i64 = 72;
 
@@ -61,7 +62,7 @@ pub(super) struct Share {
 
 impl Share {
     /// Share of active hours, as of the end of `as_of`; the sums stand as of `touched`.
-    pub(super) fn mean(self, first: i64, touched: i64, as_of: i64) -> f64 {
+    fn mean(self, first: i64, touched: i64, as_of: i64) -> f64 {
         let active = f64::from(self.active) * left_after(as_of - touched, SHARE_HALF_LIFE);
         (active + 0.5) / (decayed_ones(as_of - first + 1, SHARE_HALF_LIFE) + 1.0)
     }
@@ -112,29 +113,17 @@ impl Season {
     pub(super) fn shape(&self, share: Share, first: i64, touched: i64, as_of: i64, hour: i64) -> Shape {
         let cell = cell_of(hour);
         let days = if cell / 24 < 5 { 0..5 } else { 5..7 };
-        let scales = self.scales(as_of);
-        let visits_of = Visits::between(first, as_of);
-        let (mut amount, mut active, mut visits) = (0.0, 0.0, 0.0);
-        for day in days {
-            let at = day * 24 + cell % 24;
-            amount += scales.of(&self.amounts, at);
-            active += scales.of(&self.active, at);
-            visits += visits_of.of(at);
-        }
-        let overall = share.mean(first, touched, as_of);
-        let by_day = (active + ACTIVITY_SHRINKAGE * overall) / (visits + ACTIVITY_SHRINKAGE);
-        let activity = (scales.of(&self.active, cell) + ACTIVITY_SHRINKAGE * by_day)
-            / (visits_of.of(cell) + ACTIVITY_SHRINKAGE);
-
-        let mean = (scales.total(&self.amounts) + 1.0) / (scales.total(&self.active) + 1.0);
-        let by_day = (amount + AMOUNT_SHRINKAGE * mean) / (active + AMOUNT_SHRINKAGE);
+        let known = self.known(share, first, touched, as_of);
+        let (by_day_activity, by_day) = known.by_day(days, cell % 24);
+        let activity = known.activity(cell, by_day_activity);
+        let Known { scales, mean, .. } = &known;
         let by_week = (scales.of(&self.amounts, cell) + AMOUNT_SHRINKAGE * by_day)
             / (scales.of(&self.active, cell) + AMOUNT_SHRINKAGE);
         let hypotheses = [by_day / mean, by_week / mean];
         let decay = left_after(as_of - touched, FIT_HALF_LIFE);
         let [flat, day, week] = self.fit.map(|fit| libm::exp(f64::from(fit) * decay));
         let amount = (flat + day * hypotheses[0] + week * hypotheses[1]) / (flat + day + week);
-        Shape { activity: activity.clamp(MIN_ACTIVITY, 1.0), amount, hypotheses }
+        Shape { activity, amount, hypotheses }
     }
 
     /// Takes up a sealed active hour. `count` is winsorised; `expected` (level), `hypotheses` and
@@ -177,16 +166,59 @@ impl Season {
         self.fit = self.fit.map(|fit| kept(f64::from(fit) * left));
     }
 
-    pub(super) fn scales(&self, as_of: i64) -> Scales {
+    /// What is known at the end of hour `as_of`.
+    pub(super) fn known(&self, share: Share, first: i64, touched: i64, as_of: i64) -> Known<'_> {
+        let scales = self.scales(as_of);
+        let mean = (scales.total(&self.amounts) + 1.0) / (scales.total(&self.active) + 1.0);
+        let overall = share.mean(first, touched, as_of);
+        Known { season: self, scales, visits: Visits::between(first, as_of), overall, mean }
+    }
+
+    fn scales(&self, as_of: i64) -> Scales {
         let scale = |weeks: i64| libm::exp2(weeks as f64 / CELL_HALF_LIFE);
         let since = self.reference - week_of(as_of);
         Scales { present: cell_of(as_of), this: scale(since), before: scale(since + 1) }
     }
 }
 
+/// A season at the end of an hour.
+pub(super) struct Known<'s> {
+    season: &'s Season,
+    scales: Scales,
+    visits: Visits,
+    /// Share of active hours among all.
+    overall: f64,
+    /// Mean amount of an active hour.
+    mean: f64,
+}
+
+impl Known<'_> {
+    /// By an hour of some days of the week: the probability that it is active, and its amount if it is.
+    pub(super) fn by_day(&self, days: Range<usize>, hour: usize) -> (f64, f64) {
+        let (mut amount, mut active, mut visits) = (0.0, 0.0, 0.0);
+        for day in days {
+            let at = day * 24 + hour;
+            amount += self.scales.of(&self.season.amounts, at);
+            active += self.scales.of(&self.season.active, at);
+            visits += self.visits.of(at);
+        }
+        (
+            (active + ACTIVITY_SHRINKAGE * self.overall) / (visits + ACTIVITY_SHRINKAGE),
+            (amount + AMOUNT_SHRINKAGE * self.mean) / (active + AMOUNT_SHRINKAGE),
+        )
+    }
+
+    /// The probability that a cell is active, given that of its hour of the day.
+    pub(super) fn activity(&self, cell: usize, by_day: f64) -> f64 {
+        let activity = (self.scales.of(&self.season.active, cell) + ACTIVITY_SHRINKAGE * by_day)
+            / (self.visits.of(cell) + ACTIVITY_SHRINKAGE);
+        activity.clamp(MIN_ACTIVITY, 1.0)
+    }
+}
+
 /// What stored cells are worth at the end of an hour. All up to the present hour of the week were last visited this
 /// week, all others the week before.
-pub(super) struct Scales {
+struct Scales {
     present: usize,
     this: f64,
     before: f64,
@@ -194,13 +226,13 @@ pub(super) struct Scales {
 
 impl Scales {
     /// What a cell is worth.
-    pub(super) fn of(&self, cells: &[Half; CELLS], cell: usize) -> f64 {
+    fn of(&self, cells: &[Half; CELLS], cell: usize) -> f64 {
         let scale = if cell > self.present { self.before } else { self.this };
         cells.get(cell).map_or(0.0, |half| half.get()) * scale
     }
 
     /// What all cells are worth.
-    pub(super) fn total(&self, cells: &[Half; CELLS]) -> f64 {
+    fn total(&self, cells: &[Half; CELLS]) -> f64 {
         let (this, before) = cells.split_at(self.present + 1);
         sum(this) * self.this + sum(before) * self.this * libm::exp2(1.0 / CELL_HALF_LIFE)
     }
@@ -218,7 +250,7 @@ fn sum(cells: &[Half]) -> f64 {
 }
 
 /// Decayed numbers of visits of the cells between two hours: one of three, by where the cell lies to both.
-pub(super) struct Visits {
+struct Visits {
     present: usize,
     before_first: usize,
     /// One week less than there are between the weeks of both hours, as many, one more.
@@ -226,14 +258,14 @@ pub(super) struct Visits {
 }
 
 impl Visits {
-    pub(super) fn between(first: i64, as_of: i64) -> Visits {
+    fn between(first: i64, as_of: i64) -> Visits {
         let weeks = week_of(as_of) - week_of(first - 1);
         let numbers = [weeks - 1, weeks, weeks + 1].map(|n| decayed_ones(n, VISITS_HALF_LIFE));
         Visits { present: cell_of(as_of), before_first: cell_of(first - 1), numbers }
     }
 
     /// That of a cell.
-    pub(super) fn of(&self, cell: usize) -> f64 {
+    fn of(&self, cell: usize) -> f64 {
         let [less, same, more] = self.numbers;
         match (cell > self.present, cell > self.before_first) {
             (true, false) => less,
