@@ -89,6 +89,7 @@ mod tests {
             mean_if_active: 1.0,
             activity: 1.0,
             dispersion: 0.1,
+            is_spread: false,
             history: History { active_hours: 100, hours },
         };
         Closed {

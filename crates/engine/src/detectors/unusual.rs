@@ -223,9 +223,9 @@ fn explanation(episode: &Episode, top: &Anomaly, about: &str, settings: &Setting
     let what =
         if groups.len() > 1 && episode.c > top.c { "all of this together" } else { "something like it" };
     text.push_str(&format!(
-        "In the whole estate {what} comes {}; alerts begin at {} (alerts.budget_per_week = {}). ",
-        how_often(episode.c),
-        how_often(top.threshold.c),
+        "In the whole estate {what} comes {}; alerts of this kind begin at {} (alerts.budget_per_week = {}). ",
+        how_often(episode.c - top.prior),
+        how_often(top.threshold.c - top.prior),
         settings.alerts.budget_per_week,
     ));
     text.push_str(match (maturity(top), &top.sign) {
@@ -381,8 +381,8 @@ fn of_part(part: &Anomaly) -> Details {
     details.extend([
         ("counted_for", json!(part.entity.class())),
         ("until", json!(end_of(part.hour))),
-        ("once_in_weeks", json!(weeks_between(part.c))),
-        ("threshold_once_in_weeks", json!(weeks_between(part.threshold.c))),
+        ("once_in_weeks", json!(weeks_between(part.c - part.prior))),
+        ("threshold_once_in_weeks", json!(weeks_between(part.threshold.c - part.prior))),
         ("estate_weeks", json!(rounded(part.threshold.weeks))),
         ("history_hours", json!(part.age.hours)),
         ("active_hours", json!(part.age.active_hours)),
@@ -394,6 +394,7 @@ fn of_part(part: &Anomaly) -> Details {
             details.extend([
                 ("measure", json!(measure.id)),
                 ("window_hours", json!(score.window.hours())),
+                ("all_day_long", json!(score.is_spread)),
                 ("expected_90_percent", json!([low, high])),
             ]);
         }

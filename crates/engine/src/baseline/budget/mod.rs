@@ -43,6 +43,8 @@ const INCIDENT_HOURS: i64 = 24;
 pub const WEAKEST: f64 = -0.5;
 /// Weeks of the nominal rate that count as seen beside what the estate shows.
 const NOMINAL_WEEKS: f64 = 0.3;
+/// Families that an estate is taken to have before it has shown any.
+const LEAST_FAMILIES: f64 = 2.0;
 /// Families at most. They come from the code, not from logs; this bounds what is read back.
 const MAX_FAMILIES: usize = 128;
 
@@ -66,6 +68,15 @@ pub struct Understood {
     pub to: i64,
 }
 
+/// What evidence the peaks of a family give.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kind {
+    /// Evidence of one group tells the same.
+    pub group: u8,
+    /// Added to C: how much sooner this is misuse than what is as rare in another family (log10).
+    pub prior: f64,
+}
+
 /// The threshold on C that keeps the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
@@ -85,6 +96,9 @@ pub struct Standard {
     #[serde(with = "as_list")]
     curves: BTreeMap<Family, Curve>,
     weeks: f64,
+    /// Families, each as many times as it counts.
+    #[serde(skip)]
+    families: f64,
     /// Largest first.
     #[serde(skip)]
     incidents: Vec<Incident>,
@@ -149,8 +163,8 @@ impl Calibration {
 
     /// What is usual as of hour `now`: worth refreshing once a day. Peaks of `understood` incidents are left
     /// out.
-    /// `group` tells which families give evidence of the same kind.
-    pub fn standard(&self, now: i64, understood: &[Understood], group: impl Fn(&Family) -> u8) -> Standard {
+    /// `kind` tells what evidence a family gives.
+    pub fn standard(&self, now: i64, understood: &[Understood], kind: impl Fn(&Family) -> Kind) -> Standard {
         let observed = now.saturating_sub(self.first.unwrap_or(now)).max(0);
         let weeks = weeks_of(observed);
         let from = now.saturating_sub(WEEKS * 168);
@@ -161,16 +175,20 @@ impl Calibration {
         };
         let mut curves = BTreeMap::new();
         let mut judged = Vec::new();
+        let mut families = 0.0;
         for (family, peaks) in &self.families {
             let peaks = peaks.declustered(family.span, is_counted);
             // However short it was: peaks of a stream that are closer than the gap are one.
             let weeks = weeks_of((observed - family.span.delay()).max(family.span.gap()));
             let curve = Curve::of(peaks.iter().map(|peak| seen(peak, now - family.span.own())), weeks);
-            judged.extend(as_judged(peaks, &curve, (family.span, group(family)), now));
+            let kind = kind(family);
+            families += libm::exp10(kind.prior);
+            judged.extend(as_judged(peaks, &curve, (family.span, kind), now));
             curves.insert(family.clone(), curve);
         }
         let incidents = merged(judged);
-        Standard { curves, weeks, incidents, of_recent: Vec::new(), is_mature: observed >= LEAST_HOURS }
+        let is_mature = observed >= LEAST_HOURS;
+        Standard { curves, weeks, families, incidents, of_recent: Vec::new(), is_mature }
     }
 
     fn bound(&mut self) {
@@ -191,7 +209,7 @@ fn seen(peak: &Peak, since: i64) -> Seen {
 
 /// C of each peak in the way in which it was judged: by what there was besides it, and without what its actor had just done
 /// before.
-fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, (span, group): (Span, u8), now: i64) -> Vec<Judged> {
+fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, (span, kind): (Span, Kind), now: i64) -> Vec<Judged> {
     peaks.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.entity, a.hour).cmp(&(b.entity, b.hour))));
     let judged = peaks.iter().map(|peak| {
         let is_own = |one: &Peak| {
@@ -200,7 +218,8 @@ fn as_judged(mut peaks: Vec<Peak>, curve: &Curve, (span, group): (Span, u8), now
         };
         let others: Vec<f64> = peaks.iter().filter(|one| !is_own(one)).map(|one| one.score).collect();
         let is_recent = peak.hour > now - span.own();
-        Judged { actor: peak.actor, hour: peak.hour, is_recent, group, c: curve.c_among(&others, peak.score) }
+        let c = curve.c_among(&others, peak.score) + kind.prior;
+        Judged { actor: peak.actor, hour: peak.hour, is_recent, group: kind.group, c }
     });
     judged.collect()
 }
@@ -245,7 +264,7 @@ impl Standard {
         let highest = self.incidents.iter().take(curve::REMEMBERED).map(|one| one.recent_actor);
         let actors: BTreeSet<u64> = highest.filter(|actor| *actor != 0).collect();
         self.of_recent = actors.into_iter().map(|actor| (actor, without(Some(actor)))).collect();
-        self.incidents = Vec::new();
+        (self.incidents, self.families) = (Vec::new(), 0.0);
         let (weeks, is_mature) = (self.weeks, self.is_mature);
         (self, Threshold { c, weeks, incidents, is_mature })
     }
@@ -258,7 +277,7 @@ impl Standard {
 
     /// The C that `budget` such incidents (largest first) a week exceed.
     fn exceeded(&self, budget: f64, incidents: &[f64]) -> f64 {
-        let families = self.curves.len().max(1) as f64;
+        let families = self.families.max(LEAST_FAMILIES);
         let incidents = Incidents::of(incidents, self.weeks);
         let exceeding = |c: f64| {
             let nominal = NOMINAL_WEEKS * families * libm::exp10(-c);

@@ -19,18 +19,21 @@ pub enum Span {
     Day,
     /// The comparison of weeks.
     Drift,
+    /// The window of 24 hours, where more than usual came all day long.
+    SpreadDay,
 }
 
 impl Span {
     /// All spans, in the order of their numbers in the binary form.
-    pub(super) const ALL: [Span; 5] = [Span::Hour, Span::Novelty, Span::SixHours, Span::Day, Span::Drift];
+    pub(super) const ALL: [Span; 6] =
+        [Span::Hour, Span::Novelty, Span::SixHours, Span::Day, Span::Drift, Span::SpreadDay];
 
     /// Hours between two peaks that count as two.
     pub fn gap(self) -> i64 {
         match self {
             Span::Hour | Span::Novelty => 6,
             Span::SixHours => 12,
-            Span::Day => 36,
+            Span::Day | Span::SpreadDay => 36,
             Span::Drift => 240,
         }
     }

@@ -2,8 +2,8 @@ use super::*;
 use proptest::prelude::*;
 
 /// All families tell the same.
-fn alone(_: &Family) -> u8 {
-    0
+fn alone(_: &Family) -> Kind {
+    Kind { group: 0, prior: 0.0 }
 }
 
 fn hourly(measure: &str) -> Family {
@@ -208,4 +208,28 @@ fn the_rarest_incidents_set_a_small_threshold_as_high_as_they_were() {
     let hourly = Family::new("decrypt", Span::Hour);
     let (standard, threshold) = standard.with_threshold(0.25);
     assert!(standard.c(&hourly, 23.0, 0) < threshold.c, "{threshold:?}");
+}
+
+#[test]
+fn a_prior_that_all_have_changes_nothing_and_one_that_some_have_moves_the_budget_to_them() {
+    let mut calibration = Calibration::default();
+    for n in 0..200u64 {
+        for (measure, step) in [("common", n % 40), ("rare", n * 7 % 40)] {
+            let score = 2.0 + step as f64 / 5.0;
+            let peak = Peak { entity: n, actor: n, hour: 494_000 + 6 * n as i64, score };
+            calibration.record(&hourly(measure), peak);
+        }
+    }
+    let alerts = |prior: [f64; 2]| {
+        let kind = |family: &Family| Kind { group: 0, prior: prior[usize::from(family.measure() == "rare")] };
+        let (standard, threshold) = calibration.standard(495_300, &[], kind).with_threshold(1.0);
+        ["common", "rare"].map(|measure| {
+            let heights = (20..120).map(|t| f64::from(t) / 10.0);
+            let c = |t: f64| standard.c(&hourly(measure), t, 0) + kind(&hourly(measure)).prior;
+            heights.filter(|t| c(*t) >= threshold.c).count()
+        })
+    };
+    assert_eq!(alerts([0.0, 0.0]), alerts([0.7, 0.7]));
+    let ([common, rare], [less, more]) = (alerts([0.0, 0.0]), alerts([0.0, 1.0]));
+    assert!(less < common && more > rare, "{common} {rare} {less} {more}");
 }

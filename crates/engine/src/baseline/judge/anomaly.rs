@@ -88,6 +88,9 @@ pub struct Anomaly {
     pub sign: Sign,
     /// C: -log10 of how many such peaks a week the estate shows.
     pub c: f64,
+    /// What was added to that: how much sooner such evidence is misuse than other evidence that is as rare.
+    #[serde(default)]
+    pub prior: f64,
     /// The threshold in force.
     pub threshold: Threshold,
     /// Whether it was judged among newcomers.

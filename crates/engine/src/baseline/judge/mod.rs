@@ -20,6 +20,7 @@
 
 mod anomaly;
 mod episodes;
+mod prior;
 mod sign;
 mod stored;
 #[cfg(test)]
@@ -70,7 +71,7 @@ struct Side {
 
 impl Side {
     fn refresh(&mut self, hour: i64, budget: f64, understood: &[Understood]) {
-        let standard = self.calibration.standard(hour, understood, group_of);
+        let standard = self.calibration.standard(hour, understood, kind_of);
         self.standard = Some(standard.with_threshold(budget));
     }
 }
@@ -219,7 +220,8 @@ impl Judge {
         let peak = Peak { entity: entity.hash(), actor: actor.hash(), hour, score: calibrated };
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
-        let c = standard.c(&family, calibrated, peak.actor);
+        let prior = prior::of(&family);
+        let c = standard.c(&family, calibrated, peak.actor) + prior;
         if !threshold.is_mature || c < budget::WEAKEST {
             return;
         }
@@ -231,6 +233,7 @@ impl Judge {
             hour,
             sign,
             c,
+            prior,
             threshold,
             is_new,
             age,
@@ -285,6 +288,11 @@ impl Judge {
         let of = |side: &Side| side.standard.as_ref().map(|(_, threshold)| *threshold);
         Some([of(&self.established)?, of(&self.newcomers)?])
     }
+}
+
+/// What evidence a family gives.
+fn kind_of(family: &Family) -> budget::Kind {
+    budget::Kind { group: group_of(family), prior: prior::of(family) }
 }
 
 /// The group of evidence that a family belongs to.

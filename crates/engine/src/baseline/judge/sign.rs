@@ -15,6 +15,9 @@ pub(super) const DENIED_SHARE: &str = "denied_share";
 /// The family of hours in which one is hardly ever active.
 pub(super) const QUIET_HOUR: &str = "quiet_hour";
 
+/// The family of first uses of keys that are declared critical.
+pub(super) const FIRST_USES_CRITICAL: &str = "first_uses_critical";
+
 /// What anomalies are about: which detector tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -175,7 +178,7 @@ impl Sign {
             Sign::Count { measure, .. } | Sign::Drift { measure, .. } => measure.id,
             Sign::Share { .. } => DENIED_SHARE,
             Sign::QuietHour { .. } => QUIET_HOUR,
-            Sign::FirstUses { novelty, .. } if novelty.is_critical() => "first_uses_critical",
+            Sign::FirstUses { novelty, .. } if novelty.is_critical() => FIRST_USES_CRITICAL,
             Sign::FirstUses { .. } => "first_uses",
         }
     }
@@ -193,6 +196,7 @@ impl Sign {
 
     pub(super) fn span(&self) -> Span {
         match self {
+            Sign::Count { score, .. } if score.is_spread => Span::SpreadDay,
             Sign::Count { score, .. } => span(score.window),
             Sign::Drift { .. } => Span::Drift,
             Sign::Share { .. } | Sign::QuietHour { .. } => Span::Hour,
@@ -208,7 +212,9 @@ impl Sign {
             Sign::Share { .. } | Sign::FirstUses { .. } => 0,
             Sign::QuietHour { .. } => u8::MAX,
         };
-        (measure, self.span())
+        // Of a day one entity shows one thing, spread or not.
+        let span = if self.span() == Span::SpreadDay { Span::Day } else { self.span() };
+        (measure, span)
     }
 
     /// Hours that it looks back over.

@@ -16,6 +16,7 @@ fn score(hour: i64, t: f64, window: Window) -> Score {
         mean_if_active: 2.0,
         activity: 0.5,
         dispersion: 0.3,
+        is_spread: false,
         history: History { active_hours: 100, hours: 500 },
     }
 }
@@ -421,6 +422,7 @@ fn episodes_are_bounded_and_the_oldest_are_forgotten() {
         hour: START + 100 + n,
         sign: Sign::Count { measure: DECRYPTS, score: score(100 + n, 30.0, Window::Hour), is_exact: true },
         c: 9.0,
+        prior: 0.0,
         threshold: judge_threshold(),
         is_new: false,
         age: Age { hours: 500, active_hours: 100 },
@@ -459,7 +461,7 @@ fn jobs_that_catch_up_do_not_make_it_usual_for_others() {
 
 /// A busy hour at which there is hardly ever one.
 fn at_night(hour: i64, measure: &'static Measure) -> Closed {
-    let mut closed = closed(hour, 5.0, measure, false);
+    let mut closed = closed(hour, 9.0, measure, false);
     closed.scores[0].activity = 0.003;
     closed.scores[0].history.hours = 504;
     closed
@@ -479,7 +481,7 @@ fn an_hour_at_which_there_is_hardly_ever_anything_counts_beside_what_was_done_in
     };
     let (groups, worth) = parts(role(), &at_night(100, DECRYPTS));
     assert_eq!(groups, BTreeSet::from([Group::Rate, Group::QuietHours]));
-    let (groups, by_day) = parts(role(), &closed(100, 5.0, DECRYPTS, false));
+    let (groups, by_day) = parts(role(), &closed(100, 9.0, DECRYPTS, false));
     assert_eq!(groups, BTreeSet::from([Group::Rate]));
     assert!(worth > by_day + 0.3, "{worth} {by_day}");
     // Keys and services of AWS have no hours of their own, and only decrypts have the rhythm of a week.

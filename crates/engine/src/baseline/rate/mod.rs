@@ -18,7 +18,7 @@
 //!   and everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same
 //!   counts hold the same bytes, and a profile that was saved and loaded equals one that was not.
 //!
-//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`, `schedule`; `encoding`
+//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`, `schedule`, `spread`; `encoding`
 //! is the binary form.
 
 mod calibration;
@@ -29,6 +29,7 @@ mod level;
 mod schedule;
 mod score;
 mod season;
+mod spread;
 mod week;
 mod windows;
 
@@ -217,8 +218,8 @@ impl Profile {
         let Some(expectation) = self.open.get(index) else {
             return Vec::new();
         };
-        let counts = self.counts(hour, open.get(..=index).unwrap_or(open), index);
-        self.scores(hour, expectation, &counts, Which::All)
+        let open = open.get(..=index).unwrap_or(open);
+        self.scores(hour, expectation, &self.counts(hour, open, index), open, Which::All)
     }
 
     /// Seals the hours before `hour` as silent, judges `hour` and seals it, at once: [`Profile::advance`],
@@ -268,7 +269,7 @@ impl Profile {
         let hour = self.sealed + 1;
         let counts = self.counts(hour, &[count], 0);
         let silent = count == 0 && self.recent.is_silent();
-        let scores = self.scores(hour, &expectation, &counts, which);
+        let scores = self.scores(hour, &expectation, &counts, &[count], which);
         self.sealed = hour;
         self.recent.push(SealedHour {
             count,
@@ -414,6 +415,17 @@ impl Profile {
             *frozen = kept(typical.pull(window, mean, active));
         }
         self.open.push(expectation);
+    }
+
+    /// The last 24 hours, oldest first: of each the count and the mean that was expected. `open` holds the counts of the
+    /// hours after the last sealed one.
+    fn day(&self, open: &[u64]) -> Vec<(f64, f64)> {
+        let open =
+            open.iter().zip(&self.open).map(|(count, expected)| (*count as f64, expected.mean().get()));
+        let sealed = self.recent.0.iter().map(|hour| (hour.count as f64, hour.mean.get()));
+        let mut day: Vec<(f64, f64)> = sealed.chain(open).collect();
+        day.drain(..day.len().saturating_sub(Window::Day.hours() as usize));
+        day
     }
 
     /// Counts of the windows that end in `hour`. `open` holds the counts of the `index + 1` hours after the

@@ -1,8 +1,10 @@
 //! How unusual the count of a window is, with what an explanation needs.
 
 use super::calibration::calibrated;
+use super::spread::is_spread;
 use super::windows::Window;
 use super::{Counts, Expectation, Profile, WARM};
+use crate::baseline::budget::Peak;
 use crate::baseline::tail;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,9 @@ pub struct Score {
     pub activity: f64,
     /// φ: over-dispersion of the window.
     pub dispersion: f64,
+    /// Of a day: whether more than usual came all day long, and not within some hours.
+    #[serde(default)]
+    pub is_spread: bool,
     /// What the expectation rests on.
     pub history: History,
 }
@@ -159,6 +164,7 @@ impl Profile {
         hour: i64,
         expected: &Expectation,
         counts: &Counts,
+        open: &[u64],
         which: Which,
     ) -> Vec<Score> {
         // Exceedances stand as of the moment at which the expectation was frozen.
@@ -178,16 +184,19 @@ impl Profile {
             let surprise = expected.surprise(window, observed, mean);
             let age = frozen_at - self.first + 1;
             let activity = if window == Window::Hour { expected.activity.get() } else { 1.0 };
+            let calibrated = calibrated(surprise, window, number.get(), excess.get(), age);
+            let is_long = window == Window::Day && calibrated >= Peak::LEAST;
             scores.push(Score {
                 window,
                 hour,
                 observed,
                 surprise,
-                calibrated: calibrated(surprise, window, number.get(), excess.get(), age),
+                calibrated,
                 mean: activity * mean,
                 mean_if_active: mean,
                 activity,
                 dispersion: expected.dispersion_of(window),
+                is_spread: is_long && is_spread(&self.day(open)),
                 history: self.history(),
             });
         }
@@ -203,7 +212,6 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::budget::Peak;
     use crate::baseline::quantity::Half;
     use crate::baseline::rate::Rhythm;
     use crate::baseline::rate::calibration::THRESHOLD;

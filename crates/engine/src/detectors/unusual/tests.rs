@@ -41,6 +41,7 @@ fn anomaly(entity: Entity, sign: Sign, c: f64) -> Anomaly {
         hour: 493_848,
         sign,
         c,
+        prior: 0.0,
         threshold: Threshold { c: 0.0, weeks: 4.0, incidents: 3, is_mature: true },
         is_new: false,
         age: Age { hours: 1_000, active_hours: 400 },
@@ -62,6 +63,7 @@ fn count(observed: u64, mean: f64) -> Sign {
         mean_if_active: mean,
         activity: 1.0,
         dispersion: 1.0,
+        is_spread: false,
         history: History { active_hours: 400, hours: 1_000 },
     };
     Sign::Count { measure: &measures::decrypts::MEASURE, score, is_exact: true }
@@ -468,4 +470,28 @@ fn what_is_always_the_same_is_one_number() {
     );
     let two = found(&episode(vec![anomaly(role(), count(60, 8.0), 2.0)])).explanation;
     assert!(two.contains(" to ") && two.contains(" on average"), "{two}");
+}
+
+#[test]
+fn a_day_on_which_more_came_all_day_long_is_said_to_be_one() {
+    let Sign::Count { measure, score, is_exact } = count(60, 20.0) else { unreachable!() };
+    let said = |is_spread| {
+        let score = Score { is_spread, ..score };
+        words::seen(&anomaly(role(), Sign::Count { measure, score, is_exact }, 2.0), "")
+    };
+    assert_eq!(said(true), format!("{}, all day long", said(false)));
+}
+
+#[test]
+fn how_rare_it_is_is_said_without_the_prior_and_the_threshold_for_evidence_of_its_kind() {
+    let told = |c: f64, prior: f64| {
+        let part = Anomaly { prior, ..anomaly(role(), count(60, 2.0), c) };
+        let part = Anomaly { threshold: Threshold { c: 1.0, ..part.threshold }, ..part };
+        let finding = found(&episode(vec![part]));
+        let key = |name: &str| finding.evidence.details.get(name).unwrap().clone();
+        (key("once_in_weeks"), key("threshold_once_in_weeks"), finding.explanation.clone())
+    };
+    let (once, threshold, text) = told(1.0, -1.0);
+    assert_eq!((once.as_f64(), threshold.as_f64()), (Some(100.0), Some(100.0)));
+    assert!(text.contains("something like it comes about once in 100 weeks; alerts of this kind begin at about once in 100 weeks"), "{text}");
 }

@@ -29,7 +29,8 @@ pub(super) fn seen(part: &Anomaly, about: &str) -> String {
     match &part.sign {
         Sign::Count { measure, score, is_exact } => {
             let about = if *is_exact { "" } else { "about " };
-            format!("{about}{} {}", counted(score.observed, measure.unit), within(score.window))
+            let spread = if score.is_spread { ", all day long" } else { "" };
+            format!("{about}{} {}{spread}", counted(score.observed, measure.unit), within(score.window))
         }
         Sign::Drift { measure, drift } => {
             format!("{} {} within 7 days, the busiest left out", grouped(drift.observed), measure.unit)
