@@ -27,6 +27,7 @@ use super::members::Known;
 use super::{Details, Event, Pattern, ResourceKind};
 use crate::estate::Estate;
 use crate::json::{Kind, Value};
+use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
 use xxhash_rust::xxh3::xxh3_64;
@@ -79,6 +80,8 @@ pub(crate) struct Latest {
     pub(crate) hour: i64,
     pub(crate) group: u32,
     pub(crate) uuids: bool,
+    /// Time of the first event of the group, or later.
+    pub(crate) first: Timestamp,
 }
 
 /// What else they have in common: needed for the first of a group.
@@ -89,6 +92,7 @@ struct Common {
     hash: u64,
     details: Details,
     details_text: Range,
+    key_counts: bool,
 }
 
 /// A record that is alike to others.
@@ -115,6 +119,11 @@ impl<'s> Found<'s, '_> {
     /// Hash of the pattern.
     pub(crate) fn hash(&self) -> u64 {
         self.common.hash
+    }
+
+    /// Whether the key is one whose use is counted.
+    pub(crate) fn key_counts(&self) -> bool {
+        self.common.key_counts
     }
 
     /// The details but for the access key, with their texts.
@@ -363,7 +372,8 @@ impl Alike {
         text.clear();
         let details = Details::without_access_key(event, &mut text)?;
         let details_text = self.texts.keep(&text);
-        Some(Common { pattern, pattern_text, hash, details, details_text })
+        let key_counts = States::counts_key(event, &self.judged_by);
+        Some(Common { pattern, pattern_text, hash, details, details_text, key_counts })
     }
 
     #[cfg(test)]
