@@ -129,7 +129,7 @@ impl Worker {
         repeats.judged_by(estate);
         let report = reader.read(source, &estate.settings.limits, |record| {
             if !makes_all
-                && let Some(found) = repeats.find(record.text)
+                && let Some(found) = repeats.find(record.text, record.next)
                 && outcome.take_alike(found, filter, patterns).is_some()
             {
                 return;
