@@ -29,7 +29,7 @@ use crate::estate::Estate;
 use crate::json::{Kind, Value};
 use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
-use crate::trail::{prefetch, quote_or_backslash};
+use crate::trail::quote_or_backslash;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands in a hole.
@@ -238,34 +238,6 @@ impl Alike {
         })
     }
 
-    /// The segment that a record most likely begins with, of which memory is asked for.
-    fn beginning(&self, record: &[u8]) -> u32 {
-        for window in WINDOWS {
-            let Some(beginning) = record.get(..window) else { continue };
-            let (half, places) = places(0, beginning, self.by_beginning.len());
-            for place in places {
-                let Some(child) = self.by_beginning.get(place).copied().map(u32::from) else { break };
-                let Some(known) = self.segments.get(child as usize).filter(|_| child != NONE) else { break };
-                if known.hash == half && known.parent == 0 {
-                    self.prefetch(known);
-                    return child;
-                }
-            }
-        }
-        NONE
-    }
-
-    /// Asks for the memory of a segment's texts and of the one that most likely follows it.
-    #[inline(always)]
-    fn prefetch(&self, segment: &Segment) {
-        for stretch in segment.stretches.iter().take(segment.number as usize) {
-            prefetch(self.texts.bytes(stretch));
-        }
-        if let Some(likely) = self.segments.get(segment.likely as usize) {
-            prefetch(likely);
-        }
-    }
-
     /// The child of a segment that stands in the record at this place, and where it ends. What its holes hold is
     /// filled in.
     #[inline(always)]
@@ -333,13 +305,9 @@ impl Alike {
     ) -> Option<usize> {
         let bytes = record.as_bytes();
         let segment = self.segments.get(segment as usize).filter(|_| segment != NONE)?;
+        self.prefetch_behind(segment);
         for stretch in segment.stretches.get(..segment.number as usize)? {
             let text = self.texts.bytes(stretch);
-            if stretch.behind == Hole::End
-                && let Some(template) = self.templates.get(segment.likely as usize)
-            {
-                prefetch(template);
-            }
             if !bytes.get(at..)?.starts_with(text) {
                 return None;
             }
@@ -601,5 +569,6 @@ impl Texts {
     }
 }
 
+mod ahead;
 #[cfg(test)]
 mod tests;
