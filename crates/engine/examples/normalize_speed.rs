@@ -56,7 +56,7 @@ fn best(mut work: impl FnMut()) -> f64 {
 #[allow(clippy::print_stdout, reason = "a measurement says its result")]
 fn main() {
     for (name, text) in [("direct", DIRECT), ("through a service", THROUGH_SERVICE)] {
-        let record = Record { text, index: 0, offset: 0 };
+        let record = Record { text, index: 0, offset: 0, next: &[] };
         let whole = best(|| assert!(matches!(normalize(black_box(&record)), Normalized::Event(_))));
         let walk = best(|| assert!(Value::new(black_box(text)).members().all(|member| member.is_ok())));
         println!(

@@ -39,7 +39,7 @@ fn main() {
     let texts: Vec<String> = (0..EVENTS).map(text).collect();
     let events: Vec<Event<'_>> = texts
         .iter()
-        .filter_map(|text| match normalize(&Record { text, index: 0, offset: 0 }) {
+        .filter_map(|text| match normalize(&Record { text, index: 0, offset: 0, next: &[] }) {
             Normalized::Event(event) => Some(event),
             _ => None,
         })

@@ -27,6 +27,7 @@ use super::members::Known;
 use super::{Details, Event, Pattern, ResourceKind};
 use crate::estate::Estate;
 use crate::json::{Kind, Value};
+use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
 use xxhash_rust::xxh3::xxh3_64;
@@ -79,6 +80,8 @@ pub(crate) struct Latest {
     pub(crate) hour: i64,
     pub(crate) group: u32,
     pub(crate) uuids: bool,
+    /// Time of the first event of the group, or later.
+    pub(crate) first: Timestamp,
 }
 
 /// What else they have in common: needed for the first of a group.
@@ -89,6 +92,7 @@ struct Common {
     hash: u64,
     details: Details,
     details_text: Range,
+    key_counts: bool,
 }
 
 /// A record that is alike to others.
@@ -117,6 +121,11 @@ impl<'s> Found<'s, '_> {
         self.common.hash
     }
 
+    /// Whether the key is one whose use is counted.
+    pub(crate) fn key_counts(&self) -> bool {
+        self.common.key_counts
+    }
+
     /// The details but for the access key, with their texts.
     pub(crate) fn details(&self) -> (Details, &'s str) {
         (self.common.details, self.texts.get(self.common.details_text))
@@ -135,6 +144,8 @@ pub(super) struct Alike {
     commons: Vec<Common>,
     texts: Texts,
     hour: LatestHour,
+    /// The segment that the next record most likely begins with.
+    ahead: u32,
     /// By what detectors judge that they have nothing to say.
     judged_by: Estate,
     /// Records that were found.
@@ -203,7 +214,9 @@ impl Alike {
     }
 
     /// What a record holds, if it is alike to one that is known.
-    pub(super) fn find<'a>(&mut self, record: &'a str) -> Option<Found<'_, 'a>> {
+    pub(super) fn find<'a>(&mut self, record: &'a str, next: &[u8]) -> Option<Found<'_, 'a>> {
+        let ahead = self.beginning(next);
+        self.segments.first_mut()?.likely = std::mem::replace(&mut self.ahead, ahead);
         let (mut parent, mut at) = (0, 0);
         let mut filled = Filled::default();
         while at < record.len() {
@@ -292,6 +305,7 @@ impl Alike {
     ) -> Option<usize> {
         let bytes = record.as_bytes();
         let segment = self.segments.get(segment as usize).filter(|_| segment != NONE)?;
+        self.prefetch_behind(segment);
         for stretch in segment.stretches.get(..segment.number as usize)? {
             let text = self.texts.bytes(stretch);
             if !bytes.get(at..)?.starts_with(text) {
@@ -363,7 +377,8 @@ impl Alike {
         text.clear();
         let details = Details::without_access_key(event, &mut text)?;
         let details_text = self.texts.keep(&text);
-        Some(Common { pattern, pattern_text, hash, details, details_text })
+        let key_counts = States::counts_key(event, &self.judged_by);
+        Some(Common { pattern, pattern_text, hash, details, details_text, key_counts })
     }
 
     #[cfg(test)]
@@ -554,5 +569,6 @@ impl Texts {
     }
 }
 
+mod ahead;
 #[cfg(test)]
 mod tests;

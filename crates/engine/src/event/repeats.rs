@@ -81,8 +81,8 @@ impl Repeats {
     }
 
     /// What is known of a record that is alike to one of which no event need be made.
-    pub(crate) fn find<'a>(&mut self, record: &'a str) -> Option<Found<'_, 'a>> {
-        self.alike.find(record)
+    pub(crate) fn find<'a>(&mut self, record: &'a str, next: &[u8]) -> Option<Found<'_, 'a>> {
+        self.alike.find(record, next)
     }
 
     /// [`super::normalize_with`], and calls `look` with the event. If that says that of an event like this nothing but

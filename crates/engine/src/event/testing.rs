@@ -323,7 +323,7 @@ impl RecordBuilder {
 
 /// The Record that holds this JSON text.
 pub(crate) fn record(json: &str) -> Record<'_> {
-    Record { text: json, index: 0, offset: 0 }
+    Record { text: json, index: 0, offset: 0, next: &[] }
 }
 
 /// What `look` says of the Event that the record becomes. Panics if it becomes none.

@@ -10,7 +10,7 @@ use crate::state::Patterns;
 
 /// What one object gives that holds these records, as JSON text.
 pub(crate) fn object(records: &[String], estate: &Estate, filter: &Filter) -> ObjectOutcome {
-    let looks = event_looks(estate);
+    let looks: Vec<_> = event_looks(estate).collect();
     let mut outcome = ObjectOutcome::default();
     let mut patterns = Patterns::default();
     for record in records {

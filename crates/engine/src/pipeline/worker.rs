@@ -77,6 +77,7 @@ pub struct Worker {
     repeats: Repeats,
     patterns: Patterns,
     delta: Delta,
+    looks: Vec<EventLook>,
     rules: Option<Arc<dyn UserRules>>,
 }
 
@@ -117,18 +118,19 @@ impl Worker {
     ) -> ObjectOutcome {
         let mut outcome =
             ObjectOutcome { delta: std::mem::take(&mut self.delta), ..ObjectOutcome::default() };
-        let looks = event_looks(estate);
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
         let mut unasked = 0;
-        let Worker { reader, repeats, patterns, rules, delta } = self;
+        let Worker { reader, repeats, patterns, rules, delta, looks } = self;
+        looks.clear();
+        looks.extend(event_looks(estate));
         // Whoever looks at each event needs each event.
         let makes_all = rules.is_some() || also.is_some();
         repeats.judged_by(estate);
         let report = reader.read(source, &estate.settings.limits, |record| {
             if !makes_all
-                && let Some(found) = repeats.find(record.text)
-                && outcome.take_alike(found, estate, filter, patterns).is_some()
+                && let Some(found) = repeats.find(record.text, record.next)
+                && outcome.take_alike(found, filter, patterns).is_some()
             {
                 return;
             }
@@ -144,7 +146,7 @@ impl Worker {
                     outcome.skip(SkipReason::Filtered);
                     return false;
                 }
-                let is_row = outcome.take(event, estate, &looks, patterns);
+                let is_row = outcome.take(event, estate, looks, patterns);
                 if let Some(rules) = rules
                     && let Err(message) = outcome.ask(rules.as_ref(), record.text, event)
                 {
@@ -184,11 +186,10 @@ impl Worker {
 pub(super) type EventLook = fn(&Event<'_>, &Estate) -> Option<Finding>;
 
 /// What the detectors that are on do with single events.
-pub(super) fn event_looks(estate: &Estate) -> Vec<EventLook> {
+pub(super) fn event_looks(estate: &Estate) -> impl Iterator<Item = EventLook> {
     detectors::on(&estate.settings.detectors)
         .flat_map(|detector| detector.look.each())
         .filter_map(|look| if let Look::Event(look) = look { Some(*look) } else { None })
-        .collect()
 }
 
 impl ObjectOutcome {
@@ -218,7 +219,6 @@ impl ObjectOutcome {
     fn take_alike(
         &mut self,
         mut found: Found<'_, '_>,
-        estate: &Estate,
         filter: &Filter,
         patterns: &mut Patterns,
     ) -> Option<()> {
@@ -231,7 +231,7 @@ impl ObjectOutcome {
         let id = xxh3_64(found.id.as_bytes());
         let act = found.shared_id.map_or(id, |shared| xxh3_64(shared.as_bytes()));
         let run = found.template.latest.run;
-        self.delta.observe_alike(&mut found, act, estate, patterns)?;
+        self.delta.observe_alike(&mut found, act, patterns)?;
         self.mark(found.time, id, found.template.account, true);
         if found.template.latest.run != run {
             let (account, _) = found.pattern().0.place(found.pattern().1);

@@ -168,7 +168,7 @@ impl Delta {
         let counts = || States::counts_key(event, estate);
         let put = self.put(number, &one, || sort, counts, |text| Details::of(event, text));
         patterns.text = text;
-        put
+        put.map(|_| ())
     }
 
     /// [`Delta::observe`] for an event that need not be made: `act` is the hash of its id. `None` if it must be made after
@@ -177,7 +177,6 @@ impl Delta {
         &mut self,
         found: &mut Found<'_, '_>,
         act: u64,
-        estate: &Estate,
         patterns: &mut Patterns,
     ) -> Option<()> {
         self.make_room(patterns);
@@ -188,20 +187,21 @@ impl Delta {
             let (pattern, text) = found.pattern();
             Sort { hash: found.hash(), pattern, text, hour, uuids }
         };
-        let mut latest = Latest { run: self.run, hour, uuids, group: found.template.latest.group };
-        if found.template.latest != latest {
+        let one = One { time, act, id, resource: found.resource };
+        let mut latest = Latest { run: self.run, hour, uuids, ..found.template.latest };
+        if found.template.latest == latest {
+            if time > latest.first {
+                self.push(latest.group, &one);
+                return Some(());
+            }
+        } else {
             latest.group = self.number(&sort(), patterns);
         }
-        let one = One { time, act, id, resource: found.resource };
-        let counts = || {
-            let (pattern, text) = found.pattern();
-            States::counts_key(&pattern.event(text, found.details(), id, time), estate)
-        };
         let details = |to: &mut String| {
             let (details, text) = found.details();
             details.and_access_key(text, found.access_key, to)
         };
-        self.put(latest.group, &one, sort, counts, details)?;
+        latest.first = self.put(latest.group, &one, sort, || found.key_counts(), details)?;
         found.template.latest = latest;
         Some(())
     }
@@ -236,7 +236,7 @@ impl Delta {
     }
 
     /// Puts an event into the group with this number, which is new if it is the next one. `counts` tells whether its key
-    /// counts, `details` puts the texts of its details behind a text.
+    /// counts, `details` puts the texts of its details behind a text. Gives the time of the first event of the group.
     #[inline(always)]
     fn put<'s>(
         &mut self,
@@ -245,8 +245,9 @@ impl Delta {
         sort: impl FnOnce() -> Sort<'s>,
         counts: impl FnOnce() -> bool,
         details: impl FnOnce(&mut String) -> Option<Details>,
-    ) -> Option<()> {
+    ) -> Option<Timestamp> {
         let at = self.rows.len() as u32;
+        let mut first_time = one.time;
         if number as usize == self.groups.len() {
             let sort = sort();
             let pattern_text = self.keep(sort.text);
@@ -264,8 +265,9 @@ impl Delta {
             });
         } else {
             let first = self.groups.get(number as usize)?.first;
-            let order = self.rows.get(first as usize).map(|row| (row.time, self.texts(&row.id)));
-            let order = (one.time, one.id).cmp(&order?);
+            let order = self.rows.get(first as usize).map(|row| (row.time, self.texts(&row.id)))?;
+            first_time = first_time.min(order.0);
+            let order = (one.time, one.id).cmp(&order);
             let is_first = order.is_lt();
             let details = if order.is_gt() { None } else { Some(self.keep_details(details)?) };
             if let Some((details, text)) = &details
@@ -283,10 +285,15 @@ impl Delta {
                 (group.first, group.details, group.details_text) = (at, details, text);
             }
         }
+        self.push(number, one);
+        Some(first_time)
+    }
+
+    #[inline(always)]
+    fn push(&mut self, group: u32, one: &One<'_>) {
         let id = self.keep(one.id);
         let resource = one.resource.map(|(kind, id)| (kind, self.keep(id)));
-        self.rows.push(Row { time: one.time, act: one.act, id, resource, group: number });
-        Some(())
+        self.rows.push(Row { time: one.time, act: one.act, id, resource, group });
     }
 
     fn keep(&mut self, text: &str) -> Range<u32> {

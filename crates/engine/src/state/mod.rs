@@ -177,7 +177,7 @@ impl States {
     ///
     /// Keys are counted by calls that succeed alone, although refusals are a measure of keys, too: a refusal proves no
     /// key, and whoever makes up key names would fill the States. What is refused shows in the principal's counts.
-    fn counts_key(event: &Event<'_>, estate: &Estate) -> bool {
+    pub(crate) fn counts_key(event: &Event<'_>, estate: &Estate) -> bool {
         event.key.as_ref().is_some_and(|key| {
             event.succeeded()
                 && key.arn.contains(":key/")

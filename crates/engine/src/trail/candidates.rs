@@ -7,6 +7,7 @@
 //! members, white space or escapes. The reverse is not: names stand in other fields too, and only whoever reads
 //! both members decides.
 
+use super::simd::quote_or_backslash;
 use crate::event::infrastructure;
 use memchr::memmem;
 
@@ -61,10 +62,16 @@ const EVENT_NAME: &[u8] = b"\"eventName\"";
 /// Whether the value of [`EVENT_NAME`] is watched; `rest` begins behind the member's name. Where the bytes end
 /// before the value does, it may be.
 fn names_watched(rest: &[u8]) -> bool {
-    let value = rest.trim_ascii_start();
-    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
+    let value = match rest {
+        // As CloudTrail writes it.
+        [b':', value @ ..] if value.first() == Some(&b'"') => value,
+        _ => {
+            let value = rest.trim_ascii_start();
+            value.strip_prefix(b":").unwrap_or(value).trim_ascii_start()
+        }
+    };
     let Some((b'"', value)) = value.split_first() else { return value.is_empty() };
-    match memchr::memchr2(b'"', b'\\', value).and_then(|end| value.get(..end)) {
+    match quote_or_backslash(value, 0).and_then(|end| value.get(..end)) {
         Some(name) => infrastructure::is_name(name),
         None => true,
     }

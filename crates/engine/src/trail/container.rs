@@ -181,7 +181,8 @@ impl Walk<'_> {
             let mut n_taken = 0;
             for n in 0..self.items.len() {
                 let Some(item) = self.items.get(n).copied() else { break };
-                match self.take_item(sequence, item, tail) {
+                let next = self.items.get(n + 1..).and_then(|rest| rest.iter().find(|item| item.watched));
+                match self.take_item(sequence, item, next.copied(), tail) {
                     Taken::Done => n_taken += 1,
                     Taken::Undecided => break,
                     Taken::Damaged => return Fast::Damaged,
@@ -233,7 +234,7 @@ impl Walk<'_> {
 
     /// Takes one item that the splitter found, if it stands where an item may stand.
     #[inline]
-    fn take_item(&mut self, sequence: Sequence, item: Item, tail: Tail) -> Taken {
+    fn take_item(&mut self, sequence: Sequence, item: Item, next: Option<Item>, tail: Tail) -> Taken {
         let text = self.window.slice(item.start, item.end);
         if text.len() > self.ledger.limits.record_bytes
             || text.last() != Some(&b'}')
@@ -264,27 +265,28 @@ impl Walk<'_> {
             }
             item.end + n as u64
         };
-        self.item(sequence, item);
+        self.item(sequence, item, next);
         self.at = next_at;
         Taken::Done
     }
 
-    /// Takes a sound item.
+    /// Takes a sound item; `next` is the next one that may matter.
     #[inline]
-    pub(super) fn item(&mut self, sequence: Sequence, item: Item) {
+    pub(super) fn item(&mut self, sequence: Sequence, item: Item, next: Option<Item>) {
         let text = self.window.slice(item.start, item.end);
+        let next = next.map_or(&[][..], |next| self.window.slice(next.start, next.end));
         let suggestion = Suggestion { watched: item.watched, insight: item.insight };
         let depth = if item.too_deep { Depth::TooDeep } else { Depth::Allowed };
         match sequence {
             Sequence::List(List::Records) => {
-                self.ledger.record(text, item.start, suggestion, depth);
+                self.ledger.record(text, item.start, suggestion, depth, next);
             }
             Sequence::List(list) => {
                 shape::take_entry(list, text, item.start, &mut self.ledger);
             }
             Sequence::Array | Sequence::Stream => {
                 if shape::is_record_member(first_name(text)) {
-                    self.ledger.record(text, item.start, suggestion, depth);
+                    self.ledger.record(text, item.start, suggestion, depth, next);
                 } else {
                     let packed = shape::take(text, item.start, depth, &mut self.ledger);
                     self.unpack(item.start, packed);

@@ -84,7 +84,14 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes the text of one record.
-    pub(super) fn record(&mut self, text: &[u8], offset: u64, suggestion: Suggestion, depth: Depth) {
+    pub(super) fn record(
+        &mut self,
+        text: &[u8],
+        offset: u64,
+        suggestion: Suggestion,
+        depth: Depth,
+        next: &[u8],
+    ) {
         if text.len() > self.limits.record_bytes {
             let message = self.too_long();
             return self.broken(offset, message);
@@ -109,7 +116,7 @@ impl<'a> Ledger<'a> {
             Ok(text) if suggestion.watched => {
                 let index = self.index();
                 self.handed_out += 1;
-                (self.sink)(Record { text, index, offset });
+                (self.sink)(Record { text, index, offset, next });
             }
             Err(error) if suggestion.watched => {
                 let at = error.valid_up_to();
@@ -122,7 +129,7 @@ impl<'a> Ledger<'a> {
                 );
                 self.handed_out += 1;
                 // One bad byte, in a user agent say, must not hide what was done.
-                (self.sink)(Record { text: &String::from_utf8_lossy(text), index, offset });
+                (self.sink)(Record { text: &String::from_utf8_lossy(text), index, offset, next });
             }
             _ => self.passed_over += 1,
         }

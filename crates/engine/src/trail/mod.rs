@@ -24,7 +24,7 @@ use gunzip::{Buffers, Gunzip};
 use ledger::Ledger;
 pub use object_key::first_event_time;
 use salvage::Budget;
-pub(crate) use simd::quote_or_backslash;
+pub(crate) use simd::{prefetch, quote_or_backslash};
 pub(crate) use split::end_of_container;
 use split::{Item, Splitter};
 use std::io::Read;
@@ -39,6 +39,8 @@ pub struct Record<'a> {
     pub index: u64,
     /// Offset of its first byte in the decompressed object.
     pub offset: u64,
+    /// What the next one begins with, as far as is known by now: for looking ahead, and nothing can rest on it.
+    pub next: &'a [u8],
 }
 
 /// What an object turned out to be, by its content.

@@ -154,7 +154,7 @@ impl<'a> Folders<'a> {
         if !digits(day, 2) || !digits(month, 2) || !digits(year, 4) {
             return None;
         }
-        let date = Timestamp::parse(&format!("{year}-{month}-{day}T00:00:00Z"))?;
+        let date = moment([year, month, day, "00", "00", "00"])?;
         let region = parts.next().filter(|region| is_region(region))?;
         let kind = KeyKind::named(parts.next()?)?;
         let account = parts.next().filter(|account| is_account(account))?;
@@ -193,9 +193,17 @@ fn stamp(text: &str) -> Option<Timestamp> {
     let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
     let (hour, minute) = (time.get(..2)?, time.get(2..4)?);
     let second = if time.len() == 4 { "00" } else { time.get(4..)? };
-    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
-    // Only the usual form has this length; anything else would be read leniently.
-    (text.len() == 20).then(|| Timestamp::parse(&text))?
+    moment([year, month, day, hour, minute, second])
+}
+
+/// The moment of these digits: four of the year, two of all else.
+fn moment(parts: [&str; 6]) -> Option<Timestamp> {
+    let mut text = *b"yyyy-mm-ddThh:mm:ssZ";
+    for (to, part) in text.split_mut(|byte| !byte.is_ascii_lowercase()).zip(parts) {
+        // Any other number of digits would be read leniently.
+        (to.len() == part.len()).then(|| to.copy_from_slice(part.as_bytes()))?;
+    }
+    Timestamp::parse(std::str::from_utf8(&text).ok()?)
 }
 
 fn is_account(text: &str) -> bool {

@@ -56,7 +56,7 @@ impl Walk<'_> {
                 let suggestion = candidates::look_at(self.window.slice(start, end));
                 let Suggestion { watched, insight } = suggestion;
                 let item = Item { start, end, controls: true, too_deep, watched, insight };
-                self.item(sequence, item);
+                self.item(sequence, item, None);
                 self.at = item.end;
                 Flow::Ended
             }

@@ -93,7 +93,7 @@ pub(super) fn take(text: &[u8], offset: u64, depth: Depth, ledger: &mut Ledger<'
     }
     let place = |value: Value<'_>| offset + (value.raw().as_ptr().addr() - text.as_ptr().addr()) as u64;
     if members.is_record {
-        ledger.record(text.as_bytes(), offset, candidates::look_at(text.as_bytes()), depth);
+        ledger.record(text.as_bytes(), offset, candidates::look_at(text.as_bytes()), depth, &[]);
     } else if members.is_digest {
         ledger.signs.digest = true;
     } else if let Some((list, value)) = members.list {
@@ -176,7 +176,7 @@ fn is_record(value: Value<'_>) -> bool {
 fn record(value: Value<'_>, offset: u64, depth: Depth, ledger: &mut Ledger<'_>) {
     if value.kind() == Kind::Object {
         let text = value.raw().as_bytes();
-        ledger.record(text, offset, candidates::look_at(text), depth);
+        ledger.record(text, offset, candidates::look_at(text), depth, &[]);
     } else {
         ledger.stranger(offset);
     }

@@ -71,6 +71,15 @@ pub(crate) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|n| at + n)
 }
 
+/// Asks for the memory of `value`, which is about to be read, without waiting for it.
+#[inline(always)]
+pub(crate) fn prefetch<T: ?Sized>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(std::ptr::from_ref(value).cast(), size_of_val(value));
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// Goes on looking for the end of a container with the best instructions at hand.
 pub(super) fn skip(skip: &mut Skip, bytes: &[u8], at: &mut usize) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
@@ -204,6 +213,14 @@ mod x86 {
             has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
         });
         *ALL
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch(from: *const i8, bytes: usize) {
+        for at in (0..bytes).step_by(64) {
+            // SAFETY: a hint, which reads nothing that the program sees and does not fail for any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at)) };
+        }
     }
 
     /// # Safety

@@ -219,7 +219,7 @@ fn rich() -> Json {
 
 /// Takes up a record; tells whether one that is alike was known.
 fn take_up(repeats: &mut Repeats, text: &str) -> bool {
-    if repeats.find(text).is_some() {
+    if repeats.find(text, &[]).is_some() {
         return true;
     }
     // The first one makes its shape known, the second is taken up.
@@ -251,7 +251,7 @@ fn a_record_is_alike_if_it_differs_in_nothing_but_holes() {
         let other_text =
             if path == "eventTime" { "2026-05-04T10:15:59Z".to_owned() } else { format!("{text}x") };
         *other.pointer_mut(&format!("/{path}")).unwrap() = other_text.into();
-        assert_eq!(repeats.find(&other.to_string()).is_some(), HOLES.contains(&path.as_str()), "{path}");
+        assert_eq!(repeats.find(&other.to_string(), &[]).is_some(), HOLES.contains(&path.as_str()), "{path}");
     }
 }
 
@@ -269,7 +269,7 @@ fn strings_whose_bytes_move_from_one_to_the_next_are_not_alike() {
         *other.pointer_mut(&format!("/{to}")).unwrap() = format!("{}{next}", &text[text.len() - 1..]).into();
         let holes = HOLES.contains(&from.as_str()) && HOLES.contains(&to.as_str());
         let is_time = [from, to].iter().any(|path| *path == "eventTime");
-        assert_eq!(repeats.find(&other.to_string()).is_some(), holes && !is_time, "{from} {to}");
+        assert_eq!(repeats.find(&other.to_string(), &[]).is_some(), holes && !is_time, "{from} {to}");
     }
 }
 
@@ -286,7 +286,7 @@ fn what_stands_in_the_holes_is_found() {
     };
     assert!(!take_up(&mut repeats, &text("2026-05-04T10:15:42Z", "e1", "a", "k1")));
     let other = text("2026-05-04T12:00:01Z", "e2", "b", "");
-    let found = repeats.find(&other).unwrap();
+    let found = repeats.find(&other, &[]).unwrap();
     assert_eq!(found.time.to_string(), "2026-05-04T12:00:01Z");
     assert_eq!((found.id, found.shared_id, found.access_key), ("e2", Some("s-1"), None));
     assert_eq!(found.resource, Some((ResourceKind::Secret, "b")));
@@ -307,7 +307,7 @@ fn holes_that_hold_something_of_no_use_make_no_record_alike() {
         take_up(&mut repeats, &rich().to_string());
         let mut other = rich();
         *other.pointer_mut(path).unwrap() = text.into();
-        assert!(repeats.find(&other.to_string()).is_none(), "{path}");
+        assert!(repeats.find(&other.to_string(), &[]).is_none(), "{path}");
         // Nor does it become one that others are compared with.
         let mut repeats = Repeats::default();
         for _ in 0..3 {
@@ -399,7 +399,7 @@ fn a_template_holds_what_the_event_of_another_record_would_have() {
             });
             let ((pattern, details), pattern_text, details_text, time, id, resource) = alone.unwrap();
             if n > 0 {
-                let found = repeats.find(&text).unwrap();
+                let found = repeats.find(&text, &[]).unwrap();
                 let mut text = String::new();
                 let (without, its_text) = found.details();
                 assert_eq!(without.and_access_key(its_text, found.access_key, &mut text), details);
@@ -462,7 +462,7 @@ fn problems_and_skips_stay_what_they_are() {
     let mut other = rich();
     other["eventTime"] = json!("never");
     let text = other.to_string();
-    assert!(repeats.find(&text).is_none());
+    assert!(repeats.find(&text, &[]).is_none());
     let Normalized::Problem(alone) = normalize(&record(&text)) else { panic!("it has no time") };
     let again = repeats.normalize(&record(&text), |_| panic!("it has no time")).unwrap_err();
     assert!(matches!(again, super::super::Left::Problem(problem) if problem == alone));
