@@ -252,12 +252,12 @@ impl Search<'_> {
 
     /// Takes every log below a folder. A stack instead of recursion, since the depth is not ours to choose.
     fn folder(&mut self, root: &Path) {
-        let root = Folder { path: root.to_owned(), real: real(root) };
-        if self.folders.contains(&root.real) {
+        let first = Folder { path: root.to_owned(), real: real(root) };
+        if self.folders.contains(&first.real) {
             return;
         }
         let before = self.candidates;
-        let mut folders = vec![root.clone()];
+        let mut folders = vec![first];
         while let Some(folder) = folders.pop() {
             if self.folders.contains(&folder.real) {
                 continue;
@@ -270,10 +270,7 @@ impl Search<'_> {
         }
         if self.candidates == before {
             // Nothing found in logs that were not there would be a false comfort.
-            self.fail(
-                &root.path,
-                &format!("no log files below this folder (looked for {})", ENDINGS.join(", ")),
-            );
+            self.fail(root, &format!("no log files below this folder (looked for {})", ENDINGS.join(", ")));
         }
     }
 
@@ -353,7 +350,6 @@ enum Found {
 }
 
 /// A folder to search, and its path without links in it.
-#[derive(Clone)]
 struct Folder {
     path: PathBuf,
     real: PathBuf,
