@@ -252,21 +252,21 @@ impl Search<'_> {
 
     /// Takes every log below a folder. A stack instead of recursion, since the depth is not ours to choose.
     fn folder(&mut self, root: &Path) {
-        if self.folders.contains(&real(root)) {
+        let first = Folder { path: root.to_owned(), real: real(root) };
+        if self.folders.contains(&first.real) {
             return;
         }
         let before = self.candidates;
-        let mut folders = vec![root.to_owned()];
+        let mut folders = vec![first];
         while let Some(folder) = folders.pop() {
-            let real = real(&folder);
-            if self.folders.contains(&real) {
+            if self.folders.contains(&folder.real) {
                 continue;
             }
-            match list(&folder) {
-                Ok(entries) => folders.extend(self.entries(&folder, &real, entries)),
-                Err(error) => self.fail(&folder, &format!("the folder cannot be listed: {error}")),
+            match list(&folder.path) {
+                Ok(entries) => folders.extend(self.entries(&folder, entries)),
+                Err(error) => self.fail(&folder.path, &format!("the folder cannot be listed: {error}")),
             }
-            self.folders.insert(real);
+            self.folders.insert(folder.real);
         }
         if self.candidates == before {
             // Nothing found in logs that were not there would be a false comfort.
@@ -277,21 +277,24 @@ impl Search<'_> {
     /// Takes the files of a folder, and gives back its folders.
     ///
     /// Beside a tree of `AWSLogs` lie notes, labels and indexes about it, but no logs: there, only the tree counts.
-    fn entries(&mut self, folder: &Path, real: &Path, entries: Vec<Entry>) -> Vec<PathBuf> {
+    fn entries(&mut self, folder: &Folder, entries: Vec<Entry>) -> Vec<Folder> {
         let holds_root = entries.iter().any(|entry| entry.is_folder && entry.name == LOG_ROOT);
-        let shared: Arc<Path> = folder.into();
+        let shared: Arc<Path> = folder.path.as_path().into();
         let mut folders = Vec::new();
-        for Entry { name, is_folder, is_stream } in entries {
+        for Entry { name, is_folder, is_stream, is_link } in entries {
             let is_log =
                 !is_stream && ENDINGS.iter().any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
             let worth_it = if holds_root { is_folder && name == LOG_ROOT } else { is_folder || is_log };
             if !worth_it {
                 self.troubles.ignored.push(shared.join(&name).display().to_string());
             } else if is_folder {
-                folders.push(shared.join(&name));
+                let path = shared.join(&name);
+                // Asking for it takes a call for each part of the path.
+                let real = if is_link { real(&path) } else { folder.real.join(&name) };
+                folders.push(Folder { path, real });
             } else {
                 self.candidates += 1;
-                if self.named.is_empty() || !self.named.contains(&real.join(&name)) {
+                if self.named.is_empty() || !self.named.contains(&folder.real.join(&name)) {
                     self.take(&shared, &name, Found::InFolder);
                 }
             }
@@ -346,9 +349,16 @@ enum Found {
     InFolder,
 }
 
+/// A folder to search, and its path without links in it.
+struct Folder {
+    path: PathBuf,
+    real: PathBuf,
+}
+
 struct Entry {
     name: OsString,
     is_folder: bool,
+    is_link: bool,
     /// A pipe, a socket or a device. Reading one that merely lies in a folder could wait for ever.
     is_stream: bool,
 }
@@ -358,14 +368,12 @@ fn list(folder: &Path) -> io::Result<Vec<Entry>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
+        let is_link = kind.is_symlink();
         // A link that leads nowhere is taken for a file, whose opening then fails and is told.
-        let kind = if kind.is_symlink() {
-            fs::metadata(entry.path()).map_or(kind, |data| data.file_type())
-        } else {
-            kind
-        };
+        let kind =
+            if is_link { fs::metadata(entry.path()).map_or(kind, |data| data.file_type()) } else { kind };
         let is_stream = !kind.is_dir() && !kind.is_file() && !kind.is_symlink();
-        entries.push(Entry { name: entry.file_name(), is_folder: kind.is_dir(), is_stream });
+        entries.push(Entry { name: entry.file_name(), is_folder: kind.is_dir(), is_link, is_stream });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)

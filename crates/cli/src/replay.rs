@@ -5,9 +5,9 @@
 //! wait, and if nobody else is doing so, absorbs them. So the watch sees the objects in the order of the list for
 //! any number of threads, no thread only waits for others, and output is the same to the byte.
 //!
-//! At most [`WAITING`] objects for each thread are taken ahead of the one whose turn it is; whoever would take one
-//! more waits. That bounds memory, and it is why large objects are not taken first, as one would to even out the
-//! end of a run: all the smaller ones before them would have to wait in memory.
+//! Once outcomes of [`WAITING`] bytes wait, no thread takes another object before their turn comes nearer. That bounds
+//! memory, and it is why large objects are not taken first, as one would to even out the end of a run: all the smaller
+//! ones before them would have to wait in memory.
 //!
 //! A panic while one object is read becomes a problem of this object, and the run goes on; so it does after a panic
 //! while several are absorbed together.
@@ -28,9 +28,9 @@ use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 
-/// Objects that a thread may be ahead of the one whose turn it is. Fewer make threads wait behind one large
-/// object, more cost memory: an outcome is some 24 bytes an event and the States that it touched.
-const WAITING: usize = 16;
+/// Bytes of outcomes that wait for their turn, about. Fewer make threads wait while an hour is closed or a large object
+/// is read, more cost memory: two threads bring some 150 KB in a millisecond, and closing an hour takes up to ten.
+const WAITING: usize = 4 << 20;
 
 /// How inputs are read.
 pub(crate) struct How<'a> {
@@ -56,7 +56,7 @@ pub(crate) fn replay(
 ) -> Vec<Watch> {
     keep_panics_quiet();
     let threads = how.threads.get().min(inputs.len()).max(1);
-    let order = Order::new(inputs.len(), threads * WAITING);
+    let order = Order::new(inputs.len(), WAITING, weight);
     let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
     let counts_usage = usage.is_some();
     let end = Mutex::new(End { watches, delivered: None, troubles, usage });
@@ -89,6 +89,15 @@ pub(crate) fn replay(
 
 /// What came of one object: an outcome with what counts for keys, or why there is none.
 type Read = Result<(ObjectOutcome, Option<Part>), String>;
+
+/// Bytes of memory that it takes, about. What counts for keys is no more than the outcome.
+fn weight(read: &Read) -> usize {
+    let behind = match read {
+        Ok((outcome, _)) => outcome.bytes(),
+        Err(message) => message.len(),
+    };
+    size_of::<Read>() + behind
+}
 
 fn read(worker: &mut Worker, input: &Input, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
     let filter = how.filter;
@@ -191,31 +200,36 @@ struct Order<T> {
     state: Mutex<OrderState<T>>,
     turn: Condvar,
     length: usize,
-    ahead: usize,
+    /// What results weigh, and how much of it may wait.
+    weigh: fn(&T) -> usize,
+    bound: usize,
 }
 
 struct OrderState<T> {
     taken: usize,
     next: usize,
     waiting: BTreeMap<usize, T>,
+    /// Of those that wait, and of the one that is being absorbed.
+    weight: usize,
     busy: bool,
-    /// Threads that wait for the turn to come nearer.
+    /// Threads that wait for the weight to fall.
     asleep: usize,
 }
 
 impl<T> Order<T> {
-    fn new(length: usize, ahead: usize) -> Order<T> {
-        let state = OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), busy: false, asleep: 0 };
-        Order { state: Mutex::new(state), turn: Condvar::new(), length, ahead }
+    fn new(length: usize, bound: usize, weigh: fn(&T) -> usize) -> Order<T> {
+        let state =
+            OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), weight: 0, busy: false, asleep: 0 };
+        Order { state: Mutex::new(state), turn: Condvar::new(), length, weigh, bound }
     }
 
-    /// The next place, once it is not too far ahead; `None` at the end.
+    /// The next place, once there is room for what may come of it; `None` at the end.
     ///
-    /// The place whose turn it is has always been taken by a thread that is not waiting here, or is free for the
-    /// one that asks: so somebody always moves on.
+    /// While anything waits, the place whose turn it is has been taken by a thread that is not waiting here: so somebody
+    /// always moves on.
     fn take(&self) -> Option<usize> {
         let mut state = locked(&self.state);
-        while state.taken < self.length && state.taken >= state.next + self.ahead {
+        while state.taken < self.length && state.weight >= self.bound {
             state.asleep += 1;
             state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.asleep -= 1;
@@ -230,6 +244,7 @@ impl<T> Order<T> {
     /// Brings the result of a place. If nobody else is at it, all results whose turn has come go to `sink`.
     fn bring(&self, at: usize, result: T, mut sink: impl FnMut(usize, T)) {
         let mut state = locked(&self.state);
+        state.weight += (self.weigh)(&result);
         state.waiting.insert(at, result);
         if state.busy {
             // Whoever is at it looks again before leaving, under the same lock.
@@ -240,10 +255,12 @@ impl<T> Order<T> {
             let next = state.next;
             let Some(result) = state.waiting.remove(&next) else { break };
             drop(state);
+            let weight = (self.weigh)(&result);
             sink(next, result);
             state = locked(&self.state);
             state.next += 1;
-            if state.asleep > 0 {
+            state.weight -= weight;
+            if state.asleep > 0 && state.weight < self.bound {
                 self.turn.notify_all();
             }
         }
@@ -301,7 +318,8 @@ mod tests {
     #[test]
     fn results_come_out_in_order_whoever_brings_them_when() {
         for threads in 1..6 {
-            let order = Order::new(500, threads * 2);
+            // With a bound of this order threads wait often.
+            let order = Order::new(500, 2, |at| at % 3);
             let out = Mutex::new(Vec::new());
             std::thread::scope(|scope| {
                 for _ in 0..threads {
@@ -321,11 +339,26 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_further_ahead_than_allowed() {
-        let order: Order<()> = Order::new(10, 3);
-        assert_eq!([order.take(), order.take(), order.take()], [Some(0), Some(1), Some(2)]);
-        let state = locked(&order.state);
-        assert!(state.taken >= state.next + order.ahead, "the next one would wait");
+    fn whoever_would_let_too_much_wait_waits_until_the_turn_has_come() {
+        let order = Order::new(4, 10, |weight| *weight);
+        let out = Mutex::new(Vec::new());
+        let bring = |at, weight| order.bring(at, weight, |at, _| locked(&out).push(at));
+        assert_eq!([order.take(), order.take()], [Some(0), Some(1)]);
+        bring(1, 9);
+        assert_eq!(order.take(), Some(2), "there is room for more");
+        bring(2, 1);
+        std::thread::scope(|scope| {
+            let last = scope.spawn(|| order.take());
+            while locked(&order.state).asleep == 0 {
+                std::thread::yield_now();
+            }
+            assert!(locked(&out).is_empty());
+            bring(0, 50);
+            assert_eq!(last.join().unwrap(), Some(3));
+        });
+        assert_eq!(*locked(&out), [0, 1, 2]);
+        assert_eq!(locked(&order.state).weight, 0);
+        assert_eq!(order.take(), None);
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct ObjectOutcome {
     pub(super) delta: Delta,
 }
 
+/// A State or a finding that one object gave, in bytes, about.
+const ABOUT: usize = 4 << 10;
+
 /// What the watch needs to know of an event to count it once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EventMark {
@@ -193,6 +196,12 @@ pub(super) fn event_looks(estate: &Estate) -> impl Iterator<Item = EventLook> {
 }
 
 impl ObjectOutcome {
+    /// Bytes of memory that it holds while it waits to be absorbed, about.
+    pub fn bytes(&self) -> usize {
+        let marks = size_of::<EventMark>() * self.events.len();
+        marks + self.delta.bytes() + ABOUT * (self.delta.entities() + self.findings.len())
+    }
+
     /// Takes up an event. Tells whether nothing had to be said of it, and it is no more than a row in a group.
     pub(super) fn take(
         &mut self,

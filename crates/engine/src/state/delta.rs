@@ -388,6 +388,11 @@ impl Delta {
         self.groups.len() * size_of::<Group>() + self.rows.len() * size_of::<Row>() + self.text.len()
     }
 
+    /// Entities of which something is said that is in no group.
+    pub(crate) fn entities(&self) -> usize {
+        self.states.keys.len() + self.states.principals.len() + self.states.accounts.len()
+    }
+
     /// Takes out what is in no group.
     pub(crate) fn take_rare(&mut self) -> States {
         std::mem::take(&mut self.states)
