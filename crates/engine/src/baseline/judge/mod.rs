@@ -221,8 +221,10 @@ impl Judge {
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
         let prior = prior::of(&family);
-        let c = standard.c(&family, calibrated, peak.actor) + prior;
-        if !threshold.is_mature || c < budget::WEAKEST {
+        let rarity = standard.c(&family, calibrated, peak.actor);
+        let c = rarity + prior;
+        // What comes often is no part of what happened, however well it would fit.
+        if !threshold.is_mature || c.min(rarity) < budget::WEAKEST {
             return;
         }
         let threshold = standard.threshold_of(peak.actor, *threshold);
