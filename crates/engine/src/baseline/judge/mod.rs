@@ -222,9 +222,9 @@ impl Judge {
         let Some((standard, threshold)) = &side.standard else { return };
         let prior = prior::of(&family);
         let rarity = standard.c(&family, calibrated, peak.actor);
-        let c = rarity + prior;
-        // What comes often is no part of what happened, however well it would fit.
-        if !threshold.is_mature || c.min(rarity) < budget::WEAKEST {
+        // What comes often is no part of what happened, however well it would fit; what is rare is, however little it weighs: it
+        // tells which key.
+        if !threshold.is_mature || rarity < budget::WEAKEST {
             return;
         }
         let threshold = standard.threshold_of(peak.actor, *threshold);
@@ -234,7 +234,7 @@ impl Judge {
             actor: actor.clone(),
             hour,
             sign,
-            c,
+            c: rarity + prior,
             prior,
             threshold,
             is_new,
