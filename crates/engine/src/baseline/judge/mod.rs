@@ -163,7 +163,8 @@ impl Judge {
     /// in that hour: the events to show.
     pub fn take(&mut self, entity: &Entity, actor: &Entity, closed: &Closed, by: &Hour) {
         let is_new = closed.age.is_new();
-        if is_new && !tells_of_newcomers(closed.measure) {
+        let tells_nothing = closed.scores.is_empty() && closed.drift.is_none() && closed.share.is_none();
+        if tells_nothing || is_new && !tells_of_newcomers(closed.measure) {
             return;
         }
         let counts = closed.scores.iter().map(|score| Sign::Count {
