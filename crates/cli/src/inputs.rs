@@ -7,6 +7,7 @@
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
 use crate::encoding::decoded;
+use crate::folders::Folders;
 use crate::troubles::{InputProblem, Troubles};
 #[cfg(feature = "aws")]
 use kmswatch_aws::objects::listing::Wanted;
@@ -69,12 +70,12 @@ impl Input {
         }
     }
 
-    /// Opens it.
-    pub(crate) fn open(&self) -> io::Result<Opened> {
+    /// Opens it, from its folder if it has one.
+    pub(crate) fn open(&self, folders: &mut Folders) -> io::Result<Opened> {
         match &self.place {
             Place::Stdin { copy: None } => Ok(Opened::Stdin(io::stdin())),
             Place::Stdin { copy: Some(copy) } => File::open(copy).map(Opened::File),
-            Place::File { .. } => File::open(self.path()).map(Opened::File),
+            Place::File { folder, name } => folders.open(folder, name).map(Opened::File),
             #[cfg(feature = "aws")]
             Place::Object { bucket, key, bytes } => {
                 bucket.get(key, *bytes).map(|bytes| Opened::Bytes(io::Cursor::new(bytes)))
@@ -410,7 +411,7 @@ fn first_event(input: &Input) -> Option<Timestamp> {
         Place::File { .. } if !fs::metadata(input.path()).is_ok_and(|data| data.is_file()) => None,
         Place::File { .. } => {
             let mut head = Vec::new();
-            decoded(input.open().ok()?).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+            decoded(File::open(input.path()).ok()?).take(HEAD).read_to_end(&mut head).ok()?;
             first_event_time(&head).map(|(time, _)| time)
         }
     }

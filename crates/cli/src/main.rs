@@ -19,6 +19,7 @@ mod doctor;
 mod encoding;
 mod evaluate;
 mod explain;
+mod folders;
 #[cfg(test)]
 #[path = "../../../tests/golden.rs"]
 mod golden;

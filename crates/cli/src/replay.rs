@@ -13,7 +13,8 @@
 //! while several are absorbed together.
 
 use crate::encoding::decoded;
-use crate::inputs::Input;
+use crate::folders::Folders;
+use crate::inputs::{Input, Opened};
 use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
 use kmswatch_engine::detectors::user_rules::UserRules;
@@ -62,9 +63,11 @@ pub(crate) fn replay(
     let end = Mutex::new(End { watches, delivered: None, troubles, usage });
     let work = || {
         let mut worker = Worker::with_rules(how.rules.cloned());
+        let mut folders = Folders::default();
         while let Some(at) = order.take() {
             let Some(input) = inputs.get(at) else { break };
-            let read = read(&mut worker, input, estate, how, counts_usage);
+            let opened = input.open(&mut folders).map_err(|error| error.to_string());
+            let read = opened.and_then(|opened| read(&mut worker, opened, estate, how, counts_usage));
             if read.is_err() {
                 // Its buffers may be in any state.
                 worker = Worker::with_rules(how.rules.cloned());
@@ -99,17 +102,17 @@ fn weight(read: &Read) -> usize {
     size_of::<Read>() + behind
 }
 
-fn read(worker: &mut Worker, input: &Input, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
+fn read(worker: &mut Worker, opened: Opened, estate: &Estate, how: &How<'_>, counts_usage: bool) -> Read {
     let filter = how.filter;
-    let opened = input.open().map_err(|error| error.to_string())?;
-    let source = decoded(how.progress.watch(opened)).map_err(|error| error.to_string())?;
-    caught(|| {
+    let mut source = decoded(how.progress.watch(opened));
+    let read = caught(|| {
         if !counts_usage {
-            return (worker.process(source, estate, filter), None);
+            return (worker.process(&mut source, estate, filter), None);
         }
         let mut part = Part::default();
-        (worker.process_with(source, estate, filter, |event| part.take(event)), Some(part))
-    })
+        (worker.process_with(&mut source, estate, filter, |event| part.take(event)), Some(part))
+    });
+    source.failed().map_or(read, |error| Err(error.to_string()))
 }
 
 /// Where everything comes together, in order.

@@ -1,6 +1,7 @@
 //! What is evaluated: an organisation whose attacks are known, made in memory or read from a folder, and what its owner
 //! would declare about it.
 
+use crate::folders::Folders;
 use crate::inputs::{self, Input};
 use crate::troubles::Troubles;
 use anyhow::{Context, bail};
@@ -119,7 +120,8 @@ impl Iterator for Logs {
             Logs::Read { list, .. } => {
                 let input = list.next()?;
                 let mut body = Vec::new();
-                let read = input.open().and_then(|mut file| file.read_to_end(&mut body));
+                let read =
+                    input.open(&mut Folders::default()).and_then(|mut file| file.read_to_end(&mut body));
                 let named = read.with_context(|| format!("cannot read {}", input.name()));
                 Some(named.map(|_| Delivery { stamp: input.time, body }))
             }
