@@ -100,7 +100,8 @@ mod tests {
         let mut text = Vec::new();
         decoded(bytes).read_to_end(&mut text).unwrap();
         // Whoever asks for single bytes gets the same.
-        let single: Vec<u8> = decoded(bytes).bytes().map(Result::unwrap).collect();
+        let single: Vec<u8> =
+            io::BufReader::with_capacity(1, decoded(bytes)).bytes().map(Result::unwrap).collect();
         assert_eq!(single, text);
         text
     }
