@@ -9,7 +9,7 @@
 //! run in turns (A B A B ...): by `libdeflate-gzip -dc` if it is installed (Debian: libdeflate-tools), the fastest
 //! known, and by the library that the engine uses. Then two threads against one, beside two replays of one thread at
 //! the same time, which have nothing in common but the machine: so much it gives. And peak memory over inputs of
-//! growing size and for one object, large and huge. Shared machines are noisy: read medians of ratios, not single times.
+//! growing size and for one object, large and huge. Before each run all files are read once, so that none pays for the disk. Shared machines are noisy: read medians of ratios, not single times.
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
 
@@ -92,10 +92,13 @@ fn compare(mix: &str, folder: &Path, pairs: usize) {
     let mut against_library = Vec::new();
     let mut replays = Vec::new();
     for _ in 0..pairs {
+        read_all(&files);
         let replay = run(replay_command(folder, 1).arg("--summary").arg(&summary));
+        read_all(&files);
         if let Some(tool) = try_run(Command::new("libdeflate-gzip").arg("-dc").args(&files)) {
             against_tool.push(ratio(replay.cpu, tool.cpu));
         }
+        read_all(&files);
         let library =
             run(Command::new(std::env::current_exe().expect("own path")).arg("--inflate").arg(folder));
         against_library.push(ratio(replay.cpu, library.cpu));
@@ -112,13 +115,18 @@ fn compare(mix: &str, folder: &Path, pairs: usize) {
 
 fn threads(folders: &[PathBuf], pairs: usize) {
     let [mut wall, mut cpu, mut wall_apart, mut cpu_apart] = [const { Vec::new() }; 4];
+    let files: Vec<PathBuf> = folders.iter().flat_map(|folder| log_files(folder)).collect();
     for _ in 0..pairs {
         let command = |threads| {
             let mut command = replay_command(&folders[0], threads);
             command.args(&folders[1..]);
             command
         };
-        let (one, two) = (run(&mut command(1)), run(&mut command(2)));
+        let [one, two] = [1, 2].map(|threads| {
+            read_all(&files);
+            run(&mut command(threads))
+        });
+        read_all(&files);
         wall.push(ratio(one.wall, two.wall));
         cpu.push(ratio(two.cpu, one.cpu));
         let start = Instant::now();
@@ -205,6 +213,13 @@ fn inflate(folder: &Path) {
         }
     }
     writeln!(io::stdout(), "{total}").expect("stdout");
+}
+
+/// Brings the files into memory: whoever reads them first would wait for the disk, and the kernel's work for it counts.
+fn read_all(files: &[PathBuf]) {
+    for file in files {
+        fs::read(file).expect("a file of the corpus");
+    }
 }
 
 fn log_files(folder: &Path) -> Vec<PathBuf> {
