@@ -9,6 +9,7 @@
 //!    -log10(peaks a week at this height)`: whatever the family, C = 1 is what the estate shows once in ten
 //!    weeks. What the same actor did of late does not count: an attack must not make the next one of the same usual.
 //!    ([`curve`])
+//!    A family may have a prior, which is added to C ([`Kind`]): the budget is then divided unevenly.
 //! 2. **Over families**: peaks of one actor within a day make an incident. Families fall into groups of evidence that
 //!    tell the same (counts of all kinds; refusals; first uses); of each group the largest C counts, and the groups
 //!    add up ([`combined`]). The threshold on this sum is the one that the incidents of the last weeks exceed

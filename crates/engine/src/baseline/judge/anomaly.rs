@@ -86,9 +86,9 @@ pub struct Anomaly {
     pub hour: i64,
     /// What was unusual.
     pub sign: Sign,
-    /// C: -log10 of how many such peaks a week the estate shows.
+    /// C: -log10 of how many such peaks a week the estate shows, and its prior.
     pub c: f64,
-    /// What was added to that: how much sooner such evidence is misuse than other evidence that is as rare.
+    /// What of that is the prior: how much sooner such evidence is misuse than other evidence that is as rare.
     #[serde(default)]
     pub prior: f64,
     /// The threshold in force.
