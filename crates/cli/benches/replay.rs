@@ -9,7 +9,8 @@
 //! run in turns (A B A B ...): by `libdeflate-gzip -dc` if it is installed (Debian: libdeflate-tools), the fastest
 //! known, and by the library that the engine uses. Then two threads against one, beside two replays of one thread at
 //! the same time, which have nothing in common but the machine: so much it gives. And peak memory over inputs of
-//! growing size and for one object, large and huge. Before each run all files are read once, so that none pays for the disk. Shared machines are noisy: read medians of ratios, not single times.
+//! growing size and for one object, large and huge. Before each run all files are read once, so that none pays for the
+//! disk. Shared machines are noisy: read medians of ratios, not single times.
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
 

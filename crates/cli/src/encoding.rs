@@ -36,28 +36,36 @@ impl<R> Decoded<R> {
     }
 }
 
+impl<R: Read> Decoded<R> {
+    /// Reads the beginning. Of what stays as it is, that is given out at once: its length.
+    fn begin(&mut self, mut source: R, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let (n, rest) = beginning(&mut source, buffer).map_err(|error| {
+            let told = io::Error::new(error.kind(), error.to_string());
+            self.failed = Some(error);
+            told
+        })?;
+        let begin = buffer.get(..n).unwrap_or_default();
+        let Some(encoding) = utf16(begin.iter().chain(&rest)) else {
+            self.state = State::AsItIs(Cursor::new(rest).chain(source));
+            return Ok(Some(n));
+        };
+        let whole = Cursor::new([begin, &rest].concat()).chain(source);
+        let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(whole);
+        self.state = State::Utf16(Box::new(decoder));
+        Ok(None)
+    }
+}
+
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match std::mem::replace(&mut self.state, State::Failed) {
-            State::Unread(source) if buffer.is_empty() => self.state = State::Unread(source),
-            State::Unread(mut source) => match beginning(&mut source, buffer) {
-                Ok((n, rest)) => {
-                    let begin = buffer.get(..n).unwrap_or_default();
-                    let Some(encoding) = utf16(begin.iter().chain(&rest)) else {
-                        self.state = State::AsItIs(Cursor::new(rest).chain(source));
-                        return Ok(n);
-                    };
-                    let whole = Cursor::new([begin, &rest].concat()).chain(source);
-                    let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(whole);
-                    self.state = State::Utf16(Box::new(decoder));
-                }
-                Err(error) => {
-                    let told = io::Error::new(error.kind(), error.to_string());
-                    self.failed = Some(error);
-                    return Err(told);
-                }
-            },
-            other => self.state = other,
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if let State::Unread(_) = self.state
+            && let State::Unread(source) = std::mem::replace(&mut self.state, State::Failed)
+            && let Some(n) = self.begin(source, buffer)?
+        {
+            return Ok(n);
         }
         match &mut self.state {
             State::AsItIs(source) => source.read(buffer),
@@ -66,6 +74,7 @@ impl<R: Read> Read for Decoded<R> {
         }
     }
 }
+
 /// Reads into the buffer until two bytes are known: how many are in it, and what did not fit.
 fn beginning(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<(usize, Vec<u8>)> {
     let mut n = 0;

@@ -26,23 +26,31 @@ impl Folders {
     /// Those of [`File::open`].
     #[cfg(unix)]
     pub(crate) fn open(&mut self, folder: &Arc<Path>, name: &OsStr) -> io::Result<File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        // A folder that cannot be listed any more may still be walked through.
+        let Some(from) = self.opened(folder) else { return File::open(folder.join(name)) };
+        let open = || openat(from, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        Ok(File::from(rustix::io::retry_on_intr(open)?))
+    }
+
+    /// The folder itself, if it can be opened.
+    #[cfg(unix)]
+    fn opened(&mut self, folder: &Arc<Path>) -> Option<&std::os::fd::OwnedFd> {
         use rustix::fs::{CWD, Mode, OFlags, openat};
-        let known = |(path, _): &(Arc<Path>, _)| Arc::ptr_eq(path, folder);
-        if !self.open.iter().any(known) {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            // A folder that cannot be listed any more may still be walked through.
-            let Ok(opened) = openat(CWD, &**folder, flags, Mode::empty()) else {
-                return File::open(folder.join(name));
-            };
-            if self.open.len() >= Self::MOST {
-                self.open.pop_front();
+        let known = self.open.iter().position(|(path, _)| Arc::ptr_eq(path, folder));
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let opened = openat(CWD, &**folder, flags, Mode::empty()).ok()?;
+                if self.open.len() >= Self::MOST {
+                    self.open.pop_front();
+                }
+                self.open.push_back((Arc::clone(folder), opened));
+                self.open.len() - 1
             }
-            self.open.push_back((Arc::clone(folder), opened));
-        }
-        let Some((_, from)) = self.open.iter().find(|one| known(one)) else {
-            return File::open(folder.join(name));
         };
-        Ok(File::from(openat(from, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?))
+        self.open.get(at).map(|(_, opened)| opened)
     }
 
     /// Opens the file of this name in `folder`.

@@ -58,7 +58,10 @@ impl Subject {
                 }
                 let count = list.len();
                 let kms_events = truth.counts.distinct_kms_records;
-                Ok((truth, Logs::Read { list: list.into_iter(), count, kms_events }))
+                Ok((
+                    truth,
+                    Logs::Read { list: list.into_iter(), folders: Folders::default(), count, kms_events },
+                ))
             }
         }
     }
@@ -76,7 +79,7 @@ pub(crate) fn declare(estate: &mut EstateSettings, truth: &Truth) {
 /// The objects of an organisation in order of delivery.
 pub(crate) enum Logs {
     Made(Box<Objects>),
-    Read { list: std::vec::IntoIter<Input>, count: usize, kms_events: u64 },
+    Read { list: std::vec::IntoIter<Input>, folders: Folders, count: usize, kms_events: u64 },
 }
 
 /// One object.
@@ -117,11 +120,10 @@ impl Iterator for Logs {
                 let stamp = object_key::parse(&object.path).and_then(|key| key.delivered);
                 Some(Ok(Delivery { stamp, body: object.body }))
             }
-            Logs::Read { list, .. } => {
+            Logs::Read { list, folders, .. } => {
                 let input = list.next()?;
                 let mut body = Vec::new();
-                let read =
-                    input.open(&mut Folders::default()).and_then(|mut file| file.read_to_end(&mut body));
+                let read = input.open(folders).and_then(|mut file| file.read_to_end(&mut body));
                 let named = read.with_context(|| format!("cannot read {}", input.name()));
                 Some(named.map(|_| Delivery { stamp: input.time, body }))
             }
