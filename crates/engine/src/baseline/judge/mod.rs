@@ -221,7 +221,7 @@ impl Judge {
         let peak = Peak { entity: entity.hash(), actor: actor.hash(), hour, score: calibrated };
         side.calibration.record(&family, peak);
         let Some((standard, threshold)) = &side.standard else { return };
-        let prior = prior::of(&family);
+        let prior = kind_of(&family).prior;
         let rarity = standard.c(&family, calibrated, peak.actor);
         // What comes often is no part of what happened, however well it would fit; what is rare is, however little it weighs: it
         // tells which key.
@@ -295,20 +295,20 @@ impl Judge {
 
 /// What evidence a family gives.
 fn kind_of(family: &Family) -> budget::Kind {
-    budget::Kind { group: group_of(family), prior: prior::of(family) }
+    let group = group_of(family);
+    budget::Kind { group: group as u8, prior: prior::of(family, group) }
 }
 
 /// The group of evidence that a family belongs to.
-fn group_of(family: &Family) -> u8 {
+fn group_of(family: &Family) -> Group {
     let id = family.measure().split_once('/').map_or("", |(_, id)| id);
-    let group = match (family.span(), measures::ALL.iter().find(|measure| measure.id == id)) {
+    match (family.span(), measures::ALL.iter().find(|measure| measure.id == id)) {
         (_, None) if id == sign::DENIED_SHARE => Group::Denials,
         (_, None) if id == sign::QUIET_HOUR => Group::QuietHours,
         (budget::Span::Novelty, _) | (_, None) => Group::FirstUses,
         (budget::Span::Drift, _) => Group::Drift,
         (_, Some(measure)) => Group::of(measure),
-    };
-    group as u8
+    }
 }
 
 /// The span of a window.

@@ -17,10 +17,9 @@ use super::sign::{Group, QUIET_HOUR};
 use crate::baseline::budget::{Family, Span};
 use crate::measures;
 
-/// What is added to C for the peaks of a family (log10; 0 for other counts of people and workloads).
-pub(super) fn of(family: &Family) -> f64 {
+/// What is added to C for the peaks of a family of this group (log10; 0 for other counts of people and workloads).
+pub(super) fn of(family: &Family, group: Group) -> f64 {
     let (class, id) = family.measure().split_once('/').unwrap_or_default();
-    let group = super::group_of(family);
     let of_class = match class {
         "key" if id == measures::decrypts::MEASURE.id => -2.0,
         "job" => -1.5,
@@ -31,7 +30,7 @@ pub(super) fn of(family: &Family) -> f64 {
     let of_evidence = match family.span() {
         Span::Novelty if id == super::sign::FIRST_USES_CRITICAL => 0.75,
         Span::Novelty | Span::Drift => 0.5,
-        _ if id == QUIET_HOUR || group == Group::Denials as u8 => 0.5,
+        _ if id == QUIET_HOUR || group == Group::Denials => 0.5,
         Span::SpreadDay => 0.5,
         _ => 0.0,
     };
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
 
     fn prior(measure: &str, span: Span) -> f64 {
-        of(&Family::new(measure, span))
+        super::super::kind_of(&Family::new(measure, span)).prior
     }
 
     #[test]

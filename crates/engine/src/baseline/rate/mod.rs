@@ -18,8 +18,8 @@
 //!   and everything remembered is rounded when it is learned (`quantity.rs`). Two machines that seal the same
 //!   counts hold the same bytes, and a profile that was saved and loaded equals one that was not.
 //!
-//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`, `schedule`, `spread`; `encoding`
-//! is the binary form.
+//! Each estimator has a file: `season`, `level`, `dispersion`, `calibration`, `windows`, `drift`, `schedule`, `spread`;
+//! `encoding` is the binary form.
 
 mod calibration;
 mod dispersion;

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_at_noon_is_spread_by_midnight() {
+    fn what_began_in_the_morning_is_spread_by_midnight() {
         assert!(is_spread(&day(|hour| if hour >= 10 { 3.0 } else { 1.0 })));
     }
 
