@@ -6,9 +6,9 @@
 //! of a [`Pattern`], has told no detector anything, the next one need not be made: a [`Template`] says to which group
 //! it belongs, and the holes hold what is of its own.
 //!
-//! A record is known as a path of segments: up to its time, up to its id, and up to its end. Records that begin alike
-//! share their first segments, so they are a tree, with a template at the end of each path. A segment is a few stretches
-//! of text with a hole behind each. It takes one line of a processor's cache, since what is compared has mostly left the
+//! A record is known as a path of segments: up to when its session began, up to its time, up to its id, and up to its
+//! end. Records that begin alike share their first segments, so they are a tree, with a template at the end of each
+//! path. A segment is a few stretches of text with a hole behind each. It takes one line of a processor's cache, since what is compared has mostly left the
 //! cache since it was last used, and waiting for it is what comparing costs.
 //!
 //! A record is alike if all stretches of a path stand in it and each hole holds a string without escapes. Nothing is taken
@@ -35,8 +35,10 @@ use xxhash_rust::xxh3::xxh3_64;
 /// What stands in a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hole {
-    /// What is not read: `requestID`, `creationDate`, the value of a context under a name that tells nothing.
+    /// What is not read: `requestID`, the value of a context under a name that tells nothing.
     Unread,
+    /// `creationDate`, which is not read either.
+    Began,
     /// What tells something by being there, but not by what it is: a name of a resource beside the one that counts.
     Named,
     /// `eventTime`.
@@ -145,7 +147,7 @@ pub(super) struct Alike {
     texts: Texts,
     hour: LatestHour,
     /// The segment that the next record most likely begins with.
-    ahead: u32,
+    ahead: Place,
     /// By what detectors judge that they have nothing to say.
     judged_by: Estate,
     /// Records that were found.
@@ -154,22 +156,28 @@ pub(super) struct Alike {
     unknown: usize,
 }
 
-/// From the quote that closes the hole behind the segment before, or the beginning of the record, to the next time, id
-/// or end; or not as far, if there are too many holes before that.
+/// From the quote that closes the hole behind the segment before, or the beginning of the record, to the next hole of a
+/// kind that [`Hole::ends_segment`]; or not as far, if there are too many holes before that.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Segment {
     stretches: [Stretch; STRETCHES],
-    parent: u32,
     /// Half of the hash of parent and beginning, if it is one of those that are found by it.
     hash: u32,
-    /// The child that came last; behind the last segment of a record, the place of its template.
-    likely: u32,
+    /// The children that came last, the newest first. Of the root only the first counts: it has too many.
+    likely: [Place; LIKELY],
+    parent: Place,
     /// The first child that is too short to be found by its beginning, and the next one of these of the same parent.
-    short: u32,
-    next_short: u32,
-    number: u32,
+    short: Place,
+    next_short: Place,
+    /// Behind the last segment of a record: the place of its template.
+    template: Place,
+    /// Of stretches.
+    number: u16,
 }
+
+/// A place in a list.
+type Place = u16;
 
 /// From a quote that closes a hole to the quote that opens the next.
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +190,9 @@ struct Stretch {
 /// Most stretches of a segment: so it has 64 bytes.
 const STRETCHES: usize = 5;
 
+/// Children that are tried before one is looked for: the calls of one session are of few kinds.
+const LIKELY: usize = 4;
+
 /// How many bytes at its beginning a segment is found by. The longer one reaches up to the session's name at the
 /// beginning of a record, and up to the key's id at its end.
 const WINDOWS: [usize; 2] = [192, 96];
@@ -190,7 +201,7 @@ const WINDOWS: [usize; 2] = [192, 96];
 const TRIES: usize = 8;
 
 /// No segment: nothing has the root for a child.
-const NONE: u32 = 0;
+const NONE: Place = 0;
 
 /// Longest id, access key or name of a resource in a hole that is used, in bytes.
 const LONGEST: usize = 512;
@@ -216,15 +227,16 @@ impl Alike {
     /// What a record holds, if it is alike to one that is known.
     pub(super) fn find<'a>(&mut self, record: &'a str, next: &[u8]) -> Option<Found<'_, 'a>> {
         let ahead = self.beginning(next);
-        self.segments.first_mut()?.likely = std::mem::replace(&mut self.ahead, ahead);
-        let (mut parent, mut at) = (0, 0);
+        let [first, ..] = &mut self.segments.first_mut()?.likely;
+        *first = std::mem::replace(&mut self.ahead, ahead);
+        let (mut parent, mut at) = (ROOT, 0);
         let mut filled = Filled::default();
         while at < record.len() {
             (parent, at) = self.child(parent, record, at, &mut filled)?;
         }
         self.served += 1;
         let Alike { segments, templates, commons, texts, .. } = self;
-        let number = segments.get(parent as usize)?.likely as usize;
+        let number = usize::from(segments.get(usize::from(parent))?.template);
         let given = |text: &'a str| (!text.is_empty()).then_some(text);
         Some(Found {
             template: templates.get_mut(number)?,
@@ -243,38 +255,52 @@ impl Alike {
     #[inline(always)]
     fn child<'a>(
         &mut self,
-        parent: u32,
+        parent: Place,
         record: &'a str,
         at: usize,
         filled: &mut Filled<'a>,
-    ) -> Option<(u32, usize)> {
-        let likely = self.segments.get(parent as usize)?.likely;
+    ) -> Option<(Place, usize)> {
+        let [likely, ..] = self.segments.get(usize::from(parent))?.likely;
         let before = *filled;
         if let Some(end) = self.compare(likely, record, at, filled) {
             return Some((likely, end));
         }
         *filled = before;
-        let found = self.other_child(parent, record, at, filled)?;
-        self.segments.get_mut(parent as usize)?.likely = found.0;
-        Some(found)
+        let (found, end) = self.other_child(parent, record, at, filled)?;
+        if parent != ROOT {
+            let likely = &mut self.segments.get_mut(usize::from(parent))?.likely;
+            let place = likely.iter().position(|child| *child == found).unwrap_or(LIKELY - 1);
+            likely.get_mut(..=place)?.rotate_right(1);
+            *likely.first_mut()? = found;
+        }
+        Some((found, end))
     }
 
     #[inline(never)]
     fn other_child<'a>(
         &mut self,
-        parent: u32,
+        parent: Place,
         record: &'a str,
         at: usize,
         filled: &mut Filled<'a>,
-    ) -> Option<(u32, usize)> {
+    ) -> Option<(Place, usize)> {
         let text = record.as_bytes().get(at..)?;
         let before = *filled;
+        if parent != ROOT {
+            for place in 1..LIKELY {
+                let child = *self.segments.get(usize::from(parent))?.likely.get(place)?;
+                if let Some(end) = self.compare(child, record, at, filled) {
+                    return Some((child, end));
+                }
+                *filled = before;
+            }
+        }
         for window in WINDOWS {
             let Some(beginning) = text.get(..window) else { continue };
             let (half, places) = places(parent, beginning, self.by_beginning.len());
             for place in places {
-                let child = u32::from(*self.by_beginning.get(place)?);
-                let Some(known) = self.segments.get(child as usize).filter(|_| child != NONE) else { break };
+                let child = *self.by_beginning.get(place)?;
+                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else { break };
                 if known.hash == half && known.parent == parent {
                     if let Some(end) = self.compare(child, record, at, filled) {
                         return Some((child, end));
@@ -283,13 +309,13 @@ impl Alike {
                 }
             }
         }
-        let mut child = self.segments.get(parent as usize)?.short;
+        let mut child = self.segments.get(usize::from(parent))?.short;
         while child != NONE {
             if let Some(end) = self.compare(child, record, at, filled) {
                 return Some((child, end));
             }
             *filled = before;
-            child = self.segments.get(child as usize)?.next_short;
+            child = self.segments.get(usize::from(child))?.next_short;
         }
         None
     }
@@ -298,15 +324,15 @@ impl Alike {
     #[inline(always)]
     fn compare<'a>(
         &mut self,
-        segment: u32,
+        segment: Place,
         record: &'a str,
         mut at: usize,
         filled: &mut Filled<'a>,
     ) -> Option<usize> {
         let bytes = record.as_bytes();
-        let segment = self.segments.get(segment as usize).filter(|_| segment != NONE)?;
+        let segment = self.segments.get(usize::from(segment)).filter(|_| segment != NONE)?;
         self.prefetch_behind(segment);
-        for stretch in segment.stretches.get(..segment.number as usize)? {
+        for stretch in segment.stretches.get(..usize::from(segment.number))? {
             let text = self.texts.bytes(stretch);
             if !bytes.get(at..)?.starts_with(text) {
                 return None;
@@ -316,12 +342,12 @@ impl Alike {
                 return (from == bytes.len()).then_some(from);
             }
             at = quote_or_backslash(bytes, from).filter(|at| bytes.get(*at) == Some(&b'"'))?;
-            if stretch.behind == Hole::Unread {
+            if matches!(stretch.behind, Hole::Unread | Hole::Began) {
                 continue;
             }
             let text = record.get(from..at).filter(|text| text.len() <= LONGEST)?;
             match stretch.behind {
-                Hole::Unread | Hole::End => {}
+                Hole::Unread | Hole::Began | Hole::End => {}
                 Hole::Named | Hole::Resource(_) if text.is_empty() => return None,
                 Hole::Named => {}
                 Hole::Time => filled.time = self.hour.parse(text),
@@ -343,12 +369,12 @@ impl Alike {
         }
         let mut holes = holes(record, known)?;
         holes.push((Hole::End, record.len(), record.len()));
-        let (mut parent, mut at, mut from) = (0, 0, 0);
-        let mut stretches = Vec::new();
+        let (mut parent, mut at, mut from) = (ROOT, 0, 0);
+        let mut stretches = Vec::with_capacity(STRETCHES);
         for (hole, to, behind) in holes {
             stretches.push((hole, record.get(from..to)?));
             from = behind;
-            if matches!(hole, Hole::Time | Hole::Id | Hole::End) || stretches.len() == STRETCHES {
+            if hole.ends_segment() || stretches.len() == STRETCHES {
                 parent = match self.child(parent, record, at, &mut Filled::default()) {
                     Some((child, end)) => {
                         Some(child).filter(|child| end == from && self.is(*child, &stretches))?
@@ -360,9 +386,10 @@ impl Alike {
             }
         }
         let common = self.common(event)?;
-        let (number, last) = (self.templates.len() as u32, self.segments.get_mut(parent as usize)?);
-        if last.likely == UNKNOWN {
-            last.likely = number;
+        let number = Place::try_from(self.templates.len()).ok()?;
+        let last = self.segments.get_mut(usize::from(parent))?;
+        if last.template == UNKNOWN {
+            last.template = number;
             let account = xxh3_64(event.account.as_bytes());
             self.templates.push(Template { latest: Latest::default(), account });
             self.commons.push(common);
@@ -401,42 +428,42 @@ impl Alike {
             // Growing would copy them, and memory that is not touched costs nothing.
             self.segments.reserve_exact(Self::SEGMENTS / 4);
             self.texts.text.reserve_exact(Self::TEXT / 8);
-            self.segments.push(Segment::new(NONE, NONE));
+            self.segments.push(Segment::new(ROOT));
             self.by_beginning = vec![0; Self::SEGMENTS * 2];
         }
         true
     }
 
     /// Whether a segment has these stretches.
-    fn is(&self, segment: u32, stretches: &[(Hole, &str)]) -> bool {
-        let Some(known) = self.segments.get(segment as usize) else { return false };
-        let known = known.stretches.iter().take(known.number as usize);
+    fn is(&self, segment: Place, stretches: &[(Hole, &str)]) -> bool {
+        let Some(known) = self.segments.get(usize::from(segment)) else { return false };
+        let known = known.stretches.iter().take(usize::from(known.number));
         let known = known.map(|stretch| (stretch.behind, self.texts.bytes(stretch)));
         known.eq(stretches.iter().map(|(hole, text)| (*hole, text.as_bytes())))
     }
 
     /// A new segment behind `parent`, if there is a place for it.
-    fn keep(&mut self, parent: u32, stretches: &[(Hole, &str)]) -> Option<u32> {
-        let new = self.segments.len() as u32;
-        let (end, first) = (stretches.last()?.0 == Hole::End, stretches.first()?.1);
-        let mut segment = Segment::new(parent, if end { UNKNOWN } else { NONE });
+    fn keep(&mut self, parent: Place, stretches: &[(Hole, &str)]) -> Option<Place> {
+        let new = Place::try_from(self.segments.len()).ok()?;
+        let (_, first) = stretches.first()?;
+        let mut segment = Segment::new(parent);
         match WINDOWS.into_iter().find_map(|window| first.as_bytes().get(..window)) {
             Some(beginning) => {
                 let (half, places) = places(parent, beginning, self.by_beginning.len());
                 // If there is none, the last one is taken: what comes now is likelier to come again.
                 let is_free = |place: &usize| self.by_beginning.get(*place) == Some(&0);
                 let free = places.clone().find(is_free).or(places.last())?;
-                *self.by_beginning.get_mut(free)? = u16::try_from(new).ok()?;
+                *self.by_beginning.get_mut(free)? = new;
                 segment.hash = half;
             }
             None => {
-                segment.next_short = self.segments.get(parent as usize)?.short;
-                let next = |child: &u32| self.segments.get(*child as usize).map(|child| child.next_short);
+                segment.next_short = self.segments.get(usize::from(parent))?.short;
+                let next = |child: &Place| self.segments.get(usize::from(*child)).map(|child| child.next_short);
                 let others = std::iter::successors(Some(segment.next_short), next);
                 if others.take_while(|child| *child != NONE).count() >= TRIES {
                     segment.next_short = NONE;
                 }
-                self.segments.get_mut(parent as usize)?.short = new;
+                self.segments.get_mut(usize::from(parent))?.short = new;
             }
         }
         for (to, (behind, text)) in segment.stretches.iter_mut().zip(stretches) {
@@ -450,18 +477,37 @@ impl Alike {
 }
 
 /// A template that is still to be made.
-const UNKNOWN: u32 = u32::MAX;
+const UNKNOWN: Place = Place::MAX;
+
+/// The segment with which each path begins.
+const ROOT: Place = 0;
+
+impl Hole {
+    /// Whether a segment ends with it. What is before and behind these goes together in few ways of many: a session
+    /// calls itself or through a service, then one of few operations.
+    fn ends_segment(self) -> bool {
+        matches!(self, Hole::Began | Hole::Time | Hole::Id | Hole::End)
+    }
+}
 
 impl Segment {
-    fn new(parent: u32, likely: u32) -> Segment {
-        let stretches = [Stretch { from: 0, length: 0, behind: Hole::End }; STRETCHES];
-        Segment { stretches, number: 0, parent, hash: 0, likely, short: NONE, next_short: NONE }
+    fn new(parent: Place) -> Segment {
+        Segment {
+            stretches: [Stretch { from: 0, length: 0, behind: Hole::End }; STRETCHES],
+            hash: 0,
+            likely: [NONE; LIKELY],
+            parent,
+            short: NONE,
+            next_short: NONE,
+            template: UNKNOWN,
+            number: 0,
+        }
     }
 }
 
 /// Where a segment may stand among `number` places, and half of its hash to tell it by.
 #[inline(always)]
-fn places(parent: u32, beginning: &[u8], number: usize) -> (u32, impl Iterator<Item = usize> + Clone) {
+fn places(parent: Place, beginning: &[u8], number: usize) -> (u32, impl Iterator<Item = usize> + Clone) {
     let hash = hash(parent, beginning);
     let mask = number.wrapping_sub(1);
     ((hash >> 32) as u32, (0..TRIES).map(move |n| (hash as usize).wrapping_add(n) & mask))
@@ -470,7 +516,7 @@ fn places(parent: u32, beginning: &[u8], number: usize) -> (u32, impl Iterator<I
 /// A number that is seldom the same for others. It is made for each record, and need be no better than that: what it
 /// finds is compared.
 #[inline(always)]
-fn hash(parent: u32, beginning: &[u8]) -> u64 {
+fn hash(parent: Place, beginning: &[u8]) -> u64 {
     const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
     let mut hash = u64::from(parent).wrapping_mul(ODD[0]);
     for words in beginning.as_chunks::<8>().0.as_chunks::<2>().0 {
@@ -491,7 +537,7 @@ fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>
         (Hole::SharedId, top.shared_id),
         (Hole::Unread, top.request_id),
         (Hole::AccessKey, caller.identity.access_key),
-        (Hole::Unread, caller.attributes.creation_date),
+        (Hole::Began, caller.attributes.creation_date),
     ];
     if [request.source_context, request.destination_context].iter().all(|context| *context == Value::NULL) {
         for (value, tells) in context::values(request.context)? {
@@ -509,7 +555,7 @@ fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>
             let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;
             let text = string(value).ok()?;
             let needed = matches!(hole, Hole::Time | Hole::Id | Hole::Named | Hole::Resource(_));
-            let is_used = hole != Hole::Unread;
+            let is_used = !matches!(hole, Hole::Unread | Hole::Began);
             if needed && text.is_none() || is_used && text.as_ref().is_some_and(|text| text.len() > LONGEST) {
                 return None;
             }

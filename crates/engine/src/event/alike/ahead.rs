@@ -4,19 +4,19 @@
 //! comparing; asked for early it comes while something else is done. Nothing rests on it: what is likely is compared in
 //! full, and if it is not there, the rest is looked for as before.
 
-use super::{Alike, Hole, NONE, Segment, WINDOWS, places};
+use super::{Alike, Hole, NONE, Place, ROOT, Segment, WINDOWS, places};
 use crate::trail::prefetch;
 
 impl Alike {
     /// The segment that a record most likely begins with, of which memory is asked for.
-    pub(super) fn beginning(&self, record: &[u8]) -> u32 {
+    pub(super) fn beginning(&self, record: &[u8]) -> Place {
         for window in WINDOWS {
             let Some(beginning) = record.get(..window) else { continue };
-            let (half, places) = places(0, beginning, self.by_beginning.len());
+            let (half, places) = places(ROOT, beginning, self.by_beginning.len());
             for place in places {
-                let Some(child) = self.by_beginning.get(place).copied().map(u32::from) else { break };
-                let Some(known) = self.segments.get(child as usize).filter(|_| child != NONE) else { break };
-                if known.hash == half && known.parent == 0 {
+                let Some(child) = self.by_beginning.get(place).copied() else { break };
+                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else { break };
+                if known.hash == half && known.parent == ROOT {
                     self.prefetch(known);
                     return child;
                 }
@@ -28,7 +28,7 @@ impl Alike {
     /// Asks for the memory of a segment's texts and of what most likely follows it.
     #[inline(always)]
     fn prefetch(&self, segment: &Segment) {
-        for stretch in segment.stretches.iter().take(segment.number as usize) {
+        for stretch in segment.stretches.iter().take(usize::from(segment.number)) {
             prefetch(self.texts.bytes(stretch));
         }
         self.prefetch_behind(segment);
@@ -37,13 +37,14 @@ impl Alike {
     /// Asks for the memory of what most likely follows a segment: the next one, or the template.
     #[inline(always)]
     pub(super) fn prefetch_behind(&self, segment: &Segment) {
-        let likely = segment.likely as usize;
-        let last = segment.stretches.get((segment.number as usize).wrapping_sub(1));
+        let last = segment.stretches.get(usize::from(segment.number).wrapping_sub(1));
         if last.is_some_and(|last| last.behind == Hole::End) {
-            self.templates.get(likely).inspect(|template| prefetch(*template));
-            self.commons.get(likely).inspect(|common| prefetch(*common));
+            let template = usize::from(segment.template);
+            self.templates.get(template).inspect(|template| prefetch(*template));
+            self.commons.get(template).inspect(|common| prefetch(*common));
         } else {
-            self.segments.get(likely).inspect(|segment| prefetch(*segment));
+            let [likely, ..] = segment.likely;
+            self.segments.get(usize::from(likely)).inspect(|segment| prefetch(*segment));
         }
     }
 }
