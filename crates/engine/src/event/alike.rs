@@ -300,7 +300,9 @@ impl Alike {
             let (half, places) = places(parent, beginning, self.by_beginning.len());
             for place in places {
                 let child = *self.by_beginning.get(place)?;
-                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else { break };
+                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else {
+                    break;
+                };
                 if known.hash == half && known.parent == parent {
                     if let Some(end) = self.compare(child, record, at, filled) {
                         return Some((child, end));
@@ -458,7 +460,8 @@ impl Alike {
             }
             None => {
                 segment.next_short = self.segments.get(usize::from(parent))?.short;
-                let next = |child: &Place| self.segments.get(usize::from(*child)).map(|child| child.next_short);
+                let next =
+                    |child: &Place| self.segments.get(usize::from(*child)).map(|child| child.next_short);
                 let others = std::iter::successors(Some(segment.next_short), next);
                 if others.take_while(|child| *child != NONE).count() >= TRIES {
                     segment.next_short = NONE;
@@ -549,7 +552,7 @@ fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>
             all.push((hole, value));
         }
     }
-    let mut holes = Vec::new();
+    let mut holes = Vec::with_capacity(all.len() + 1);
     for (hole, value) in all {
         if value.kind() == Kind::String {
             let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;

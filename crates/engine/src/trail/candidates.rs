@@ -38,7 +38,7 @@ pub(super) struct Suggestion {
 }
 
 /// The word of which the byte at `at` is the one that the scan looks for: the second of `kms`, the ninth of
-/// `cloudtrail`, the first of `Insight`, the `N` of `"eventName"`.
+/// `cloudtrail`, the first of `Insight`, the `v` of `"eventName"`.
 #[inline]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
     let [kms, cloudtrail] = WATCHED_SOURCES;
@@ -49,7 +49,7 @@ pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
         Some(b'm') if stands(kms.as_bytes(), 1) => Some(Word::Watched),
         Some(b'i') if stands(cloudtrail.as_bytes(), 8) => Some(Word::Watched),
         Some(b'I') if stands(INSIGHT, 0) => Some(Word::Insight),
-        Some(b'N') if stands(EVENT_NAME, 6) && names_watched(bytes.get(at + 5..).unwrap_or_default()) => {
+        Some(b'v') if stands(EVENT_NAME, 2) && names_watched(bytes.get(at + 9..).unwrap_or_default()) => {
             Some(Word::Watched)
         }
         _ => None,

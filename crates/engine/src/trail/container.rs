@@ -333,7 +333,12 @@ enum Follows {
 }
 
 /// What `behind`, the bytes after an item, begin with, and how many of them belong to the separator.
+#[inline]
 fn what_follows(behind: &[u8]) -> (usize, Follows) {
+    // As CloudTrail writes it.
+    if let [b',', b'{', b'"', ..] = behind {
+        return (1, Follows::Item);
+    }
     let next = |from: usize| {
         let bytes = behind.get(from..).unwrap_or_default();
         let n = bytes.iter().position(|byte| !is_space(*byte))?;

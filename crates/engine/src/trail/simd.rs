@@ -22,7 +22,7 @@ pub(super) struct Masks {
     /// Whether any byte is below 0x20.
     pub(super) control: bool,
     /// Places where one of the words of [`super::candidates::word_at`] may stand: `m` or `i` two bytes before
-    /// a full stop (`kms.`, `cloudtrail.`), `I` four bytes before `g` (`Insight`), and `N` two bytes before `m`
+    /// a full stop (`kms.`, `cloudtrail.`), `I` four bytes before `g` (`Insight`), and `v` four bytes before `N`
     /// (`eventName`).
     pub(super) word: u64,
 }
@@ -162,7 +162,7 @@ pub(super) mod scalar {
         };
         let word = block.windows(5).take(BLOCK).rev().fold(0, |mask, bytes| {
             let may =
-                matches!(bytes, [b'm' | b'i', _, b'.', ..] | [b'I', _, _, _, b'g'] | [b'N', _, b'm', ..]);
+                matches!(bytes, [b'm' | b'i', _, b'.', ..] | [b'I', _, _, _, b'g'] | [b'v', _, _, _, b'N']);
             (mask << 1) | u64::from(may)
         });
         Masks {
@@ -291,16 +291,24 @@ mod x86 {
         let space = _mm512_set1_epi8(0x20);
         // Bit 5 is all that tells `{` from `[` and `}` from `]`.
         let folded = _mm512_or_si512(bytes, space);
-        let source = (is(bytes, b'm') | is(bytes, b'i')) & is(second, b'.');
-        let insight = is(bytes, b'I') & is(fourth, b'g');
-        let name = is(bytes, b'N') & is(second, b'm');
+        // Zero where a word may stand: making a mask of each comparison would cost more than comparing.
+        let all = |byte: u8| _mm512_set1_epi8(byte as i8);
+        // Bit 2 is all that tells `i` from `m`. (a | b) ^ c, then a | (b ^ c).
+        let before_dot = _mm512_ternarylogic_epi32::<0x56>(bytes, all(4), all(b'm'));
+        let pair = |first: __m512i, other: __m512i, byte: u8| {
+            _mm512_ternarylogic_epi32::<0xf6>(first, other, all(byte))
+        };
+        let source = pair(before_dot, second, b'.');
+        let insight = pair(_mm512_xor_si512(bytes, all(b'I')), fourth, b'g');
+        let name = pair(_mm512_xor_si512(bytes, all(b'v')), fourth, b'N');
+        let words = _mm512_min_epu8(source, _mm512_min_epu8(insight, name));
         Masks {
             quote: is(bytes, b'"'),
             backslash: is(bytes, b'\\'),
             open: is(folded, b'{'),
             close: is(folded, b'}'),
             control: _mm512_cmplt_epu8_mask(bytes, space) != 0,
-            word: source | insight | name,
+            word: _mm512_testn_epi8_mask(words, words),
         }
     }
 
@@ -326,10 +334,11 @@ mod x86 {
         let printable = _mm256_cmpeq_epi8(_mm256_max_epu8(least, fold), least);
         let words = |bytes: __m256i, second: __m256i, fourth: __m256i| {
             let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
-            let source =
-                _mm256_and_si256(_mm256_or_si256(is(bytes, b'm'), is(bytes, b'i')), is(second, b'.'));
+            // Bit 2 is all that tells `i` from `m`.
+            let before_dot = is(_mm256_or_si256(bytes, _mm256_set1_epi8(4)), b'm');
+            let source = _mm256_and_si256(before_dot, is(second, b'.'));
             let insight = _mm256_and_si256(is(bytes, b'I'), is(fourth, b'g'));
-            let name = _mm256_and_si256(is(bytes, b'N'), is(second, b'm'));
+            let name = _mm256_and_si256(is(bytes, b'v'), is(fourth, b'N'));
             _mm256_or_si256(_mm256_or_si256(source, insight), name)
         };
         let low_words = words(low, load(2), load(4));
@@ -401,7 +410,7 @@ mod x86 {
                 let is = |at: usize, byte: u8| _mm_cmpeq_epi8(load(at), _mm_set1_epi8(byte as i8));
                 let source = _mm_and_si128(_mm_or_si128(is(at, b'm'), is(at, b'i')), is(at + 2, b'.'));
                 let insight = _mm_and_si128(is(at, b'I'), is(at + 4, b'g'));
-                let name = _mm_and_si128(is(at, b'N'), is(at + 2, b'm'));
+                let name = _mm_and_si128(is(at, b'v'), is(at + 4, b'N'));
                 let word = _mm_or_si128(_mm_or_si128(source, insight), name);
                 u64::from(_mm_movemask_epi8(word) as u32) << at
             };
@@ -469,7 +478,7 @@ mod arm {
                 let source =
                     vandq_u8(vorrq_u8(is(load(at), b'm'), is(load(at), b'i')), is(load(at + 2), b'.'));
                 let insight = vandq_u8(is(load(at), b'I'), is(load(at + 4), b'g'));
-                let name = vandq_u8(is(load(at), b'N'), is(load(at + 2), b'm'));
+                let name = vandq_u8(is(load(at), b'v'), is(load(at + 4), b'N'));
                 vorrq_u8(vorrq_u8(source, insight), name)
             });
             let folded = parts.map(|part| vorrq_u8(part, fold));

@@ -488,7 +488,7 @@ mod tests {
             for byte in &mut bytes {
                 // Half of the bytes are ones that matter, or near them.
                 if *byte < 128 {
-                    *byte = b"\"\\{}[]\x1f\x20\x5a\x5e\x7cmi.Ig"[usize::from(*byte % 16)];
+                    *byte = b"\"\\{}[]\x1f\x20\x5a\x5e\x7cmi.IgvN"[usize::from(*byte % 18)];
                 }
             }
             for masks in simd::all_masks(&bytes) {

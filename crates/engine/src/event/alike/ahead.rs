@@ -15,7 +15,9 @@ impl Alike {
             let (half, places) = places(ROOT, beginning, self.by_beginning.len());
             for place in places {
                 let Some(child) = self.by_beginning.get(place).copied() else { break };
-                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else { break };
+                let Some(known) = self.segments.get(usize::from(child)).filter(|_| child != NONE) else {
+                    break;
+                };
                 if known.hash == half && known.parent == ROOT {
                     self.prefetch(known);
                     return child;
