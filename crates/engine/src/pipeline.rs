@@ -169,7 +169,7 @@ impl Watch {
         let waiting = &mut self.waiting;
         let hours = outcome.events.iter().map(|mark| mark.hour);
         waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
-        waiting.groups.append(&outcome.delta);
+        waiting.groups.append(outcome.delta);
         if waiting.groups.bytes() > Waiting::BYTES {
             self.settle();
         }

@@ -74,7 +74,7 @@ pub struct Closed {
     /// How long the entity had been known.
     pub age: Age,
     /// Whether the entity keeps to a schedule, as jobs do ([`super::rate::Profile::keeps_schedule`]); not looked at where no
-    /// count is unusual.
+    /// count is unusual, or the entity is new or can be no job.
     pub keeps_schedule: bool,
 }
 
@@ -116,8 +116,9 @@ impl Baseline {
         self.series().any(|(_, series)| series.profile().is_some_and(Profile::keeps_schedule))
     }
 
-    /// Judges and closes `hour`. Hours are closed in ascending order.
-    pub fn close(&mut self, hour: i64, which: Which) -> Vec<Closed> {
+    /// Judges and closes `hour` of an entity of which a schedule would make a job if it `may_be_job`. Hours are closed in
+    /// ascending order.
+    pub fn close(&mut self, hour: i64, which: Which, may_be_job: bool) -> Vec<Closed> {
         let first = self.first.unwrap_or(hour).min(hour);
         let age = Age { hours: hour - first, active_hours: self.active_hours };
         let mut all = Vec::with_capacity(self.series.len());
@@ -151,7 +152,7 @@ impl Baseline {
                 .chain(one.share.map(|share| share.calibrated))
                 .any(|calibrated| calibrated >= Peak::LEAST)
         };
-        if all.iter().any(is_unusual) && self.keeps_schedule() {
+        if may_be_job && !age.is_new() && all.iter().any(is_unusual) && self.keeps_schedule() {
             all.iter_mut().for_each(|one| one.keeps_schedule = true);
         }
         if !all.is_empty() {

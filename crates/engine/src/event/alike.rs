@@ -24,12 +24,13 @@
 use super::context::{self, Tells};
 use super::fields::string;
 use super::members::Known;
-use super::{Details, Event, Pattern, ResourceKind};
+use super::{Details, Event, OwnedPattern, Pattern, ResourceKind};
 use crate::estate::Estate;
 use crate::json::{Kind, Value};
 use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands in a hole.
@@ -89,8 +90,8 @@ pub(crate) struct Latest {
 /// What else they have in common: needed for the first of a group.
 #[derive(Debug)]
 struct Common {
-    pattern: Pattern,
-    pattern_text: Range,
+    pattern: Arc<OwnedPattern>,
+    /// Its hash.
     hash: u64,
     details: Details,
     details_text: Range,
@@ -113,14 +114,20 @@ pub(crate) struct Found<'s, 'a> {
 }
 
 impl<'s> Found<'s, '_> {
-    /// The pattern, with its texts.
-    pub(crate) fn pattern(&self) -> (&'s Pattern, &'s str) {
-        (&self.common.pattern, self.texts.get(self.common.pattern_text))
+    /// The pattern.
+    pub(crate) fn pattern(&self) -> &'s Arc<OwnedPattern> {
+        &self.common.pattern
     }
 
     /// Hash of the pattern.
     pub(crate) fn hash(&self) -> u64 {
         self.common.hash
+    }
+
+    /// The account in whose log it stands, and its Region.
+    pub(crate) fn place(&self) -> (&'s str, &'s str) {
+        let (pattern, text) = self.common.pattern.parts();
+        pattern.place(text)
     }
 
     /// Whether the key is one whose use is counted.
@@ -144,6 +151,10 @@ pub(super) struct Alike {
     templates: Vec<Template>,
     /// Of the templates, one by one.
     commons: Vec<Common>,
+    /// The one that came last, for each of some hashes.
+    patterns: Vec<Option<Arc<OwnedPattern>>>,
+    /// Bytes of the patterns that were made.
+    pattern_bytes: usize,
     texts: Texts,
     hour: LatestHour,
     /// The segment that the next record most likely begins with.
@@ -214,6 +225,8 @@ impl Alike {
     const SEGMENTS: usize = if cfg!(test) { 1 << 10 } else { 16 << 10 };
     /// Bytes of text that are kept.
     const TEXT: usize = 4 << 20;
+    /// Patterns that are told apart by their hash; a power of two.
+    const PATTERNS: usize = 4 << 10;
     /// Longest record that is kept, in bytes.
     const LONGEST: usize = 8 << 10;
 
@@ -402,12 +415,30 @@ impl Alike {
     fn common(&mut self, event: &Event<'_>) -> Option<Common> {
         let mut text = String::with_capacity(LONGEST);
         let pattern = Pattern::of(event, &mut text)?;
-        let (hash, pattern_text) = (pattern.hash(&text), self.texts.keep(&text));
+        let pattern = self.pattern(pattern, &text);
         text.clear();
         let details = Details::without_access_key(event, &mut text)?;
         let details_text = self.texts.keep(&text);
         let key_counts = States::counts_key(event, &self.judged_by);
-        Some(Common { pattern, pattern_text, hash, details, details_text, key_counts })
+        Some(Common { hash: pattern.hash(), pattern, details, details_text, key_counts })
+    }
+
+    /// The pattern, as it is kept.
+    fn pattern(&mut self, pattern: Pattern, text: &str) -> Arc<OwnedPattern> {
+        if self.patterns.is_empty() {
+            self.patterns = vec![None; Self::PATTERNS];
+        }
+        let new = OwnedPattern::new(pattern, text);
+        let Some(place) = self.patterns.get_mut(new.hash() as usize & (Self::PATTERNS - 1)) else {
+            return Arc::new(new);
+        };
+        match place {
+            Some(known) if **known == new => known.clone(),
+            _ => {
+                self.pattern_bytes += new.bytes();
+                place.insert(Arc::new(new)).clone()
+            }
+        }
     }
 
     #[cfg(test)]
@@ -417,7 +448,9 @@ impl Alike {
 
     /// Whether there is room for one record more; if there has not been for long, it is made.
     fn has_room(&mut self) -> bool {
-        if self.segments.len() + 3 > Self::SEGMENTS || self.texts.text.len() >= Self::TEXT {
+        if self.segments.len() + 3 > Self::SEGMENTS
+            || self.texts.text.len() + self.pattern_bytes >= Self::TEXT
+        {
             self.unknown += 1;
             // Taking up what never comes again would cost half as much as reading it.
             let is_worth_it = self.served > 2 * self.templates.len();

@@ -3,8 +3,8 @@
 //! A log is full of events that differ in nothing that States look at but their id, their time, the resource behind
 //! them, and who exactly it was: session, credentials, address, user agent. These last are the [`Details`], of which
 //! States keep those of the first event alone; the rest is the [`Pattern`]. The texts of both stand one after the
-//! other in a text that somebody else holds: to compare two patterns is to compare two texts, and to keep one
-//! allocates nothing.
+//! other in one text: to compare two patterns is to compare two texts, and to keep one is to copy one. Those that come
+//! again and again are kept once ([`OwnedPattern`]), and are the same if they are in the same place.
 
 use super::network::Protection;
 use super::operation::Operation;
@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The common part of events that repeat; [`Pattern::of`] says where its texts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,47 @@ pub(crate) struct Pattern {
     network: Option<IpAddr>,
     protection: Protection,
     lengths: [u16; 12],
+}
+
+/// A pattern with its texts: held once by all groups of its events, of whatever hour and object.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OwnedPattern {
+    pattern: Pattern,
+    text: Box<str>,
+    /// [`Pattern::hash`].
+    hash: u64,
+}
+
+impl OwnedPattern {
+    pub(crate) fn new(pattern: Pattern, text: &str) -> OwnedPattern {
+        OwnedPattern { pattern, text: text.into(), hash: pattern.hash(text) }
+    }
+
+    /// The pattern, and its texts.
+    pub(crate) fn parts(&self) -> (&Pattern, &str) {
+        (&self.pattern, &self.text)
+    }
+
+    /// A number that is the same for equal patterns, and seldom for others.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Whether it is `pattern` with these texts.
+    pub(crate) fn is(&self, pattern: &Pattern, text: &str) -> bool {
+        self.pattern == *pattern && *self.text == *text
+    }
+
+    /// Whether two are equal; those that are one are not looked at.
+    #[inline]
+    pub(crate) fn same(one: &Arc<OwnedPattern>, other: &Arc<OwnedPattern>) -> bool {
+        Arc::ptr_eq(one, other) || one.hash == other.hash && one.is(&other.pattern, &other.text)
+    }
+
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
 }
 
 /// Who exactly called, and from where; [`Details::of`] says where its texts stand.

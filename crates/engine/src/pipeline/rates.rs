@@ -266,7 +266,7 @@ fn close_noting(
                         );
                         shown.push((entity.hash(), values));
                     }
-                    let closed = state.baseline.close(hour, history.which(entity));
+                    let closed = state.baseline.close(hour, history.which(entity), entity.may_be_job());
                     for closed in &closed {
                         history.note(entity, closed, hour);
                         judge.take(entity, entity, closed, &closed.hour);
@@ -286,7 +286,7 @@ fn close_noting(
                         let is_critical = critical.0.contains(arn);
                         judge_new_users(entity, hour, &closed, is_critical, (judge, history));
                     }
-                    let closed = state.baseline.close(hour, history.which(entity));
+                    let closed = state.baseline.close(hour, history.which(entity), false);
                     let users =
                         if closed.is_empty() { Users::default() } else { Users::of(&state.users, &done) };
                     for closed in closed {

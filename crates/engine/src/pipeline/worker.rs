@@ -231,8 +231,7 @@ impl ObjectOutcome {
         filter: &Filter,
         patterns: &mut Patterns,
     ) -> Option<()> {
-        let place = || found.pattern().0.place(found.pattern().1);
-        if !filter.passes(found.time, place) {
+        if !filter.passes(found.time, || found.place()) {
             self.newest = self.newest.max(Some(found.time));
             self.skip(SkipReason::Filtered);
             return Some(());
@@ -243,8 +242,7 @@ impl ObjectOutcome {
         self.delta.observe_alike(&mut found, act, patterns)?;
         self.mark(found.time, id, found.template.account, true);
         if found.template.latest.run != run {
-            let (account, _) = found.pattern().0.place(found.pattern().1);
-            self.note_account(account);
+            self.note_account(found.place().0);
         }
         Some(())
     }

@@ -14,13 +14,14 @@ use super::act::ActKind;
 use super::{States, once};
 use crate::baseline::kept::Kept;
 use crate::estate::Estate;
-use crate::event::{Details, Event, Found, Latest, Pattern, ResourceKind};
+use crate::event::{Details, Event, Found, Latest, OwnedPattern, Pattern, ResourceKind};
 use crate::time::Timestamp;
 pub(crate) use joined::Opened;
 use joined::each_group;
 pub use places::Patterns;
 use places::Places;
 use std::ops::Range;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What one object adds to States.
@@ -30,8 +31,10 @@ pub struct Delta {
     states: States,
     groups: Vec<Group>,
     rows: Vec<Row>,
-    /// Texts of patterns, details, ids and resources, one after the other.
+    /// Texts of details, ids and resources, one after the other.
     text: String,
+    /// Bytes of the patterns of all groups.
+    pattern_bytes: usize,
     /// The number of the groups among those that a [`Patterns`] has helped to find; 0 before the first.
     run: u64,
 }
@@ -39,9 +42,9 @@ pub struct Delta {
 /// Events of one pattern in one hour.
 #[derive(Clone, Debug)]
 struct Group {
+    /// By pattern and hour.
     hash: u64,
-    pattern: Pattern,
-    pattern_text: Range<u32>,
+    pattern: Arc<OwnedPattern>,
     hour: i64,
     /// Whether the ids are UUIDs: all of them or none, so that the first by time and id is the first in any order of
     /// ids that is kept.
@@ -67,20 +70,18 @@ struct Row {
     group: u32,
 }
 
-/// What tells the group of an event.
-struct Sort<'p> {
-    pattern: &'p Pattern,
-    /// The texts of the pattern.
-    text: &'p str,
-    /// Hash of the pattern.
+/// What tells the group of an event beside its pattern.
+#[derive(Clone, Copy)]
+struct Sort {
+    /// By pattern and hour: seldom the same for others.
     hash: u64,
     hour: i64,
     uuids: bool,
 }
 
-impl Sort<'_> {
-    fn hash(&self) -> u64 {
-        self.hash ^ (self.hour as u64).rotate_left(32)
+impl Sort {
+    fn new(pattern_hash: u64, hour: i64, uuids: bool) -> Sort {
+        Sort { hash: pattern_hash ^ (hour as u64).rotate_left(32), hour, uuids }
     }
 }
 
@@ -132,7 +133,7 @@ impl Delta {
     const GROUPS: usize = 2_048;
     /// Events that wait, of about 100 bytes.
     const EVENTS: usize = 32_768;
-    /// Text that waits, in bytes: a group has some 400, an event some 100.
+    /// Text that waits, in bytes: a group has some 150 and its pattern 300, an event some 100.
     const TEXT: usize = 4 << 20;
     /// Longest id of an act or a resource in a group, in bytes.
     const LONGEST: usize = 512;
@@ -161,12 +162,13 @@ impl Delta {
         patterns.text.clear();
         let pattern = Pattern::of(event, &mut patterns.text)?;
         let text = std::mem::take(&mut patterns.text);
-        let sort = Sort { hash: pattern.hash(&text), pattern: &pattern, text: &text, hour, uuids };
-        let number = self.number(&sort, patterns);
+        let sort = Sort::new(pattern.hash(&text), hour, uuids);
+        let number = self.number(sort, |known| known.is(&pattern, &text), patterns);
+        let pattern = || Arc::new(OwnedPattern::new(pattern, &text));
         let resource = resource.map(|resource| (resource.kind, resource.id.as_ref()));
         let one = One { time: event.time, act: xxh3_64(id.as_bytes()), id, resource };
         let counts = || States::counts_key(event, estate);
-        let put = self.put(number, &one, || sort, counts, |text| Details::of(event, text));
+        let put = self.put(number, &one, sort, pattern, counts, |text| Details::of(event, text));
         patterns.text = text;
         put.map(|_| ())
     }
@@ -182,12 +184,8 @@ impl Delta {
         self.make_room(patterns);
         let (id, time, hour) = (found.shared_id.unwrap_or(found.id), found.time, found.time.hour());
         let uuids = once::is_uuid(id);
-        // What is needed for a new group alone has left the cache, and is not touched before.
-        let sort = || {
-            let (pattern, text) = found.pattern();
-            Sort { hash: found.hash(), pattern, text, hour, uuids }
-        };
         let one = One { time, act, id, resource: found.resource };
+        let sort = Sort::new(found.hash(), hour, uuids);
         let mut latest = Latest { run: self.run, hour, uuids, ..found.template.latest };
         if found.template.latest == latest {
             if time > latest.first {
@@ -195,13 +193,15 @@ impl Delta {
                 return Some(());
             }
         } else {
-            latest.group = self.number(&sort(), patterns);
+            let is_it = |known: &Arc<_>| OwnedPattern::same(known, found.pattern());
+            latest.group = self.number(sort, is_it, patterns);
         }
         let details = |to: &mut String| {
             let (details, text) = found.details();
             details.and_access_key(text, found.access_key, to)
         };
-        latest.first = self.put(latest.group, &one, sort, || found.key_counts(), details)?;
+        let (pattern, counts) = (|| found.pattern().clone(), || found.key_counts());
+        latest.first = self.put(latest.group, &one, sort, pattern, counts, details)?;
         found.template.latest = latest;
         Some(())
     }
@@ -210,7 +210,7 @@ impl Delta {
     fn make_room(&mut self, patterns: &mut Patterns) {
         if self.groups.len() >= Self::GROUPS
             || self.rows.len() >= Self::EVENTS
-            || self.text.len() >= Self::TEXT
+            || self.text.len() + self.pattern_bytes >= Self::TEXT
         {
             self.settle();
         }
@@ -223,39 +223,37 @@ impl Delta {
         }
     }
 
-    /// The number of the group of a sort: a known one, or the next.
-    fn number(&self, sort: &Sort<'_>, patterns: &mut Patterns) -> u32 {
-        patterns.places.find(sort.hash(), self.run, self.groups.len() as u32, |number| {
+    /// The number of the group of a sort whose pattern `is_it`: a known one, or the next.
+    fn number(&self, sort: Sort, is_it: impl Fn(&Arc<OwnedPattern>) -> bool, patterns: &mut Patterns) -> u32 {
+        patterns.places.find(sort.hash, self.run, self.groups.len() as u32, |number| {
             self.groups.get(number as usize).is_some_and(|group| {
-                group.pattern == *sort.pattern
-                    && group.hour == sort.hour
-                    && group.uuids == sort.uuids
-                    && self.texts(&group.pattern_text) == sort.text
+                group.hour == sort.hour && group.uuids == sort.uuids && is_it(&group.pattern)
             })
         })
     }
 
-    /// Puts an event into the group with this number, which is new if it is the next one. `counts` tells whether its key
-    /// counts, `details` puts the texts of its details behind a text. Gives the time of the first event of the group.
+    /// Puts an event into the group with this number, which is new if it is the next one. `pattern` gives its pattern,
+    /// `counts` tells whether its key counts, `details` puts the texts of its details behind a text. Gives the time of the
+    /// first event of the group.
     #[inline(always)]
-    fn put<'s>(
+    fn put(
         &mut self,
         number: u32,
         one: &One<'_>,
-        sort: impl FnOnce() -> Sort<'s>,
+        sort: Sort,
+        pattern: impl FnOnce() -> Arc<OwnedPattern>,
         counts: impl FnOnce() -> bool,
         details: impl FnOnce(&mut String) -> Option<Details>,
     ) -> Option<Timestamp> {
         let at = self.rows.len() as u32;
         let mut first_time = one.time;
         if number as usize == self.groups.len() {
-            let sort = sort();
-            let pattern_text = self.keep(sort.text);
             let (details, details_text) = self.keep_details(details)?;
+            let pattern = pattern();
+            self.pattern_bytes += pattern.bytes();
             self.groups.push(Group {
-                hash: sort.hash(),
-                pattern: *sort.pattern,
-                pattern_text,
+                hash: sort.hash,
+                pattern,
                 hour: sort.hour,
                 uuids: sort.uuids,
                 key_counts: counts(),
@@ -340,9 +338,10 @@ impl Delta {
         }
         let taken = Delta {
             states: std::mem::take(&mut self.states),
-            groups: self.groups.clone(),
+            groups: self.groups.drain(..).collect(),
             rows: self.rows.clone(),
             text: self.text.clone(),
+            pattern_bytes: self.pattern_bytes,
             run: 0,
         };
         self.clear();
@@ -354,20 +353,20 @@ impl Delta {
         self.groups.clear();
         self.rows.clear();
         self.text.clear();
+        self.pattern_bytes = 0;
         self.run = 0;
     }
 
     /// Puts the groups of `other` behind its own.
     ///
     /// Copying them is quicker than keeping many Deltas: one place in memory is filled and used again and again.
-    pub(crate) fn append(&mut self, other: &Delta) {
+    pub(crate) fn append(&mut self, other: Delta) {
         let (text, row, group) = (self.text.len() as u32, self.rows.len() as u32, self.groups.len() as u32);
         let moved = |range: &Range<u32>| range.start + text..range.end + text;
-        self.groups.extend(other.groups.iter().map(|one| Group {
-            pattern_text: moved(&one.pattern_text),
+        self.groups.extend(other.groups.into_iter().map(|one| Group {
             details_text: moved(&one.details_text),
             first: one.first + row,
-            ..*one
+            ..one
         }));
         self.rows.extend(other.rows.iter().map(|one| Row {
             id: moved(&one.id),
@@ -376,6 +375,7 @@ impl Delta {
             ..*one
         }));
         self.text.push_str(&other.text);
+        self.pattern_bytes += other.pattern_bytes;
     }
 
     fn occurrence(&self, row: &Row) -> Occurrence<'_> {
@@ -385,7 +385,8 @@ impl Delta {
 
     /// Bytes of memory that groups take, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.groups.len() * size_of::<Group>() + self.rows.len() * size_of::<Row>() + self.text.len()
+        let (groups, rows) = (self.groups.len() * size_of::<Group>(), self.rows.len() * size_of::<Row>());
+        groups + rows + self.text.len() + self.pattern_bytes
     }
 
     /// Entities of which something is said that is in no group.

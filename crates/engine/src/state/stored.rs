@@ -228,7 +228,7 @@ mod tests {
         let mut states = some();
         let state = states.principals.get_mut(ROLE).unwrap();
         let hours = state.baseline.open_hours();
-        hours.iter().for_each(|hour| drop(state.baseline.close(*hour, Which::All)));
+        hours.iter().for_each(|hour| drop(state.baseline.close(*hour, Which::All, false)));
         assert!(state.baseline.series().any(|(_, series)| series.profile().is_some()));
         assert_eq!(restored(&states), states);
     }

@@ -39,7 +39,7 @@ pub(super) struct Suggestion {
 
 /// The word of which the byte at `at` is the one that the scan looks for: the second of `kms`, the ninth of
 /// `cloudtrail`, the first of `Insight`, the `v` of `"eventName"`.
-#[inline]
+#[inline(always)]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<Word> {
     let [kms, cloudtrail] = WATCHED_SOURCES;
     let stands = |word: &[u8], offset: usize| {

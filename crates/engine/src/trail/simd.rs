@@ -393,7 +393,7 @@ mod x86 {
 
     #[inline(always)]
     pub(super) fn masks_sse2(block: &[u8; READ]) -> Masks {
-        // SAFETY: SSE2 belongs to every x86-64; the loads lie within the 80 bytes and need no alignment.
+        // SAFETY: SSE2 belongs to every x86-64; the loads lie within the block and need no alignment.
         unsafe {
             let load = |at: usize| _mm_loadu_si128(block.as_ptr().add(at).cast::<__m128i>());
             let parts = [load(0), load(16), load(32), load(48)];
@@ -460,7 +460,7 @@ mod arm {
         /// The bit of each byte within its group of eight.
         const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
         // SAFETY: NEON belongs to every AArch64 that Rust's targets with `std` name; the loads lie within the
-        // 80 bytes of the block and the 16 of `BITS`, and need no alignment.
+        // bytes of the block and the 16 of `BITS`, and need no alignment.
         unsafe {
             let load = |at: usize| vld1q_u8(block.as_ptr().add(at));
             let parts = [load(0), load(16), load(32), load(48)];

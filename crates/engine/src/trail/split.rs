@@ -16,8 +16,8 @@ pub(super) const BLOCK: usize = 64;
 /// Bytes read for a block: those behind it tell whether a word begins in it.
 pub(super) const READ: usize = BLOCK + AROUND;
 
-/// Bytes before and behind a place that are looked at to tell a word that stands there.
-const AROUND: usize = 16;
+/// Bytes before and behind a place that are looked at to tell a word that stands there, and what call it names.
+const AROUND: usize = 32;
 
 /// Items handed back at most (and a few more) before the splitter pauses: what it has gone over is still in the nearest
 /// cache when they are read. It also bounds the memory for `{}{}{}...`.
@@ -328,6 +328,7 @@ fn escaped_bytes(backslash: u64, carry: &mut u64) -> u64 {
 }
 
 /// The words that do stand where `places` of the block at `from` say that one may.
+#[inline(always)]
 fn words(bytes: &[u8], from: usize, mut places: u64) -> Words {
     let mut words = Words::default();
     while places != 0 {

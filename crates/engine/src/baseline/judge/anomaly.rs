@@ -43,10 +43,12 @@ impl Entity {
 
     /// The class with which its counts are compared: a workload that keeps to a schedule is a job among jobs.
     pub fn class_among(&self, keeps_schedule: bool) -> &'static str {
-        match self.class() {
-            "principal" if keeps_schedule => "job",
-            class => class,
-        }
+        if keeps_schedule && self.may_be_job() { "job" } else { self.class() }
+    }
+
+    /// Whether it is a workload, of which a schedule makes a job.
+    pub fn may_be_job(&self) -> bool {
+        self.class() == "principal"
     }
 
     /// Whether it has hours of its own. A key has those of its users, and a service of AWS those of its customers.

@@ -404,7 +404,7 @@ fn a_template_holds_what_the_event_of_another_record_would_have() {
                 let (without, its_text) = found.details();
                 assert_eq!(without.and_access_key(its_text, found.access_key, &mut text), details);
                 assert_eq!(
-                    (found.pattern(), text),
+                    (found.pattern().parts(), text),
                     ((&pattern.unwrap(), pattern_text.as_str()), details_text)
                 );
                 assert_eq!((found.time, found.id), (time, id.as_str()));

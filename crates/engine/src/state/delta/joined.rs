@@ -2,7 +2,7 @@
 
 use super::{Delta, Group, Occurrence, Occurrences, Places};
 use crate::baseline::kept::Kept;
-use crate::event::{Event, Resource};
+use crate::event::{Event, OwnedPattern, Resource};
 use crate::json::Text;
 use crate::state::States;
 use crate::time::Timestamp;
@@ -28,8 +28,10 @@ pub(super) fn each_group(
     let all = in_groups(delta, &mut joined, &numbers);
     if join {
         // What is about one principal comes together: then its State is in the cache.
-        let principal =
-            |group: &Group| xxh3_64(group.pattern.principal(delta.texts(&group.pattern_text)).as_bytes());
+        let principal = |group: &Group| {
+            let (pattern, text) = group.pattern.parts();
+            xxh3_64(pattern.principal(text).as_bytes())
+        };
         joined.sort_by_cached_key(|one| principal(one.first));
     }
     for Joined { first: group, events } in joined {
@@ -37,7 +39,8 @@ pub(super) fn each_group(
         let Some((first, id)) = delta.order(group) else { continue };
         let last = all.iter().fold(first, |last, one| last.max(one.time));
         let details = (group.details, delta.texts(&group.details_text));
-        let mut event = group.pattern.event(delta.texts(&group.pattern_text), details, id, first);
+        let (pattern, text) = group.pattern.parts();
+        let mut event = pattern.event(text, details, id, first);
         // Measures look whether there is one; which it is, the occurrences tell.
         let resource = all.first().and_then(|one| one.resource);
         event.resource = resource.map(|behind| Resource { kind: behind.kind, id: Text::Borrowed(behind.id) });
@@ -104,14 +107,13 @@ impl Delta {
 
     /// Whether two groups are one: unless they tell two tales of their first act.
     fn joins(&self, group: &Group, other: &Group) -> bool {
-        let same = |text: fn(&Group) -> &Range<u32>| self.texts(text(group)) == self.texts(text(other));
-        group.pattern == other.pattern
-            && group.hour == other.hour
+        group.hour == other.hour
             && group.uuids == other.uuids
             && group.key_counts == other.key_counts
-            && same(|group| &group.pattern_text)
+            && OwnedPattern::same(&group.pattern, &other.pattern)
             && (self.order(group) != self.order(other)
-                || group.details == other.details && same(|group| &group.details_text))
+                || group.details == other.details
+                    && self.texts(&group.details_text) == self.texts(&other.details_text))
     }
 }
 

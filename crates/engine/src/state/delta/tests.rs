@@ -56,7 +56,7 @@ fn grouped(records: &[RecordBuilder], patterns: &mut Patterns) -> Delta {
 
 fn one_behind_the_other(deltas: &[Delta]) -> Delta {
     let mut all = Delta::default();
-    deltas.iter().for_each(|delta| all.append(delta));
+    deltas.iter().for_each(|delta| all.append(delta.clone()));
     all
 }
 
@@ -158,7 +158,9 @@ fn however_many_events_and_patterns_come_what_waits_is_bounded() {
             delta.observe(&event, &Estate::default(), &mut patterns);
             expected.observe(&event, &Estate::default());
             assert!(delta.groups.len() <= Delta::GROUPS && delta.rows.len() <= Delta::EVENTS);
-            assert!(delta.text.len() < Delta::TEXT + 20_000);
+            assert!(delta.text.len() + delta.pattern_bytes < Delta::TEXT + 20_000);
+            let held: usize = delta.groups.iter().map(|group| group.pattern.bytes()).sum();
+            assert_eq!(delta.pattern_bytes, held);
         }
     });
     assert_eq!(patterns.places.places.len(), Patterns::PLACES);
