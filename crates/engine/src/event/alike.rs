@@ -156,6 +156,9 @@ pub(super) struct Alike {
     /// Bytes of the patterns that were made.
     pattern_bytes: usize,
     texts: Texts,
+    /// For the holes and the texts of what is taken up: their memory serves again.
+    holes: Vec<(Hole, usize, usize)>,
+    text: String,
     hour: LatestHour,
     /// The segment that the next record most likely begins with.
     ahead: Place,
@@ -221,8 +224,8 @@ const LONGEST: usize = 512;
 const MOST_HOLES: usize = 16;
 
 impl Alike {
-    /// Segments that are kept: three for a record that shares none.
-    const SEGMENTS: usize = if cfg!(test) { 1 << 10 } else { 16 << 10 };
+    /// Segments that are kept: four for a record that shares none.
+    const SEGMENTS: usize = if cfg!(test) { 1 << 10 } else { 32 << 10 };
     /// Bytes of text that are kept.
     const TEXT: usize = 4 << 20;
     /// Patterns that are told apart by their hash; a power of two.
@@ -382,24 +385,10 @@ impl Alike {
         if record.len() > Self::LONGEST || !self.has_room() {
             return None;
         }
-        let mut holes = holes(record, known)?;
-        holes.push((Hole::End, record.len(), record.len()));
-        let (mut parent, mut at, mut from) = (ROOT, 0, 0);
-        let mut stretches = Vec::with_capacity(STRETCHES);
-        for (hole, to, behind) in holes {
-            stretches.push((hole, record.get(from..to)?));
-            from = behind;
-            if hole.ends_segment() || stretches.len() == STRETCHES {
-                parent = match self.child(parent, record, at, &mut Filled::default()) {
-                    Some((child, end)) => {
-                        Some(child).filter(|child| end == from && self.is(*child, &stretches))?
-                    }
-                    None => self.keep(parent, &stretches)?,
-                };
-                at = from;
-                stretches.clear();
-            }
-        }
+        let mut found = std::mem::take(&mut self.holes);
+        let parent = holes(record, known, &mut found).and_then(|()| self.path(record, &found));
+        self.holes = found;
+        let parent = parent?;
         let common = self.common(event)?;
         let number = Place::try_from(self.templates.len()).ok()?;
         let last = self.segments.get_mut(usize::from(parent))?;
@@ -412,13 +401,36 @@ impl Alike {
         Some(())
     }
 
+    /// The last segment of the path with these holes, which is made as far as it is not there.
+    fn path(&mut self, record: &str, holes: &[(Hole, usize, usize)]) -> Option<Place> {
+        let (mut parent, mut at, mut from) = (ROOT, 0, 0);
+        let (mut stretches, mut number) = ([(Hole::End, ""); STRETCHES], 0);
+        for (hole, to, behind) in holes {
+            *stretches.get_mut(number)? = (*hole, record.get(from..*to)?);
+            (from, number) = (*behind, number + 1);
+            if hole.ends_segment() || number == STRETCHES {
+                let stretches = stretches.get(..number)?;
+                parent = match self.child(parent, record, at, &mut Filled::default()) {
+                    Some((child, end)) => {
+                        Some(child).filter(|child| end == from && self.is(*child, stretches))?
+                    }
+                    None => self.keep(parent, stretches)?,
+                };
+                (at, number) = (from, 0);
+            }
+        }
+        Some(parent)
+    }
+
     fn common(&mut self, event: &Event<'_>) -> Option<Common> {
-        let mut text = String::with_capacity(LONGEST);
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
         let pattern = Pattern::of(event, &mut text)?;
         let pattern = self.pattern(pattern, &text);
         text.clear();
         let details = Details::without_access_key(event, &mut text)?;
         let details_text = self.texts.keep(&text);
+        self.text = text;
         let key_counts = States::counts_key(event, &self.judged_by);
         Some(Common { hash: pattern.hash(), pattern, details, details_text, key_counts })
     }
@@ -428,17 +440,17 @@ impl Alike {
         if self.patterns.is_empty() {
             self.patterns = vec![None; Self::PATTERNS];
         }
-        let new = OwnedPattern::new(pattern, text);
-        let Some(place) = self.patterns.get_mut(new.hash() as usize & (Self::PATTERNS - 1)) else {
-            return Arc::new(new);
-        };
-        match place {
-            Some(known) if **known == new => known.clone(),
-            _ => {
-                self.pattern_bytes += new.bytes();
-                place.insert(Arc::new(new)).clone()
-            }
+        let at = pattern.hash(text) as usize & (Self::PATTERNS - 1);
+        let known = self.patterns.get(at).and_then(Option::as_ref);
+        if let Some(known) = known.filter(|known| known.is(&pattern, text)) {
+            return known.clone();
         }
+        let new = Arc::new(OwnedPattern::new(pattern, text));
+        self.pattern_bytes += new.bytes();
+        if let Some(place) = self.patterns.get_mut(at) {
+            *place = Some(new.clone());
+        }
+        new
     }
 
     #[cfg(test)]
@@ -448,20 +460,20 @@ impl Alike {
 
     /// Whether there is room for one record more; if there has not been for long, it is made.
     fn has_room(&mut self) -> bool {
-        if self.segments.len() + 3 > Self::SEGMENTS
+        if self.segments.len() + 4 > Self::SEGMENTS
             || self.texts.text.len() + self.pattern_bytes >= Self::TEXT
         {
             self.unknown += 1;
             // Taking up what never comes again would cost half as much as reading it.
             let is_worth_it = self.served > 2 * self.templates.len();
-            if self.unknown < Self::SEGMENTS / 3 * if is_worth_it { 1 } else { 16 } {
+            if self.unknown < Self::SEGMENTS / 4 * if is_worth_it { 1 } else { 16 } {
                 return false;
             }
             *self = Alike { judged_by: std::mem::take(&mut self.judged_by), ..Alike::default() };
         }
         if self.segments.is_empty() {
             // Growing would copy them, and memory that is not touched costs nothing.
-            self.segments.reserve_exact(Self::SEGMENTS / 4);
+            self.segments.reserve_exact(Self::SEGMENTS / 8);
             self.texts.text.reserve_exact(Self::TEXT / 8);
             self.segments.push(Segment::new(ROOT));
             self.by_beginning = vec![0; Self::SEGMENTS * 2];
@@ -563,30 +575,12 @@ fn hash(parent: Place, beginning: &[u8]) -> u64 {
     hash.wrapping_mul(ODD[1]) ^ (hash >> 29)
 }
 
-/// The holes of a record whose shape is known, with where the strings in them begin and end, in this order. `None` if
-/// what stands in them is of no use.
-fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>> {
+/// The holes of a record whose shape is known, with where the strings in them begin and end, in this order, with its end.
+/// `None` if what stands in them is of no use.
+fn holes(record: &str, known: Known<'_, '_>, holes: &mut Vec<(Hole, usize, usize)>) -> Option<()> {
     let (top, caller, request) = (known.top()?, known.caller()?, known.request()?);
-    let mut all = vec![
-        (Hole::Time, top.event_time),
-        (Hole::Id, top.event_id),
-        (Hole::SharedId, top.shared_id),
-        (Hole::Unread, top.request_id),
-        (Hole::AccessKey, caller.identity.access_key),
-        (Hole::Began, caller.attributes.creation_date),
-    ];
-    if [request.source_context, request.destination_context].iter().all(|context| *context == Value::NULL) {
-        for (value, tells) in context::values(request.context)? {
-            let hole = match tells {
-                Tells::Nothing => Hole::Unread,
-                Tells::BeingThere => Hole::Named,
-                Tells::Resource(kind) => Hole::Resource(kind),
-            };
-            all.push((hole, value));
-        }
-    }
-    let mut holes = Vec::with_capacity(all.len() + 1);
-    for (hole, value) in all {
+    holes.clear();
+    let mut put = |hole: Hole, value: Value<'_>| {
         if value.kind() == Kind::String {
             let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;
             let text = string(value).ok()?;
@@ -597,10 +591,33 @@ fn holes(record: &str, known: Known<'_, '_>) -> Option<Vec<(Hole, usize, usize)>
             }
             holes.push((hole, from, from + text.map_or(0, |text| text.len())));
         }
+        Some(())
+    };
+    for (hole, value) in [
+        (Hole::Time, top.event_time),
+        (Hole::Id, top.event_id),
+        (Hole::SharedId, top.shared_id),
+        (Hole::Unread, top.request_id),
+        (Hole::AccessKey, caller.identity.access_key),
+        (Hole::Began, caller.attributes.creation_date),
+    ] {
+        put(hole, value)?;
+    }
+    if [request.source_context, request.destination_context].iter().all(|context| *context == Value::NULL) {
+        for (value, tells) in context::values(request.context)? {
+            let hole = match tells {
+                Tells::Nothing => Hole::Unread,
+                Tells::BeingThere => Hole::Named,
+                Tells::Resource(kind) => Hole::Resource(kind),
+            };
+            put(hole, value)?;
+        }
     }
     holes.sort_unstable_by_key(|(_, from, _)| *from);
     let has = |hole| holes.iter().filter(|(one, ..)| *one == hole).count() == 1;
-    (holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id)).then_some(holes)
+    let suits = holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id);
+    holes.push((Hole::End, record.len(), record.len()));
+    suits.then_some(())
 }
 
 /// Texts that are kept, most of the equal ones once.
