@@ -1,7 +1,8 @@
 //! Records that are alike: equal to one that came before but for what stands in a few holes.
 //!
 //! Most records of a log are somebody's daily call of the same kind. From the one before they differ in their time and
-//! ids, in the session's key and when it began, and in the values of the encryption context: these strings are the holes.
+//! ids, in the session, its key and when it began, in the address within a network, and in the values of the encryption
+//! context: these strings are the holes.
 //! All else is equal to the byte, so that an event made of it would be the same, too. Where such an event, that is, one
 //! of a [`Pattern`], has told no detector anything, the next one need not be made: a [`Template`] says to which group
 //! it belongs, and the holes hold what is of its own.
@@ -24,12 +25,13 @@
 use super::context::{self, Tells};
 use super::fields::string;
 use super::members::Known;
-use super::{Details, Event, OwnedPattern, Pattern, ResourceKind};
+use super::{Details, Event, OwnDetails, OwnedPattern, Pattern, PrincipalKind, ResourceKind};
 use crate::estate::Estate;
 use crate::json::{Kind, Value};
 use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -50,6 +52,12 @@ enum Hole {
     SharedId,
     /// `accessKeyId`: a detail of the caller.
     AccessKey,
+    /// The name of the session of a role, to the end of a string: also a detail. It stands in the `principalId` and in the
+    /// `arn`, and is the same: whatever it is, it is read from there to the end.
+    Session,
+    /// The last numbers of an address of IPv4, so many, to the end of `sourceIPAddress`: also a detail. Those before them
+    /// tell the network.
+    Address(u8),
     /// The resource behind the context, of a kind that its name tells.
     Resource(ResourceKind),
     /// None: the end of the record.
@@ -63,6 +71,9 @@ struct Filled<'a> {
     id: &'a str,
     shared_id: &'a str,
     access_key: &'a str,
+    session: &'a str,
+    /// The record up to the end of the address.
+    to_address: &'a str,
     resource: Option<(ResourceKind, &'a str)>,
 }
 
@@ -107,13 +118,15 @@ pub(crate) struct Found<'s, 'a> {
     pub(crate) id: &'a str,
     /// `sharedEventID`.
     pub(crate) shared_id: Option<&'a str>,
-    pub(crate) access_key: Option<&'a str>,
+    access_key: Option<&'a str>,
+    session: Option<&'a str>,
+    to_address: Option<&'a str>,
     pub(crate) resource: Option<(ResourceKind, &'a str)>,
     common: &'s Common,
     texts: &'s Texts,
 }
 
-impl<'s> Found<'s, '_> {
+impl<'s, 'a> Found<'s, 'a> {
     /// The pattern.
     pub(crate) fn pattern(&self) -> &'s Arc<OwnedPattern> {
         &self.common.pattern
@@ -135,9 +148,18 @@ impl<'s> Found<'s, '_> {
         self.common.key_counts
     }
 
-    /// The details but for the access key, with their texts.
-    pub(crate) fn details(&self) -> (Details, &'s str) {
-        (self.common.details, self.texts.get(self.common.details_text))
+    /// The details; their texts are put behind `text`. `None` if they are longer than any real ones.
+    pub(crate) fn details(&self, text: &mut String) -> Option<Details> {
+        let common = self.texts.get(self.common.details_text);
+        self.common.details.and(common, self.own_details(), text)
+    }
+
+    fn own_details(&self) -> OwnDetails<'a> {
+        OwnDetails {
+            session: self.session,
+            access_key: self.access_key,
+            address: self.to_address.and_then(|text| text.rsplit('"').next()),
+        }
     }
 }
 
@@ -207,9 +229,9 @@ const STRETCHES: usize = 5;
 /// Children that are tried before one is looked for: the calls of one session are of few kinds.
 const LIKELY: usize = 4;
 
-/// How many bytes at its beginning a segment is found by. The longer one reaches up to the session's name at the
-/// beginning of a record, and up to the key's id at its end.
-const WINDOWS: [usize; 2] = [192, 96];
+/// How many bytes at its beginning a segment is found by: as many of these as its first stretch has. The shorter one
+/// reaches up to the session's name at the beginning of a record, the longer one up to the key's id at its end.
+const WINDOWS: [usize; 2] = [96, 192];
 
 /// Places that are looked at for a segment, and short segments of one parent.
 const TRIES: usize = 8;
@@ -221,7 +243,7 @@ const NONE: Place = 0;
 const LONGEST: usize = 512;
 
 /// Most holes of a record.
-const MOST_HOLES: usize = 16;
+const MOST_HOLES: usize = 20;
 
 impl Alike {
     /// Segments that are kept: four for a record that shares none.
@@ -260,6 +282,8 @@ impl Alike {
             id: given(filled.id)?,
             shared_id: given(filled.shared_id),
             access_key: given(filled.access_key),
+            session: given(filled.session),
+            to_address: given(filled.to_address),
             resource: filled.resource,
             common: commons.get(number)?,
             texts,
@@ -372,6 +396,13 @@ impl Alike {
                 Hole::Id => filled.id = text,
                 Hole::SharedId => filled.shared_id = text,
                 Hole::AccessKey => filled.access_key = text,
+                Hole::Session if text.is_empty() => return None,
+                Hole::Session if filled.session.is_empty() => filled.session = text,
+                Hole::Session if filled.session == text => {}
+                Hole::Address(numbers) if ends_address(text, numbers) => {
+                    filled.to_address = record.get(..at)?;
+                }
+                Hole::Session | Hole::Address(_) => return None,
                 Hole::Resource(kind) => filled.resource = Some((kind.of(text), text)),
             }
         }
@@ -386,10 +417,16 @@ impl Alike {
             return None;
         }
         let mut found = std::mem::take(&mut self.holes);
-        let parent = holes(record, known, &mut found).and_then(|()| self.path(record, &found));
+        let parent = holes(record, known, event, &mut found).and_then(|()| self.path(record, &found));
+        let has = |is_it: fn(&Hole) -> bool| found.iter().any(|(hole, ..)| is_it(hole)).then_some("");
+        let own = OwnDetails {
+            session: has(|hole| *hole == Hole::Session),
+            access_key: Some(""),
+            address: has(|hole| matches!(hole, Hole::Address(_))),
+        };
         self.holes = found;
         let parent = parent?;
-        let common = self.common(event)?;
+        let common = self.common(event, own)?;
         let number = Place::try_from(self.templates.len()).ok()?;
         let last = self.segments.get_mut(usize::from(parent))?;
         if last.template == UNKNOWN {
@@ -422,13 +459,13 @@ impl Alike {
         Some(parent)
     }
 
-    fn common(&mut self, event: &Event<'_>) -> Option<Common> {
+    fn common(&mut self, event: &Event<'_>, own: OwnDetails<'_>) -> Option<Common> {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         let pattern = Pattern::of(event, &mut text)?;
         let pattern = self.pattern(pattern, &text);
         text.clear();
-        let details = Details::without_access_key(event, &mut text)?;
+        let details = Details::without(event, own, &mut text)?;
         let details_text = self.texts.keep(&text);
         self.text = text;
         let key_counts = States::counts_key(event, &self.judged_by);
@@ -494,7 +531,7 @@ impl Alike {
         let new = Place::try_from(self.segments.len()).ok()?;
         let (_, first) = stretches.first()?;
         let mut segment = Segment::new(parent);
-        match WINDOWS.into_iter().find_map(|window| first.as_bytes().get(..window)) {
+        match WINDOWS.into_iter().rev().find_map(|window| first.as_bytes().get(..window)) {
             Some(beginning) => {
                 let (half, places) = places(parent, beginning, self.by_beginning.len());
                 // If there is none, the last one is taken: what comes now is likelier to come again.
@@ -577,9 +614,34 @@ fn hash(parent: Place, beginning: &[u8]) -> u64 {
 
 /// The holes of a record whose shape is known, with where the strings in them begin and end, in this order, with its end.
 /// `None` if what stands in them is of no use.
-fn holes(record: &str, known: Known<'_, '_>, holes: &mut Vec<(Hole, usize, usize)>) -> Option<()> {
+fn holes(
+    record: &str,
+    known: Known<'_, '_>,
+    event: &Event<'_>,
+    holes: &mut Vec<(Hole, usize, usize)>,
+) -> Option<()> {
     let (top, caller, request) = (known.top()?, known.caller()?, known.request()?);
     holes.clear();
+    if let Some(session) = event.principal.session.as_deref()
+        && event.principal.kind == PrincipalKind::Role
+        // Whose session it is, the issuer tells.
+        && caller.issuer.arn.kind() == Kind::String
+        && let Some(in_id) = ending(record, caller.identity.principal_id, ':', session)
+        && let Some(in_arn) = ending(record, caller.identity.arn, '/', session)
+        && is_session_name(session)
+    {
+        holes.extend([in_id, in_arn].map(|(from, to)| (Hole::Session, from, to)));
+    }
+    if let Some(IpAddr::V4(ip)) = event.caller.ip {
+        // As many as do not matter to `repertoire::network`.
+        let numbers = if ip.is_private() { 2 } else { 1 };
+        let text = ip.to_string();
+        let network = text.match_indices('.').nth(3 - numbers).map_or(0, |(at, _)| at + 1);
+        let end = text.get(network..)?;
+        if let Some((from, to)) = ending(record, top.source_ip, '.', end) {
+            holes.push((Hole::Address(numbers as u8), from, to));
+        }
+    }
     let mut put = |hole: Hole, value: Value<'_>| {
         if value.kind() == Kind::String {
             let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;
@@ -618,6 +680,42 @@ fn holes(record: &str, known: Known<'_, '_>, holes: &mut Vec<(Hole, usize, usize
     let suits = holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id);
     holes.push((Hole::End, record.len(), record.len()));
     suits.then_some(())
+}
+
+/// From where to where the end of a string stands in the record, if the string has no escapes and ends with it, behind a
+/// separator. Not within the beginning that a record is found by.
+fn ending(record: &str, value: Value<'_>, separator: char, end: &str) -> Option<(usize, usize)> {
+    let text = value.raw().strip_prefix('"')?.strip_suffix('"')?;
+    let has_it = string(value).ok()?? == text && text.strip_suffix(end)?.ends_with(separator);
+    let to = text.as_ptr().addr().checked_sub(record.as_ptr().addr())? + text.len();
+    let [shortest, ..] = WINDOWS;
+    Some((to - end.len(), to)).filter(|(from, _)| has_it && *from >= shortest)
+}
+
+/// Whether this may be the name of a role's session (`[\w+=,.@-]*`, by the reference of `AssumeRole`).
+fn is_session_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
+/// Whether so many numbers of an address of IPv4 stand here, as the standard library reads them.
+#[inline]
+fn ends_address(text: &str, numbers: u8) -> bool {
+    let (mut value, mut digits, mut found) = (0, 0, 0usize);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits == 0 || value > 0 => {
+                value = 10 * value + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 => (value, digits, found) = (0, 0, found + 1),
+            _ => return false,
+        }
+        if value > 255 {
+            return false;
+        }
+    }
+    digits > 0 && found + 1 == usize::from(numbers)
 }
 
 /// Texts that are kept, most of the equal ones once.

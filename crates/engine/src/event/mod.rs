@@ -40,7 +40,7 @@ pub use normalize::{Left, Normalized, SkipReason, normalize, normalize_with};
 pub use operation::Operation;
 pub use outcome::{ErrorClass, Outcome};
 pub use params::Params;
-pub(crate) use pattern::{Details, OwnedPattern, Pattern};
+pub(crate) use pattern::{Details, OwnDetails, OwnedPattern, Pattern};
 pub use principal::{Principal, PrincipalKind};
 pub use repeats::Repeats;
 

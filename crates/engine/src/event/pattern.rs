@@ -235,49 +235,44 @@ impl Pattern {
     }
 }
 
+/// Details that records have of their own which are alike in all else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnDetails<'a> {
+    pub(crate) session: Option<&'a str>,
+    pub(crate) access_key: Option<&'a str>,
+    pub(crate) address: Option<&'a str>,
+}
+
 impl Details {
     /// The details of an event; their texts are put behind `text`. `None` if they are longer than any real ones.
     pub(crate) fn of(event: &Event<'_>, text: &mut String) -> Option<Details> {
-        Details::with(event, event.principal.access_key.as_ref(), text)
+        Details::without(event, OwnDetails::default(), text)
     }
 
-    /// [`Details::of`] the event if it had no access key.
-    pub(super) fn without_access_key(event: &Event<'_>, text: &mut String) -> Option<Details> {
-        Details::with(event, None, text)
-    }
-
-    /// The details of an event that has this access key, and in all else these, which are those without one.
-    pub(crate) fn and_access_key(
-        self,
-        details: &str,
-        key: Option<&str>,
-        text: &mut String,
-    ) -> Option<Details> {
-        let [session, _, identity, address, agent] = self.lengths;
-        let length = |length: u16| if length == MISSING { 0 } else { usize::from(length) };
-        let (before, behind) = details.split_at_checked(length(session))?;
-        let key = key.unwrap_or_default();
-        if details.len() + key.len() > LONGEST {
-            return None;
-        }
-        [before, key, behind].into_iter().for_each(|part| text.push_str(part));
-        let key = if key.is_empty() { MISSING } else { key.len() as u16 };
-        Some(Details { lengths: [session, key, identity, address, agent] })
-    }
-
-    fn with(event: &Event<'_>, access_key: Option<&Text<'_>>, text: &mut String) -> Option<Details> {
+    /// [`Details::of`] the event if it had none of those that are its `own`.
+    pub(super) fn without(event: &Event<'_>, own: OwnDetails<'_>, text: &mut String) -> Option<Details> {
         let (principal, caller) = (&event.principal, &event.caller);
         let lengths = append(
             [
-                principal.session.as_ref(),
-                access_key,
+                principal.session.as_ref().filter(|_| own.session.is_none()),
+                principal.access_key.as_ref().filter(|_| own.access_key.is_none()),
                 principal.source_identity.as_ref(),
-                caller.address.as_ref(),
+                caller.address.as_ref().filter(|_| own.address.is_none()),
                 caller.user_agent.as_ref(),
             ],
             text,
         )?;
         Some(Details { lengths })
+    }
+
+    /// The details of an event that has some of its `own`, and in all else these, which are those without them.
+    pub(crate) fn and(self, details: &str, own: OwnDetails<'_>, text: &mut String) -> Option<Details> {
+        let [session, access_key, identity, address, agent] = split(self.lengths, details);
+        let session = own.session.map(Text::Borrowed).or(session);
+        let access_key = own.access_key.map(Text::Borrowed).or(access_key);
+        let address = own.address.map(Text::Borrowed).or(address);
+        let texts = [&session, &access_key, &identity, &address, &agent];
+        Some(Details { lengths: append(texts.map(Option::as_ref), text)? })
     }
 }
 

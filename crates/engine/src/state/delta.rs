@@ -196,10 +196,7 @@ impl Delta {
             let is_it = |known: &Arc<_>| OwnedPattern::same(known, found.pattern());
             latest.group = self.number(sort, is_it, patterns);
         }
-        let details = |to: &mut String| {
-            let (details, text) = found.details();
-            details.and_access_key(text, found.access_key, to)
-        };
+        let details = |to: &mut String| found.details(to);
         let (pattern, counts) = (|| found.pattern().clone(), || found.key_counts());
         latest.first = self.put(latest.group, &one, sort, pattern, counts, details)?;
         found.template.latest = latest;
