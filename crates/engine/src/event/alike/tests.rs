@@ -83,7 +83,7 @@ fn other_holes(record: RecordBuilder, n: u8, text: &str) -> RecordBuilder {
 fn other_caller(record: RecordBuilder, n: u8) -> RecordBuilder {
     let names = ["i-0a", "i-0b", "a@b.c", "x/y", "a:b", "", "\u{e9}", "s\"", "i-1"];
     let name = names[usize::from(n / 2) % names.len()];
-    let record = if n % 4 < 3 { other_session(record, name, n % 8 == 0) } else { record };
+    let record = if n % 4 < 3 { other_session(record, name, n.is_multiple_of(8)) } else { record };
     let addresses = [
         "198.51.100.7",
         "198.51.100.8",
@@ -100,7 +100,7 @@ fn other_caller(record: RecordBuilder, n: u8) -> RecordBuilder {
         "10.1.2.3.4",
     ];
     let address = addresses[usize::from(n / 3) % addresses.len()];
-    if n % 3 > 0 { record.set("sourceIPAddress", address) } else { record }
+    if n.is_multiple_of(3) { record } else { record.set("sourceIPAddress", address) }
 }
 
 /// The same record in another session, of which one of two members may still name the old one.
