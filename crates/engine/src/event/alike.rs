@@ -24,6 +24,7 @@
 
 use super::context::{self, Tells};
 use super::fields::string;
+use super::identity::tells_role;
 use super::members::Known;
 use super::{Details, Event, OwnDetails, OwnedPattern, Pattern, PrincipalKind, ResourceKind};
 use crate::estate::Estate;
@@ -625,7 +626,7 @@ fn holes(
     if let Some(session) = event.principal.session.as_deref()
         && event.principal.kind == PrincipalKind::Role
         // Whose session it is, the issuer tells.
-        && caller.issuer.arn.kind() == Kind::String
+        && string(caller.issuer.arn).ok()?.is_some_and(|arn| tells_role(&arn))
         && let Some(in_id) = ending(record, caller.identity.principal_id, ':', session)
         && let Some(in_arn) = ending(record, caller.identity.arn, '/', session)
         && is_session_name(session)

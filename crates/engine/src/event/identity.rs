@@ -287,6 +287,11 @@ impl<'t> RoleArn<'t> {
     }
 }
 
+/// Whether an ARN tells a role: then nothing but the issuer's decides who the caller is.
+pub(super) fn tells_role(arn: &str) -> bool {
+    RoleArn::parse(arn).is_some()
+}
+
 fn is_root_arn_of(arn: &str, account: &str) -> bool {
     Arn::parse(arn)
         .is_some_and(|arn| arn.service == "iam" && arn.resource == "root" && arn.account == account)

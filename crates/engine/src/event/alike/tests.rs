@@ -321,6 +321,17 @@ fn records_of_other_sessions_and_addresses_of_one_network_are_alike() {
         assert!(!knows(session(name)), "{name}");
     }
     assert!(!knows(other_session(first(), "i-2", true)), "two sessions");
+    // Without a known issuer the role is told by what else could be the session's name.
+    let unknown = |name: &str| {
+        let record = first().set("userIdentity.sessionContext.sessionIssuer.arn", "none");
+        let record = record.set("userIdentity.principalId", format!("AROAEXAMPLE:{name}"));
+        record.set("userIdentity.arn", format!("arn:aws:iam::{ACCOUNT}:role/{name}")).text()
+    };
+    let mut repeats = Repeats::default();
+    take_up(&mut repeats, &unknown("payments"));
+    assert!(
+        repeats.find(&unknown("payments"), &[]).is_some() && repeats.find(&unknown("other"), &[]).is_none()
+    );
     let address = |address: &str| first().set("sourceIPAddress", address);
     for near in ["10.1.2.4", "10.1.255.0"] {
         assert!(knows(address(near)), "{near}");
