@@ -10,7 +10,8 @@
 //! known, and by the library that the engine uses. Then two threads against one, beside two replays of one thread at
 //! the same time, which have nothing in common but the machine: so much it gives. And peak memory over inputs of
 //! growing size and for one object, large and huge. Before each run all files are read once, so that none pays for the
-//! disk. Shared machines are noisy: read medians of ratios, not single times.
+//! disk. Shared machines are noisy: read medians of ratios, not single times. Where the median moves from run to run,
+//! the ratio of the least time of each tells what both take when nobody disturbs them.
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // A bench reports to a person and may fail loudly.
 
@@ -89,29 +90,37 @@ fn target() -> PathBuf {
 fn compare(mix: &str, folder: &Path, pairs: usize) {
     let files = log_files(folder);
     let summary = target().join("summary.json");
-    let mut against_tool = Vec::new();
-    let mut against_library = Vec::new();
+    let [mut tools, mut libraries] = [const { Vec::new() }; 2];
     let mut replays = Vec::new();
     for _ in 0..pairs {
         read_all(&files);
         let replay = run(replay_command(folder, 1).arg("--summary").arg(&summary));
         read_all(&files);
         if let Some(tool) = try_run(Command::new("libdeflate-gzip").arg("-dc").args(&files)) {
-            against_tool.push(ratio(replay.cpu, tool.cpu));
+            tools.push(tool.cpu);
         }
         read_all(&files);
         let library =
             run(Command::new(std::env::current_exe().expect("own path")).arg("--inflate").arg(folder));
-        against_library.push(ratio(replay.cpu, library.cpu));
-        replays.push(replay);
+        libraries.push(library.cpu);
+        replays.push(replay.cpu);
     }
     let text = fs::read_to_string(&summary).expect("replay wrote its summary");
     let records = kmswatch_engine::json::Value::new(&text).get("records").integer().unwrap_or(0);
-    replays.sort_by_key(|usage| usage.cpu);
-    let cpu = replays[replays.len() / 2].cpu.as_secs_f64();
+    let against = |others: &[Duration]| {
+        let mut ratios: Vec<f64> =
+            replays.iter().zip(others).map(|(replay, other)| ratio(*replay, *other)).collect();
+        let least =
+            replays.iter().min().zip(others.iter().min()).map(|(replay, other)| ratio(*replay, *other));
+        let least = least.map(|least| format!("; least of each {least:.2}")).unwrap_or_default();
+        spread(&mut ratios) + &least
+    };
+    let [tool, library] = [&tools, &libraries].map(|others| against(others));
+    replays.sort();
+    let cpu = replays[replays.len() / 2].as_secs_f64();
     println!("{mix:7} {records} records, {cpu:.3} CPU s: {:.0} records/s/core", records as f64 / cpu);
-    println!("        / libdeflate-gzip -dc     {}", spread(&mut against_tool));
-    println!("        / flate2 with zlib-rs     {}", spread(&mut against_library));
+    println!("        / libdeflate-gzip -dc     {tool}");
+    println!("        / flate2 with zlib-rs     {library}");
 }
 
 fn threads(folders: &[PathBuf], pairs: usize) {

@@ -324,13 +324,13 @@ impl Delta {
         (self.groups, self.rows, self.text) = (waiting.groups, waiting.rows, waiting.text);
     }
 
-    /// Text beyond which a Delta is given away as it is, in bytes.
+    /// Size beyond which a Delta is given away as it is, in bytes.
     const COPIED: usize = 1 << 20;
 
     /// All that was taken up. What was allocated for it stays here, unless that is much: so the memory that is used for
     /// one object after the other is the same, and in the cache.
     pub(crate) fn take(&mut self) -> Delta {
-        if self.text.len() > Self::COPIED {
+        if self.bytes() > Self::COPIED {
             return std::mem::take(self);
         }
         let taken = Delta {
