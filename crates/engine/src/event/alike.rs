@@ -22,18 +22,15 @@
 //! Bounded: so many segments and bytes. When there is no room, and as many records came without a template, all are
 //! forgotten; later, if few records were alike.
 
-use super::context::{self, Tells};
-use super::fields::string;
-use super::identity::tells_role;
 use super::members::Known;
-use super::{Details, Event, OwnDetails, OwnedPattern, Pattern, PrincipalKind, ResourceKind};
+use super::{Details, Event, OwnDetails, OwnedPattern, Pattern, ResourceKind};
 use crate::estate::Estate;
-use crate::json::{Kind, Value};
 use crate::state::States;
 use crate::time::{LatestHour, Timestamp};
 use crate::trail::quote_or_backslash;
-use std::net::IpAddr;
+use holes::{ends_address, holes};
 use std::sync::Arc;
+use texts::{Range, Texts};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands in a hole.
@@ -613,160 +610,8 @@ fn hash(parent: Place, beginning: &[u8]) -> u64 {
     hash.wrapping_mul(ODD[1]) ^ (hash >> 29)
 }
 
-/// The holes of a record whose shape is known, with where the strings in them begin and end, in this order, with its end.
-/// `None` if what stands in them is of no use.
-fn holes(
-    record: &str,
-    known: Known<'_, '_>,
-    event: &Event<'_>,
-    holes: &mut Vec<(Hole, usize, usize)>,
-) -> Option<()> {
-    let (top, caller, request) = (known.top()?, known.caller()?, known.request()?);
-    holes.clear();
-    if let Some(session) = event.principal.session.as_deref()
-        && event.principal.kind == PrincipalKind::Role
-        // Whose session it is, the issuer tells.
-        && string(caller.issuer.arn).ok()?.is_some_and(|arn| tells_role(&arn))
-        && let Some(in_id) = ending(record, caller.identity.principal_id, ':', session)
-        && let Some(in_arn) = ending(record, caller.identity.arn, '/', session)
-        && is_session_name(session)
-    {
-        holes.extend([in_id, in_arn].map(|(from, to)| (Hole::Session, from, to)));
-    }
-    if let Some(IpAddr::V4(ip)) = event.caller.ip {
-        // As many as do not matter to `repertoire::network`.
-        let numbers = if ip.is_private() { 2 } else { 1 };
-        let text = ip.to_string();
-        let network = text.match_indices('.').nth(3 - numbers).map_or(0, |(at, _)| at + 1);
-        let end = text.get(network..)?;
-        if let Some((from, to)) = ending(record, top.source_ip, '.', end) {
-            holes.push((Hole::Address(numbers as u8), from, to));
-        }
-    }
-    let mut put = |hole: Hole, value: Value<'_>| {
-        if value.kind() == Kind::String {
-            let from = value.raw().as_ptr().addr().checked_sub(record.as_ptr().addr())? + 1;
-            let text = string(value).ok()?;
-            let needed = matches!(hole, Hole::Time | Hole::Id | Hole::Named | Hole::Resource(_));
-            let is_used = !matches!(hole, Hole::Unread | Hole::Began);
-            if needed && text.is_none() || is_used && text.as_ref().is_some_and(|text| text.len() > LONGEST) {
-                return None;
-            }
-            holes.push((hole, from, from + text.map_or(0, |text| text.len())));
-        }
-        Some(())
-    };
-    for (hole, value) in [
-        (Hole::Time, top.event_time),
-        (Hole::Id, top.event_id),
-        (Hole::SharedId, top.shared_id),
-        (Hole::Unread, top.request_id),
-        (Hole::AccessKey, caller.identity.access_key),
-        (Hole::Began, caller.attributes.creation_date),
-    ] {
-        put(hole, value)?;
-    }
-    if [request.source_context, request.destination_context].iter().all(|context| *context == Value::NULL) {
-        for (value, tells) in context::values(request.context)? {
-            let hole = match tells {
-                Tells::Nothing => Hole::Unread,
-                Tells::BeingThere => Hole::Named,
-                Tells::Resource(kind) => Hole::Resource(kind),
-            };
-            put(hole, value)?;
-        }
-    }
-    holes.sort_unstable_by_key(|(_, from, _)| *from);
-    let has = |hole| holes.iter().filter(|(one, ..)| *one == hole).count() == 1;
-    let suits = holes.len() <= MOST_HOLES && has(Hole::Time) && has(Hole::Id);
-    holes.push((Hole::End, record.len(), record.len()));
-    suits.then_some(())
-}
-
-/// From where to where the end of a string stands in the record, if the string has no escapes and ends with it, behind a
-/// separator. Not within the beginning that a record is found by.
-fn ending(record: &str, value: Value<'_>, separator: char, end: &str) -> Option<(usize, usize)> {
-    let text = value.raw().strip_prefix('"')?.strip_suffix('"')?;
-    let has_it = string(value).ok()?? == text && text.strip_suffix(end)?.ends_with(separator);
-    let to = text.as_ptr().addr().checked_sub(record.as_ptr().addr())? + text.len();
-    let [shortest, ..] = WINDOWS;
-    Some((to - end.len(), to)).filter(|(from, _)| has_it && *from >= shortest)
-}
-
-/// Whether this may be the name of a role's session (`[\w+=,.@-]*`, by the reference of `AssumeRole`).
-fn is_session_name(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_allowed)
-}
-
-/// Whether so many numbers of an address of IPv4 stand here, as the standard library reads them.
-#[inline]
-fn ends_address(text: &str, numbers: u8) -> bool {
-    let (mut value, mut digits, mut found) = (0, 0, 0usize);
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if digits == 0 || value > 0 => {
-                value = 10 * value + u32::from(byte - b'0');
-                digits += 1;
-            }
-            b'.' if digits > 0 => (value, digits, found) = (0, 0, found + 1),
-            _ => return false,
-        }
-        if value > 255 {
-            return false;
-        }
-    }
-    digits > 0 && found + 1 == usize::from(numbers)
-}
-
-/// Texts that are kept, most of the equal ones once.
-#[derive(Debug, Default)]
-struct Texts {
-    text: String,
-    /// Where the text that came last stands, for each of some hashes.
-    known: Vec<Range>,
-}
-
-/// A part of a text.
-#[derive(Clone, Copy, Debug, Default)]
-struct Range {
-    from: u32,
-    length: u32,
-}
-
-impl Texts {
-    /// Hashes that are told apart; a power of two.
-    const KNOWN: usize = 4 << 10;
-
-    fn get(&self, range: Range) -> &str {
-        let from = range.from as usize;
-        self.text.get(from..from + range.length as usize).unwrap_or_default()
-    }
-
-    /// The text of a stretch.
-    #[inline(always)]
-    fn bytes(&self, stretch: &Stretch) -> &[u8] {
-        let from = stretch.from as usize;
-        self.text.as_bytes().get(from..from + usize::from(stretch.length)).unwrap_or_default()
-    }
-
-    fn keep(&mut self, text: &str) -> Range {
-        if self.known.is_empty() {
-            self.known = vec![Range::default(); Self::KNOWN];
-        }
-        let at = xxh3_64(text.as_bytes()) as usize & (Self::KNOWN - 1);
-        if let Some(known) = self.known.get(at).copied().filter(|known| self.get(*known) == text) {
-            return known;
-        }
-        let range = Range { from: self.text.len() as u32, length: text.len() as u32 };
-        self.text.push_str(text);
-        if let Some(known) = self.known.get_mut(at) {
-            *known = range;
-        }
-        range
-    }
-}
-
 mod ahead;
+mod holes;
 #[cfg(test)]
 mod tests;
+mod texts;
