@@ -9,10 +9,10 @@
 //!
 //! A record is known as a path of segments: up to when its session began, up to its time, up to its id, and up to its
 //! end. Records that begin alike share their first segments, so they are a tree, with a template at the end of each
-//! path. A segment is a few stretches of text with a hole behind each. It takes one line of a processor's cache, since what is compared has mostly left the
-//! cache since it was last used, and waiting for it is what comparing costs.
+//! path. A segment is a few stretches of text with a hole behind each. It takes one line of a processor's cache, since
+//! what is compared has mostly left the cache since it was last used, and waiting for it is what comparing costs.
 //!
-//! A record is alike if all stretches of a path stand in it and each hole holds a string without escapes. Nothing is taken
+//! A record is alike if all stretches of a path stand in it and each hole holds a string, or the end of one, without escapes. Nothing is taken
 //! on trust: hashes only find a segment, and all of it is compared. So whatever an attacker writes, a template serves
 //! records alone that differ from the one it was made of in nothing but holes; and [`Hole`] says why these do not matter,
 //! or where they are used.
@@ -100,7 +100,7 @@ pub(crate) struct Latest {
 #[derive(Debug)]
 struct Common {
     pattern: Arc<OwnedPattern>,
-    /// Its hash.
+    /// Its hash: the pattern itself has left the cache, and is not touched unless it must be.
     hash: u64,
     details: Details,
     details_text: Range,
@@ -213,7 +213,8 @@ struct Segment {
 /// A place in a list.
 type Place = u16;
 
-/// From a quote that closes a hole to the quote that opens the next.
+/// From a quote that closes a hole to where the next begins: behind a quote, or within a string of which its end is the
+/// hole.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     from: u32,
