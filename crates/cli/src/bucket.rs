@@ -71,6 +71,11 @@ impl Bucket {
         Ok((Bucket { name: name.to_owned(), objects, cache }, listed))
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What people call an object of it.
     pub(crate) fn address_of(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.name)

@@ -1,7 +1,7 @@
 //! Which objects there are to read, and in which order.
 //!
 //! The order is that of time: the delivery stamp in the name of a log file, else the time of the first event in
-//! it; equals go by name. So it depends neither on the order of the arguments nor on that of a directory, and
+//! it; equals go by folder and name. So it depends neither on the order of the arguments nor on that of a directory, and
 //! findings become known roughly as they did when the logs were written.
 //!
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
@@ -14,15 +14,19 @@ use kmswatch_aws::objects::listing::Wanted;
 use kmswatch_engine::pipeline::Filter;
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::{first_event_time, object_key};
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use walk::{Entry, Folder, real};
 
 #[cfg(feature = "aws")]
 use crate::bucket::{self, Bucket};
+
+mod walk;
 
 /// Endings of files that a folder is searched for. A file that is named on the command line is always read.
 const ENDINGS: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
@@ -57,6 +61,27 @@ enum Place {
         key: Box<str>,
         bytes: u64,
     },
+}
+
+impl Place {
+    /// By place, without making names of it: a run has thousands, and most lie in few folders.
+    fn order(&self, other: &Place) -> Ordering {
+        let (folder, name) = self.parts();
+        let (others_folder, others_name) = other.parts();
+        let folders =
+            if std::ptr::eq(folder, others_folder) { Ordering::Equal } else { folder.cmp(others_folder) };
+        folders.then_with(|| name.cmp(others_name))
+    }
+
+    /// The folder or bucket, and the name in it.
+    fn parts(&self) -> (&OsStr, &OsStr) {
+        match self {
+            Place::Stdin { .. } => (OsStr::new(""), OsStr::new("-")),
+            Place::File { folder, name } => (folder.as_os_str(), name),
+            #[cfg(feature = "aws")]
+            Place::Object { bucket, key, .. } => (OsStr::new(bucket.name()), OsStr::new(&**key)),
+        }
+    }
 }
 
 impl Input {
@@ -157,6 +182,7 @@ pub(crate) struct Wish {
 pub(crate) fn find(paths: &[PathBuf], wish: &Wish, threads: usize, troubles: &mut Troubles) -> Inputs {
     let mut search = Search {
         wish,
+        threads,
         troubles,
         named: HashSet::new(),
         folders: HashSet::new(),
@@ -173,12 +199,16 @@ pub(crate) fn find(paths: &[PathBuf], wish: &Wish, threads: usize, troubles: &mu
     let mut inputs = search.inputs;
     look_up_times(&mut inputs.list, threads);
     // Without any time, and for standard input, last.
-    inputs.list.sort_by_cached_key(|input| (input.time.is_none(), input.time, input.name()));
+    inputs.list.sort_by(|a, b| {
+        let time = (a.time.is_none(), a.time).cmp(&(b.time.is_none(), b.time));
+        time.then_with(|| a.place.order(&b.place))
+    });
     inputs
 }
 
 struct Search<'a> {
     wish: &'a Wish,
+    threads: usize,
     troubles: &'a mut Troubles,
     /// Real paths of the files named on the command line: one that lies in a folder as well is read once.
     named: HashSet<PathBuf>,
@@ -211,7 +241,7 @@ impl Search<'_> {
         };
         match fs::metadata(path) {
             Ok(_) if self.named.insert(real(folder).join(name)) => {
-                self.take(&folder.into(), name, Found::Named);
+                self.take(&folder.into(), name.into(), Found::Named);
             }
             Ok(_) => {}
             Err(error) => self.fail(path, &error.to_string()),
@@ -251,23 +281,27 @@ impl Search<'_> {
         self.fail(path, "this kmswatch was built without AWS: build it with --features aws");
     }
 
-    /// Takes every log below a folder. A stack instead of recursion, since the depth is not ours to choose.
+    /// Takes every log below a folder, level by level.
     fn folder(&mut self, root: &Path) {
-        let first = Folder { path: root.to_owned(), real: real(root) };
-        if self.folders.contains(&first.real) {
+        let before = self.candidates;
+        let mut level = vec![Folder::new(root)];
+        level.retain(|first| !self.folders.contains(&first.real));
+        if level.is_empty() {
             return;
         }
-        let before = self.candidates;
-        let mut folders = vec![first];
-        while let Some(folder) = folders.pop() {
-            if self.folders.contains(&folder.real) {
-                continue;
+        while !level.is_empty() {
+            level.retain(|folder| self.folders.insert(folder.real.clone()));
+            let listed = walk::list_each(&level, self.threads);
+            let mut next = Vec::new();
+            for (folder, entries) in level.iter().zip(listed) {
+                match entries {
+                    Ok(entries) => self.entries(folder, entries, &mut next),
+                    Err(error) => self.fail(&folder.path, &format!("the folder cannot be listed: {error}")),
+                }
             }
-            match list(&folder.path) {
-                Ok(entries) => folders.extend(self.entries(&folder, entries)),
-                Err(error) => self.fail(&folder.path, &format!("the folder cannot be listed: {error}")),
-            }
-            self.folders.insert(folder.real);
+            // Of two ways to one folder the first is taken, whatever the order in which the system lists.
+            next.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+            level = next;
         }
         if self.candidates == before {
             // Nothing found in logs that were not there would be a false comfort.
@@ -275,37 +309,40 @@ impl Search<'_> {
         }
     }
 
-    /// Takes the files of a folder, and gives back its folders.
+    /// Takes the files of a folder, and gives its folders to `inner`.
     ///
     /// Beside a tree of `AWSLogs` lie notes, labels and indexes about it, but no logs: there, only the tree counts.
-    fn entries(&mut self, folder: &Folder, entries: Vec<Entry>) -> Vec<Folder> {
-        let holds_root = entries.iter().any(|entry| entry.is_folder && entry.name == LOG_ROOT);
+    fn entries(&mut self, folder: &Folder, entries: Vec<Entry>, inner: &mut Vec<Folder>) {
+        let holds_root = entries.iter().any(|entry| entry.is_folder && *entry.name == *LOG_ROOT);
         let shared: Arc<Path> = folder.path.as_path().into();
-        let mut folders = Vec::new();
-        for Entry { name, is_folder, is_stream, is_link } in entries {
-            let is_log =
-                !is_stream && ENDINGS.iter().any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
-            let worth_it = if holds_root { is_folder && name == LOG_ROOT } else { is_folder || is_log };
+        let mut ignored = Vec::new();
+        for entry in entries {
+            let bytes = entry.name.as_encoded_bytes();
+            let is_log = !entry.is_stream && ENDINGS.iter().any(|end| bytes.ends_with(end.as_bytes()));
+            let worth_it = match holds_root {
+                true => entry.is_folder && *entry.name == *LOG_ROOT,
+                false => entry.is_folder || is_log,
+            };
             if !worth_it {
-                self.troubles.ignored.push(shared.join(&name).display().to_string());
-            } else if is_folder {
-                let path = shared.join(&name);
-                // Asking for it takes a call for each part of the path.
-                let real = if is_link { real(&path) } else { folder.real.join(&name) };
-                folders.push(Folder { path, real });
+                ignored.push(entry.name);
+            } else if entry.is_folder {
+                inner.push(folder.inner(&entry));
             } else {
                 self.candidates += 1;
-                if self.named.is_empty() || !self.named.contains(&folder.real.join(&name)) {
-                    self.take(&shared, &name, Found::InFolder);
+                if self.named.is_empty() || !self.named.contains(&folder.real.join(&*entry.name)) {
+                    self.take(&shared, entry.name, Found::InFolder);
                 }
             }
         }
-        folders
+        ignored.sort();
+        ignored
+            .iter()
+            .for_each(|name| self.troubles.ignored.push(shared.join(&**name).display().to_string()));
     }
 
-    fn take(&mut self, folder: &Arc<Path>, name: &OsStr, found: Found) {
+    fn take(&mut self, folder: &Arc<Path>, name: Box<OsStr>, found: Found) {
         let key = name.to_str().map(|name| self.learn(name)).unwrap_or_default();
-        self.add(Place::File { folder: Arc::clone(folder), name: name.into() }, key, found);
+        self.add(Place::File { folder: Arc::clone(folder), name }, key, found);
     }
 
     /// Whether CloudTrail writes objects of this name, and when it delivered this one. Learns whose log it is.
@@ -331,12 +368,6 @@ impl Search<'_> {
     }
 }
 
-/// The path without links in it; as it is where that cannot be told.
-fn real(path: &Path) -> PathBuf {
-    let named = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    fs::canonicalize(named).unwrap_or_else(|_| path.to_owned())
-}
-
 /// What the name of an object tells.
 #[derive(Clone, Copy, Debug, Default)]
 struct Name {
@@ -348,36 +379,6 @@ struct Name {
 enum Found {
     Named,
     InFolder,
-}
-
-/// A folder to search, and its path without links in it.
-struct Folder {
-    path: PathBuf,
-    real: PathBuf,
-}
-
-struct Entry {
-    name: OsString,
-    is_folder: bool,
-    is_link: bool,
-    /// A pipe, a socket or a device. Reading one that merely lies in a folder could wait for ever.
-    is_stream: bool,
-}
-
-fn list(folder: &Path) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        let is_link = kind.is_symlink();
-        // A link that leads nowhere is taken for a file, whose opening then fails and is told.
-        let kind =
-            if is_link { fs::metadata(entry.path()).map_or(kind, |data| data.file_type()) } else { kind };
-        let is_stream = !kind.is_dir() && !kind.is_file() && !kind.is_symlink();
-        entries.push(Entry { name: entry.file_name(), is_folder: kind.is_dir(), is_link, is_stream });
-    }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
 }
 
 /// Finds the time of the first event in all files without a stamp in their name, side by side, since it means
