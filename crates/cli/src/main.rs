@@ -25,6 +25,7 @@ mod folders;
 mod golden;
 mod inputs;
 mod moment;
+mod order;
 mod output;
 mod page;
 mod progress;

@@ -15,6 +15,7 @@
 use crate::encoding::decoded;
 use crate::folders::Folders;
 use crate::inputs::{Input, Opened};
+use crate::order::{Order, Who, locked};
 use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
 use kmswatch_engine::detectors::user_rules::UserRules;
@@ -24,10 +25,9 @@ use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
 use kmswatch_report::usage::{Part, Usage};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// Bytes of outcomes that wait for their turn, about. Fewer make threads wait while an hour is closed or a large object
 /// is read, more cost memory: two threads bring some 150 KB in a millisecond, and closing an hour takes up to ten.
@@ -61,29 +61,30 @@ pub(crate) fn replay(
     let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
     let counts_usage = usage.is_some();
     let end = Mutex::new(End { watches, delivered: None, troubles, usage });
-    let work = || {
+    let work = |who| {
         let mut worker = Worker::with_rules(how.rules.cloned());
         let mut folders = Folders::default();
-        while let Some(at) = order.take() {
-            let Some(input) = inputs.get(at) else { break };
+        let read_at = |at: usize| {
+            let input = inputs.get(at).ok_or("a fault of kmswatch itself: no such input")?;
             let opened = input.open(&mut folders).map_err(|error| error.to_string());
             let read = opened.and_then(|opened| read(&mut worker, opened, estate, how, counts_usage));
             if read.is_err() {
                 // Its buffers may be in any state.
                 worker = Worker::with_rules(how.rules.cloned());
             }
-            order.bring(at, read, |at, read| {
-                if let Some(input) = inputs.get(at) {
-                    locked(&end).absorb(input, read);
-                }
-            });
-        }
+            read
+        };
+        order.run(who, read_at, |at, read| {
+            if let Some(input) = inputs.get(at) {
+                locked(&end).absorb(input, read);
+            }
+        });
     };
     std::thread::scope(|scope| {
         (1..threads).for_each(|_| {
-            scope.spawn(work);
+            scope.spawn(|| work(Who::Other));
         });
-        work();
+        work(Who::First);
     });
     let mut end = end.into_inner().unwrap_or_else(PoisonError::into_inner);
     end.finish(inputs.last().is_some_and(|input| input.is_stamped));
@@ -198,84 +199,6 @@ impl End<'_> {
     }
 }
 
-/// Hands out the places of a list, and takes results back so that they come out in the order of the list.
-struct Order<T> {
-    state: Mutex<OrderState<T>>,
-    turn: Condvar,
-    length: usize,
-    /// What results weigh, and how much of it may wait.
-    weigh: fn(&T) -> usize,
-    bound: usize,
-}
-
-struct OrderState<T> {
-    taken: usize,
-    next: usize,
-    waiting: BTreeMap<usize, T>,
-    /// Of those that wait, and of the one that is being absorbed.
-    weight: usize,
-    busy: bool,
-    /// Threads that wait for the weight to fall.
-    asleep: usize,
-}
-
-impl<T> Order<T> {
-    fn new(length: usize, bound: usize, weigh: fn(&T) -> usize) -> Order<T> {
-        let state =
-            OrderState { taken: 0, next: 0, waiting: BTreeMap::new(), weight: 0, busy: false, asleep: 0 };
-        Order { state: Mutex::new(state), turn: Condvar::new(), length, weigh, bound }
-    }
-
-    /// The next place, once there is room for what may come of it; `None` at the end.
-    ///
-    /// While anything waits, the place whose turn it is has been taken by a thread that is not waiting here: so somebody
-    /// always moves on.
-    fn take(&self) -> Option<usize> {
-        let mut state = locked(&self.state);
-        while state.taken < self.length && state.weight >= self.bound {
-            state.asleep += 1;
-            state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.asleep -= 1;
-        }
-        let at = state.taken;
-        (at < self.length).then(|| {
-            state.taken += 1;
-            at
-        })
-    }
-
-    /// Brings the result of a place. If nobody else is at it, all results whose turn has come go to `sink`.
-    fn bring(&self, at: usize, result: T, mut sink: impl FnMut(usize, T)) {
-        let mut state = locked(&self.state);
-        state.weight += (self.weigh)(&result);
-        state.waiting.insert(at, result);
-        if state.busy {
-            // Whoever is at it looks again before leaving, under the same lock.
-            return;
-        }
-        state.busy = true;
-        loop {
-            let next = state.next;
-            let Some(result) = state.waiting.remove(&next) else { break };
-            drop(state);
-            let weight = (self.weigh)(&result);
-            sink(next, result);
-            state = locked(&self.state);
-            state.next += 1;
-            state.weight -= weight;
-            if state.asleep > 0 && state.weight < self.bound {
-                self.turn.notify_all();
-            }
-        }
-        state.busy = false;
-    }
-}
-
-/// The lock, even if a thread panicked while it held it: every panic within is caught and told of.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 thread_local! {
     /// Whether a panic is about to be caught and reported as a problem.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
@@ -317,52 +240,6 @@ fn keep_panics_quiet() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn results_come_out_in_order_whoever_brings_them_when() {
-        for threads in 1..6 {
-            // With a bound of this order threads wait often.
-            let order = Order::new(500, 2, |at| at % 3);
-            let out = Mutex::new(Vec::new());
-            std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| {
-                        while let Some(at) = order.take() {
-                            if at % 7 == 0 {
-                                std::thread::yield_now();
-                            }
-                            order.bring(at, at * 10, |at, result| locked(&out).push((at, result)));
-                        }
-                    });
-                }
-            });
-            let expected: Vec<(usize, usize)> = (0..500).map(|at| (at, at * 10)).collect();
-            assert_eq!(*locked(&out), expected);
-        }
-    }
-
-    #[test]
-    fn whoever_would_let_too_much_wait_waits_until_the_turn_has_come() {
-        let order = Order::new(4, 10, |weight| *weight);
-        let out = Mutex::new(Vec::new());
-        let bring = |at, weight| order.bring(at, weight, |at, _| locked(&out).push(at));
-        assert_eq!([order.take(), order.take()], [Some(0), Some(1)]);
-        bring(1, 9);
-        assert_eq!(order.take(), Some(2), "there is room for more");
-        bring(2, 1);
-        std::thread::scope(|scope| {
-            let last = scope.spawn(|| order.take());
-            while locked(&order.state).asleep == 0 {
-                std::thread::yield_now();
-            }
-            assert!(locked(&out).is_empty());
-            bring(0, 50);
-            assert_eq!(last.join().unwrap(), Some(3));
-        });
-        assert_eq!(*locked(&out), [0, 1, 2]);
-        assert_eq!(locked(&order.state).weight, 0);
-        assert_eq!(order.take(), None);
-    }
 
     #[test]
     fn a_panic_becomes_a_message_that_names_its_place() {
