@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::troubles::{InputProblem, Troubles};
 use kmswatch_engine::detectors::user_rules::UserRules;
 use kmswatch_engine::estate::Estate;
-use kmswatch_engine::pipeline::{Filter, ObjectOutcome, Watch, Worker};
+use kmswatch_engine::pipeline::{Buffers, Filter, ObjectOutcome, Watch, Worker};
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::ObjectKind;
 use kmswatch_report::usage::{Part, Usage};
@@ -32,6 +32,9 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 /// Bytes of outcomes that wait for their turn, about. Fewer make threads wait while an hour is closed or a large object
 /// is read, more cost memory: two threads bring some 150 KB in a millisecond, and closing an hour takes up to ten.
 const WAITING: usize = 4 << 20;
+
+/// Buffers of outcomes that are kept to be used again: some for each of a few threads.
+const SPENT: usize = 16;
 
 /// How inputs are read.
 pub(crate) struct How<'a> {
@@ -61,12 +64,14 @@ pub(crate) fn replay(
     let estate = &watches.first().map(|watch| watch.estate().clone()).unwrap_or_default();
     let counts_usage = usage.is_some();
     let end = Mutex::new(End { watches, delivered: None, troubles, usage });
+    let spent = Mutex::new(Vec::new());
     let work = |who| {
         let mut worker = Worker::with_rules(how.rules.cloned());
         let mut folders = Folders::default();
         let read_at = |at: usize| {
             let input = inputs.get(at).ok_or("a fault of kmswatch itself: no such input")?;
             let opened = input.open(&mut folders).map_err(|error| error.to_string());
+            worker.reuse(locked(&spent).pop().unwrap_or_default());
             let read = opened.and_then(|opened| read(&mut worker, opened, estate, how, counts_usage));
             if read.is_err() {
                 // Its buffers may be in any state.
@@ -75,8 +80,11 @@ pub(crate) fn replay(
             read
         };
         order.run(who, read_at, |at, read| {
-            if let Some(input) = inputs.get(at) {
-                locked(&end).absorb(input, read);
+            let Some(input) = inputs.get(at) else { return };
+            let buffers = locked(&end).absorb(input, read);
+            let mut spent = locked(&spent);
+            if spent.len() < SPENT {
+                spent.extend(buffers);
             }
         });
     };
@@ -150,7 +158,8 @@ impl End<'_> {
         }
     }
 
-    fn absorb(&mut self, input: &Input, read: Read) {
+    /// Takes up what came of an object, and gives back the memory in which it was made.
+    fn absorb(&mut self, input: &Input, read: Read) -> Option<Buffers> {
         // Inputs of one stamp come together; the first of the next one tells that they are complete.
         if let (Some(before), Some(now)) = (self.delivered, input.time)
             && before < now
@@ -159,7 +168,10 @@ impl End<'_> {
         }
         let (mut outcome, part) = match read {
             Ok(read) => read,
-            Err(message) => return self.troubles.unread(InputProblem::whole(input.name(), message)),
+            Err(message) => {
+                self.troubles.unread(InputProblem::whole(input.name(), message));
+                return None;
+            }
         };
         let report = &mut outcome.report;
         if report.kind == ObjectKind::Log {
@@ -184,18 +196,22 @@ impl End<'_> {
             message: problem.message,
         });
         self.troubles.problems.extend_counted(problems, report.problem_count);
-        let Some((last, others)) = self.watches.split_last_mut() else { return };
+        let (last, others) = self.watches.split_last_mut()?;
         let usage = self.usage.as_deref_mut().zip(part);
         let absorb = || {
-            others.iter_mut().for_each(|watch| watch.gather(outcome.clone()));
-            last.gather(outcome);
+            others.iter_mut().for_each(|watch| {
+                watch.gather(outcome.clone());
+            });
+            let buffers = last.gather(outcome);
             if let Some((usage, part)) = usage {
                 usage.absorb(part);
             }
+            buffers
         };
-        if let Err(message) = caught(absorb) {
-            self.troubles.problems.push(InputProblem::whole(input.name(), message));
-        }
+        let absorbed = caught(absorb);
+        absorbed
+            .map_err(|message| self.troubles.problems.push(InputProblem::whole(input.name(), message)))
+            .ok()
     }
 }
 

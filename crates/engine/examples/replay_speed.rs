@@ -35,26 +35,14 @@ fn main() {
     let estate = Estate::default();
     let (mut worker, mut watch) = (Worker::default(), Watch::new(estate.clone()));
     let mut before = None;
-    let w: usize = std::env::var("W").ok().and_then(|w| w.parse().ok()).unwrap_or(1);
-    for chunk in files.chunks(w) {
-        let mut order: Vec<usize> = (0..chunk.len()).collect();
-        if w > 1 {
-            order.sort_by_key(|at| (chunk[*at].1.parent().map(|p| p.to_owned()), *at));
+    for (stamp, path) in files {
+        let Ok(file) = File::open(&path) else { continue };
+        let outcome = worker.process(file, &estate, &Filter::default());
+        if let Some(moment) = before.filter(|before| Some(*before) < stamp) {
+            watch.advance(moment);
         }
-        let mut outs: Vec<Option<_>> = (0..chunk.len()).map(|_| None).collect();
-        for at in order {
-            let Ok(file) = File::open(&chunk[at].1) else { continue };
-            outs[at] = Some(worker.process(file, &estate, &Filter::default()));
-        }
-        for (at, outcome) in outs.into_iter().enumerate() {
-            let stamp = chunk[at].0;
-            let Some(outcome) = outcome else { continue };
-            if let Some(moment) = before.filter(|before| Some(*before) < stamp) {
-                watch.advance(moment);
-            }
-            watch.gather(outcome);
-            before = before.max(stamp);
-        }
+        worker.reuse(watch.gather(outcome));
+        before = before.max(stamp);
     }
     watch.settle();
     let summary = watch.summary();

@@ -31,7 +31,7 @@ pub use seen_events::SeenEvents;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-pub use worker::{Filter, ObjectOutcome, Worker};
+pub use worker::{Buffers, Filter, ObjectOutcome, Worker};
 
 /// Copies of a multi-Region key that are named; there is at most one in each Region.
 const SIBLINGS: usize = 40;
@@ -155,8 +155,8 @@ impl Watch {
     }
 
     /// [`Watch::absorb`], quicker for many objects: most of what they say of entities waits, within bounds, to be
-    /// taken up together. Call [`Watch::settle`] before asking for anything.
-    pub fn gather(&mut self, mut outcome: ObjectOutcome) {
+    /// taken up together. Call [`Watch::settle`] before asking for anything. Gives back what [`Worker::reuse`] can use.
+    pub fn gather(&mut self, mut outcome: ObjectOutcome) -> Buffers {
         self.count(&outcome);
         self.newest = self.newest.max(outcome.newest);
         outcome.accounts.iter().for_each(|account| self.estate.learn_account(account));
@@ -169,10 +169,11 @@ impl Watch {
         let waiting = &mut self.waiting;
         let hours = outcome.events.iter().map(|mark| mark.hour);
         waiting.earliest_hour = hours.chain(waiting.earliest_hour).min();
-        waiting.groups.append(outcome.delta);
+        waiting.groups.append(&mut outcome.delta);
         if waiting.groups.bytes() > Waiting::BYTES {
             self.settle();
         }
+        Buffers::of(outcome)
     }
 
     /// Takes up what was gathered.

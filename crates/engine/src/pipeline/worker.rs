@@ -62,6 +62,28 @@ pub struct ObjectOutcome {
     pub(super) delta: Delta,
 }
 
+/// Memory in which an outcome was made, to be used for another: what threads allocate and free across each other makes
+/// them wait for each other, and it has just been in the cache. It holds nothing.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    events: Vec<EventMark>,
+    delta: Delta,
+}
+
+impl Buffers {
+    /// Bytes above which it is not worth keeping.
+    const MOST: usize = 256 << 10;
+
+    /// What is left of an outcome whose groups have been taken up.
+    pub(super) fn of(mut outcome: ObjectOutcome) -> Buffers {
+        outcome.events.clear();
+        outcome.delta.clear();
+        let kept = Buffers { events: outcome.events, delta: outcome.delta };
+        let bytes = kept.events.capacity() * size_of::<EventMark>() + kept.delta.allocated();
+        if bytes > Self::MOST { Buffers::default() } else { kept }
+    }
+}
+
 /// A State or a finding that one object gave, in bytes, about.
 const ABOUT: usize = 4 << 10;
 
@@ -79,7 +101,7 @@ pub struct Worker {
     reader: Reader,
     repeats: Repeats,
     patterns: Patterns,
-    delta: Delta,
+    buffers: Buffers,
     looks: Vec<EventLook>,
     rules: Option<Arc<dyn UserRules>>,
 }
@@ -88,6 +110,11 @@ impl Worker {
     /// A worker that asks rules of the user, too, if there are any, about every event.
     pub fn with_rules(rules: Option<Arc<dyn UserRules>>) -> Worker {
         Worker { rules, ..Worker::default() }
+    }
+
+    /// Takes memory that was used before, for the next object.
+    pub fn reuse(&mut self, buffers: Buffers) {
+        self.buffers = buffers;
     }
 
     /// Reads one object to its end. Nothing that it holds can make this fail: see the outcome's report.
@@ -119,12 +146,12 @@ impl Worker {
         filter: &Filter,
         mut also: Option<impl FnMut(&Event<'_>)>,
     ) -> ObjectOutcome {
-        let mut outcome =
-            ObjectOutcome { delta: std::mem::take(&mut self.delta), ..ObjectOutcome::default() };
+        let Buffers { events, delta } = std::mem::take(&mut self.buffers);
+        let mut outcome = ObjectOutcome { events, delta, ..ObjectOutcome::default() };
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = 0;
         let mut unasked = 0;
-        let Worker { reader, repeats, patterns, rules, delta, looks } = self;
+        let Worker { reader, repeats, patterns, rules, looks, buffers: _ } = self;
         looks.clear();
         looks.extend(event_looks(estate));
         // Whoever looks at each event needs each event.
@@ -172,8 +199,6 @@ impl Worker {
         });
         let span_end = outcome.span.map(|span| span.end);
         outcome.newest = outcome.newest.max(span_end).max(report.newest_passed_over);
-        *delta = std::mem::take(&mut outcome.delta);
-        outcome.delta = delta.take();
         outcome.report = report;
         outcome.report.broken_records += broken;
         outcome.report.problem_count += broken + unasked;

@@ -324,27 +324,6 @@ impl Delta {
         (self.groups, self.rows, self.text) = (waiting.groups, waiting.rows, waiting.text);
     }
 
-    /// Size beyond which a Delta is given away as it is, in bytes.
-    const COPIED: usize = 1 << 20;
-
-    /// All that was taken up. What was allocated for it stays here, unless that is much: so the memory that is used for
-    /// one object after the other is the same, and in the cache.
-    pub(crate) fn take(&mut self) -> Delta {
-        if self.bytes() > Self::COPIED {
-            return std::mem::take(self);
-        }
-        let taken = Delta {
-            states: std::mem::take(&mut self.states),
-            groups: self.groups.drain(..).collect(),
-            rows: self.rows.clone(),
-            text: self.text.clone(),
-            pattern_bytes: self.pattern_bytes,
-            run: 0,
-        };
-        self.clear();
-        taken
-    }
-
     /// Forgets the groups.
     pub(crate) fn clear(&mut self) {
         self.groups.clear();
@@ -354,13 +333,13 @@ impl Delta {
         self.run = 0;
     }
 
-    /// Puts the groups of `other` behind its own.
+    /// Puts the groups of `other` behind its own, and leaves `other` empty.
     ///
     /// Copying them is quicker than keeping many Deltas: one place in memory is filled and used again and again.
-    pub(crate) fn append(&mut self, other: Delta) {
+    pub(crate) fn append(&mut self, other: &mut Delta) {
         let (text, row, group) = (self.text.len() as u32, self.rows.len() as u32, self.groups.len() as u32);
         let moved = |range: &Range<u32>| range.start + text..range.end + text;
-        self.groups.extend(other.groups.into_iter().map(|one| Group {
+        self.groups.extend(other.groups.drain(..).map(|one| Group {
             details_text: moved(&one.details_text),
             first: one.first + row,
             ..one
@@ -373,6 +352,13 @@ impl Delta {
         }));
         self.text.push_str(&other.text);
         self.pattern_bytes += other.pattern_bytes;
+        other.clear();
+    }
+
+    /// Bytes that it has allocated for groups, about, full or not.
+    pub(crate) fn allocated(&self) -> usize {
+        let groups = self.groups.capacity() * size_of::<Group>();
+        groups + self.rows.capacity() * size_of::<Row>() + self.text.capacity()
     }
 
     fn occurrence(&self, row: &Row) -> Occurrence<'_> {

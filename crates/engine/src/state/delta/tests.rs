@@ -56,7 +56,7 @@ fn grouped(records: &[RecordBuilder], patterns: &mut Patterns) -> Delta {
 
 fn one_behind_the_other(deltas: &[Delta]) -> Delta {
     let mut all = Delta::default();
-    deltas.iter().for_each(|delta| all.append(delta.clone()));
+    deltas.iter().for_each(|delta| all.append(&mut delta.clone()));
     all
 }
 
