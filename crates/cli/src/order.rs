@@ -28,6 +28,8 @@ struct State<T> {
     busy: bool,
     /// Threads that wait for something to do.
     asleep: usize,
+    /// Whether a thread has panicked: what it had taken will never come.
+    failed: bool,
 }
 
 /// Who works.
@@ -52,13 +54,22 @@ enum Step<T> {
 impl<T> Order<T> {
     /// Of so many places, with so much weight of results waiting at most, but for one result of each thread.
     pub(crate) fn new(length: usize, bound: usize, weigh: fn(&T) -> usize) -> Order<T> {
-        let state = State { taken: 0, next: 0, waiting: BTreeMap::new(), weight: 0, busy: false, asleep: 0 };
+        let state = State {
+            taken: 0,
+            next: 0,
+            waiting: BTreeMap::new(),
+            weight: 0,
+            busy: false,
+            asleep: 0,
+            failed: false,
+        };
         Order { state: Mutex::new(state), turn: Condvar::new(), length, weigh, bound }
     }
 
     /// Makes results by `work`, and gives those whose turn has come to `sink`, until nothing is left to do: for the first
     /// one, until all are taken out.
     pub(crate) fn run(&self, who: Who, mut work: impl FnMut(usize) -> T, mut sink: impl FnMut(usize, T)) {
+        let _alarm = Alarm(self);
         loop {
             match self.step(who) {
                 Step::Work(at) => self.bring(at, work(at)),
@@ -78,7 +89,7 @@ impl<T> Order<T> {
     /// always moves on.
     fn step(&self, who: Who) -> Step<T> {
         let mut state = locked(&self.state);
-        loop {
+        while !state.failed {
             // Half of the bound is far more than comes while the first one works on one place of usual size.
             let takes_out = who == Who::First || state.weight >= self.bound / 2;
             let next = state.next;
@@ -101,6 +112,7 @@ impl<T> Order<T> {
             state = self.turn.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.asleep -= 1;
         }
+        Step::End
     }
 
     /// Keeps the result of a place until its turn has come.
@@ -124,6 +136,18 @@ impl<T> Order<T> {
     }
 }
 
+/// Wakes all threads if the one that holds it panics: they would wait for ever for what it had taken.
+struct Alarm<'o, T>(&'o Order<T>);
+
+impl<T> Drop for Alarm<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            locked(&self.0.state).failed = true;
+            self.0.turn.notify_all();
+        }
+    }
+}
+
 /// The lock, even if a thread panicked while it held it: every panic within is caught and told of.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -132,6 +156,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
@@ -164,10 +189,14 @@ mod tests {
     #[test]
     fn whoever_would_let_too_much_wait_waits_until_the_turn_has_come() {
         let order = Order::new(60, 10, |_| 1);
-        let (begun, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (begun, most, both) = (AtomicUsize::new(0), AtomicUsize::new(0), Barrier::new(2));
         let out = Mutex::new(Vec::new());
         let work = |who| {
+            let mut is_first = true;
             let make = |at| {
+                if std::mem::take(&mut is_first) {
+                    both.wait();
+                }
                 let begun = begun.fetch_add(1, Ordering::SeqCst) + 1;
                 most.fetch_max(begun.saturating_sub(locked(&out).len()), Ordering::SeqCst);
                 // The other one goes as far as it may.
@@ -217,6 +246,36 @@ mod tests {
             order.run(Who::First, make, |at, _| locked(&out).push(at));
         });
         assert_eq!(*locked(&out), (0..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_panic_ends_all_threads_and_is_passed_on() {
+        for fails in [Who::First, Who::Other] {
+            let order = Order::new(60, 10, |_| 1);
+            let both = Barrier::new(2);
+            let work = |who| {
+                let mut is_first = true;
+                let make = |at| {
+                    if std::mem::take(&mut is_first) {
+                        both.wait();
+                    }
+                    // The other one goes on until it has to wait.
+                    while who == fails && is_on_its_way(&order) {
+                        std::thread::yield_now();
+                    }
+                    assert!(who != fails, "as planned");
+                    at
+                };
+                order.run(who, make, |_, _: usize| {});
+            };
+            let scope = || {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| work(Who::Other));
+                    work(Who::First);
+                });
+            };
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(scope)).is_err(), "{fails:?}");
+        }
     }
 
     fn is_on_its_way<T>(order: &Order<T>) -> bool {

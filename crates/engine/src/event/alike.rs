@@ -12,10 +12,10 @@
 //! path. A segment is a few stretches of text with a hole behind each. It takes one line of a processor's cache, since
 //! what is compared has mostly left the cache since it was last used, and waiting for it is what comparing costs.
 //!
-//! A record is alike if all stretches of a path stand in it and each hole holds a string, or the end of one, without escapes. Nothing is taken
-//! on trust: hashes only find a segment, and all of it is compared. So whatever an attacker writes, a template serves
-//! records alone that differ from the one it was made of in nothing but holes; and [`Hole`] says why these do not matter,
-//! or where they are used.
+//! A record is alike if all stretches of a path stand in it and each hole holds a string, or the end of one, without
+//! escapes. Nothing is taken on trust: hashes only find a segment, and all of it is compared. So whatever an attacker
+//! writes, a template serves records alone that differ from the one it was made of in nothing but holes; and [`Hole`]
+//! says why these do not matter, or where they are used.
 //!
 //! That detectors have nothing to say depends on the estate, too: all is forgotten when that changes.
 //!

@@ -3,7 +3,7 @@
 //! The one module of the engine with `unsafe`: every block of it calls an instruction whose presence was
 //! checked at run time (or that the architecture always has), on memory that an array reference owns; [`prefetch`]
 //! only hints at memory.
-//! [`scalar`] is the same in safe code: the fallback elsewhere, and the oracle of the tests.
+//! `scalar` is the same in safe code: the fallback elsewhere, and the oracle of the tests.
 #![allow(unsafe_code)]
 
 use super::split::{Item, Pause, READ, Skip, Splitter};
