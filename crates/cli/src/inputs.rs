@@ -7,25 +7,27 @@
 //! What stays in memory is a list of names: a file name and a shared folder for each object, about 100 bytes.
 
 use crate::encoding::decoded;
-use crate::folders::Folders;
 use crate::troubles::{InputProblem, Troubles};
+use input::Place;
 #[cfg(feature = "aws")]
 use kmswatch_aws::objects::listing::Wanted;
 use kmswatch_engine::pipeline::Filter;
 use kmswatch_engine::time::Timestamp;
 use kmswatch_engine::trail::{first_event_time, object_key};
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use walk::{Entry, Folder, real};
 
+pub(crate) use input::{Input, Opened};
+
 #[cfg(feature = "aws")]
 use crate::bucket::{self, Bucket};
 
+mod input;
 mod walk;
 
 /// Endings of files that a folder is searched for. A file that is named on the command line is always read.
@@ -33,129 +35,6 @@ const ENDINGS: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
 
 /// The folder that CloudTrail begins its keys with, after the prefix of the trail.
 const LOG_ROOT: &str = "AWSLogs";
-
-/// One object to read.
-#[derive(Clone, Debug)]
-pub(crate) struct Input {
-    place: Place,
-    /// Found in a folder under a name that CloudTrail does not write, so that it may well be something else.
-    pub(crate) maybe_no_log: bool,
-    /// The delivery stamp, else the time of the first event: everything before it in the list was there by then.
-    pub(crate) time: Option<Timestamp>,
-    /// Whether the time is the delivery stamp in the name.
-    pub(crate) is_stamped: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Place {
-    Stdin {
-        copy: Option<Arc<Path>>,
-    },
-    File {
-        folder: Arc<Path>,
-        name: Box<OsStr>,
-    },
-    #[cfg(feature = "aws")]
-    Object {
-        bucket: Arc<Bucket>,
-        key: Box<str>,
-        bytes: u64,
-    },
-}
-
-impl Place {
-    /// By place, without making names of it: a run has thousands, and most lie in few folders.
-    fn order(&self, other: &Place) -> Ordering {
-        let (folder, name) = self.parts();
-        let (others_folder, others_name) = other.parts();
-        let folders =
-            if std::ptr::eq(folder, others_folder) { Ordering::Equal } else { folder.cmp(others_folder) };
-        folders.then_with(|| name.cmp(others_name))
-    }
-
-    /// The folder or bucket, and the name in it.
-    fn parts(&self) -> (&OsStr, &OsStr) {
-        match self {
-            Place::Stdin { .. } => (OsStr::new(""), OsStr::new("-")),
-            Place::File { folder, name } => (folder.as_os_str(), name),
-            #[cfg(feature = "aws")]
-            Place::Object { bucket, key, .. } => (OsStr::new(bucket.name()), OsStr::new(&**key)),
-        }
-    }
-}
-
-impl Input {
-    /// What people call it: the path as it was named or found, or `-`.
-    pub(crate) fn name(&self) -> String {
-        match &self.place {
-            Place::Stdin { .. } => "-".to_owned(),
-            Place::File { .. } => self.path().display().to_string(),
-            #[cfg(feature = "aws")]
-            Place::Object { bucket, key, .. } => bucket.address_of(key),
-        }
-    }
-
-    /// Opens it, from its folder if it has one.
-    pub(crate) fn open(&self, folders: &mut Folders) -> io::Result<Opened> {
-        match &self.place {
-            Place::Stdin { copy: None } => Ok(Opened::Stdin(io::stdin())),
-            Place::Stdin { copy: Some(copy) } => File::open(copy).map(Opened::File),
-            Place::File { folder, name } => folders.open(folder, name).map(Opened::File),
-            #[cfg(feature = "aws")]
-            Place::Object { bucket, key, bytes } => {
-                bucket.get(key, *bytes).map(|bytes| Opened::Bytes(io::Cursor::new(bytes)))
-            }
-        }
-    }
-
-    /// Bytes to read; `None` where that cannot be known before.
-    pub(crate) fn bytes(&self) -> Option<u64> {
-        match &self.place {
-            Place::Stdin { copy } => fs::metadata(copy.as_ref()?).ok().map(|data| data.len()),
-            Place::File { .. } => fs::metadata(self.path()).ok().map(|data| data.len()),
-            #[cfg(feature = "aws")]
-            Place::Object { bytes, .. } => Some(*bytes),
-        }
-    }
-
-    /// Whether it comes over the network, so that more should be read side by side than there are cores.
-    pub(crate) fn is_remote(&self) -> bool {
-        match &self.place {
-            #[cfg(feature = "aws")]
-            Place::Object { .. } => true,
-            Place::Stdin { .. } | Place::File { .. } => false,
-        }
-    }
-
-    fn path(&self) -> PathBuf {
-        match &self.place {
-            Place::File { folder, name } => folder.join(&**name),
-            _ => PathBuf::new(),
-        }
-    }
-}
-
-/// An open input.
-pub(crate) enum Opened {
-    /// A file.
-    File(File),
-    /// Standard input.
-    Stdin(io::Stdin),
-    /// What was fetched.
-    #[cfg(feature = "aws")]
-    Bytes(io::Cursor<Vec<u8>>),
-}
-
-impl Read for Opened {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Opened::File(file) => file.read(buffer),
-            Opened::Stdin(stdin) => stdin.read(buffer),
-            #[cfg(feature = "aws")]
-            Opened::Bytes(bytes) => bytes.read(buffer),
-        }
-    }
-}
 
 /// All objects below some paths.
 #[derive(Debug, Default)]
@@ -441,5 +320,28 @@ mod tests {
         assert_eq!(names, ["z.json", "111122", "a.json", "-", "b.json"]);
         assert_eq!(inputs.accounts.iter().collect::<Vec<_>>(), ["111122223333"]);
         assert_eq!(troubles, Troubles::default());
+    }
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_read_once_by_the_first_of_its_names_whatever_leads_to_it() {
+        let root = tempfile::TempDir::new().unwrap();
+        let stamped = |name: &str| format!("111122223333_CloudTrail_eu-west-1_20260504T1015Z_{name}.json.gz");
+        for folder in ["a", "b", "a/deep"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+            fs::write(root.path().join(folder).join(stamped(&folder.replace('/', ""))), "").unwrap();
+        }
+        // A circle, and a second way to `b` that comes before it by name.
+        std::os::unix::fs::symlink(root.path(), root.path().join("a/deep/root")).unwrap();
+        std::os::unix::fs::symlink(root.path().join("b"), root.path().join("also")).unwrap();
+        for threads in [1, 4] {
+            let mut troubles = Troubles::default();
+            let inputs = find(&[root.path().to_owned()], &Wish::default(), threads, &mut troubles);
+            let below = |input: &Input| input.path().strip_prefix(root.path()).unwrap().display().to_string();
+            let names: Vec<String> = inputs.list.iter().map(below).collect();
+            let expected = [("a", "a"), ("a/deep", "adeep"), ("also", "b")]
+                .map(|(folder, name)| format!("{folder}/{}", stamped(name)));
+            assert_eq!(names, expected);
+            assert_eq!(troubles, Troubles::default());
+        }
     }
 }
