@@ -1,9 +1,8 @@
 //! Reading objects side by side, and absorbing them in order.
 //!
-//! Workers take the objects in order of the list and turn each into an outcome, which needs no other object.
-//! Outcomes wait until it is their turn; a worker that brings one looks whether the turn has come to any that
-//! wait, and if nobody else is doing so, absorbs them. So the watch sees the objects in the order of the list for
-//! any number of threads, no thread only waits for others, and output is the same to the byte.
+//! Threads take the objects in order of the list and turn each into an outcome, which needs no other object.
+//! Outcomes wait until it is their turn, and the first thread absorbs them ([`Order`]). So the watch sees the objects in
+//! the order of the list for any number of threads, and output is the same to the byte.
 //!
 //! Once outcomes of [`WAITING`] bytes wait, no thread takes another object before their turn comes nearer. That bounds
 //! memory, and it is why large objects are not taken first, as one would to even out the end of a run: all the smaller
