@@ -1,9 +1,9 @@
 //! Work on the places of a list, by several threads, whose results come out in the order of the list.
 //!
 //! One thread, the first, takes the results out, and works on places as the others do while there are none. The others
-//! take results out only where the first one is long busy and many wait. What results become (the
-//! States, mostly) so belongs to one thread: the system's allocator lets two threads wait for each other where one gives
-//! away what the other has made.
+//! take results out only where the first one is long busy and many wait. So what results become (the States, mostly)
+//! is made and freed by one thread: where one frees what another has made, the system's allocator makes them wait for each
+//! other.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
