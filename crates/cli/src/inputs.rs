@@ -36,6 +36,9 @@ const ENDINGS: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
 /// The folder that CloudTrail begins its keys with, after the prefix of the trail.
 const LOG_ROOT: &str = "AWSLogs";
 
+/// Folders that are listed side by side. All that lies in them is in memory for a moment, also what is no log.
+const LISTED: usize = 256;
+
 /// All objects below some paths.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
@@ -170,12 +173,15 @@ impl Search<'_> {
         }
         while !level.is_empty() {
             level.retain(|folder| self.folders.insert(folder.real.clone()));
-            let listed = walk::list_each(&level, self.threads);
             let mut next = Vec::new();
-            for (folder, entries) in level.iter().zip(listed) {
-                match entries {
-                    Ok(entries) => self.entries(folder, entries, &mut next),
-                    Err(error) => self.fail(&folder.path, &format!("the folder cannot be listed: {error}")),
+            for folders in level.chunks(LISTED) {
+                for (folder, entries) in folders.iter().zip(walk::list_each(folders, self.threads)) {
+                    match entries {
+                        Ok(entries) => self.entries(folder, entries, &mut next),
+                        Err(error) => {
+                            self.fail(&folder.path, &format!("the folder cannot be listed: {error}"));
+                        }
+                    }
                 }
             }
             // Of two ways to one folder the first is taken, whatever the order in which the system lists.

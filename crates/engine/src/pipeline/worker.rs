@@ -223,8 +223,8 @@ pub(super) fn event_looks(estate: &Estate) -> impl Iterator<Item = EventLook> {
 impl ObjectOutcome {
     /// Bytes of memory that it holds while it waits to be absorbed, about.
     pub fn bytes(&self) -> usize {
-        let marks = size_of::<EventMark>() * self.events.len();
-        marks + self.delta.bytes() + ABOUT * (self.delta.entities() + self.findings.len())
+        let marks = size_of::<EventMark>() * self.events.capacity();
+        marks + self.delta.allocated() + ABOUT * (self.delta.entities() + self.findings.len())
     }
 
     /// Takes up an event. Tells whether nothing had to be said of it, and it is no more than a row in a group.

@@ -355,10 +355,10 @@ impl Delta {
         other.clear();
     }
 
-    /// Bytes that it has allocated for groups, about, full or not.
+    /// Bytes of memory that it has for groups, about, full or not.
     pub(crate) fn allocated(&self) -> usize {
         let groups = self.groups.capacity() * size_of::<Group>();
-        groups + self.rows.capacity() * size_of::<Row>() + self.text.capacity()
+        groups + self.rows.capacity() * size_of::<Row>() + self.text.capacity() + self.pattern_bytes
     }
 
     fn occurrence(&self, row: &Row) -> Occurrence<'_> {
