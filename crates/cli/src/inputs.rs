@@ -80,11 +80,7 @@ pub(crate) fn find(paths: &[PathBuf], wish: &Wish, threads: usize, troubles: &mu
     }
     let mut inputs = search.inputs;
     look_up_times(&mut inputs.list, threads);
-    // Without any time, and for standard input, last.
-    inputs.list.sort_by(|a, b| {
-        let time = (a.time.is_none(), a.time).cmp(&(b.time.is_none(), b.time));
-        time.then_with(|| a.place.order(&b.place))
-    });
+    inputs.list.sort_by(|a, b| a.order().cmp(&b.order()));
     inputs
 }
 
@@ -165,12 +161,12 @@ impl Search<'_> {
 
     /// Takes every log below a folder, level by level.
     fn folder(&mut self, root: &Path) {
-        let before = self.candidates;
-        let mut level = vec![Folder::new(root)];
-        level.retain(|first| !self.folders.contains(&first.real));
-        if level.is_empty() {
+        let first = Folder::new(root);
+        if self.folders.contains(&first.real) {
             return;
         }
+        let before = self.candidates;
+        let mut level = vec![first];
         while !level.is_empty() {
             level.retain(|folder| self.folders.insert(folder.real.clone()));
             let mut next = Vec::new();

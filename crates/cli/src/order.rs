@@ -148,7 +148,7 @@ impl<T> Drop for Alarm<'_, T> {
     }
 }
 
-/// The lock, even if a thread panicked while it held it: every panic within is caught and told of.
+/// The lock, even if a thread panicked while it held it: a panic is either caught and told of, or ends the run.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,10 @@
 //! Organisations side by side: one for each thread at a time.
 
+use crate::order::locked;
 use crate::progress::Progress;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Does `work` on every item and gives the results in the order of the items. The first error ends it.
 ///
@@ -42,11 +43,6 @@ pub(crate) fn each<I: Sync, T: Send>(
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// The lock, even if a thread panicked while it held it: the panic ends the run anyway.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use crate::folders::Folders;
 use kmswatch_engine::time::Timestamp;
-use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -42,15 +41,6 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// By place, without making names of it: a run has thousands, and most lie in few folders.
-    pub(super) fn order(&self, other: &Place) -> Ordering {
-        let (folder, name) = self.parts();
-        let (others_folder, others_name) = other.parts();
-        let folders =
-            if std::ptr::eq(folder, others_folder) { Ordering::Equal } else { folder.cmp(others_folder) };
-        folders.then_with(|| name.cmp(others_name))
-    }
-
     /// The folder or bucket, and the name in it.
     fn parts(&self) -> (&OsStr, &OsStr) {
         match self {
@@ -63,6 +53,11 @@ impl Place {
 }
 
 impl Input {
+    /// Inputs are read in this order: without any time, and standard input, last. It borrows, since a run has thousands.
+    pub(super) fn order(&self) -> impl Ord {
+        (self.time.is_none(), self.time, self.place.parts())
+    }
+
     /// What people call it: the path as it was named or found, or `-`.
     pub(crate) fn name(&self) -> String {
         match &self.place {

@@ -74,10 +74,9 @@ impl Buffers {
     /// Bytes above which it is not worth keeping.
     const MOST: usize = 256 << 10;
 
-    /// What is left of an outcome whose groups have been taken up.
+    /// What is left of an outcome whose groups were appended elsewhere, which leaves its Delta empty.
     pub(super) fn of(mut outcome: ObjectOutcome) -> Buffers {
         outcome.events.clear();
-        outcome.delta.clear();
         let kept = Buffers { events: outcome.events, delta: outcome.delta };
         let bytes = kept.events.capacity() * size_of::<EventMark>() + kept.delta.allocated();
         if bytes > Self::MOST { Buffers::default() } else { kept }
